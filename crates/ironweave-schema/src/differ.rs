@@ -451,13 +451,15 @@ impl<'s> Diff<'s> {
         let pairs = paired(&was.events, &now.events, name, name);
         let item = |event: &EventDef| Item::Event(event.name.clone());
         for e in pairs.removed {
-            self.rule(Change::Removed(item(e)));
+            self.push(Change::Removed(item(e)), judge::removed_event(e));
         }
         for (a, b) in pairs.both {
             self.event(a, b);
         }
         for e in pairs.added {
-            self.rule(Change::Added(item(e)));
+            let on = e.names.first();
+            let kept = on.is_some_and(|on| self.has_kept(now, on.entity, None));
+            self.push(Change::Added(item(e)), judge::added_event(e, kept));
         }
         let model = || Item::Model(now.name.clone());
         self.reordered(pairs.reordered, model, "events");
@@ -467,7 +469,9 @@ impl<'s> Diff<'s> {
         let (was, now) = (self.was, self.now);
         let item = || Item::Event(b.name.clone());
         self.former_names(item, &a.renamed, &b.renamed);
+        let from = self.differences.len();
         self.flag(item, None, Flag::Immediate, a.immediate, b.immediate);
+        self.judge(from, judge::other_trigger);
         let field = |def: &crate::EventFieldDef| Item::EventField {
             event: b.name.clone(),
             name: def.name.clone(),
@@ -475,16 +479,22 @@ impl<'s> Diff<'s> {
         };
         let pairs = paired(&a.fields, &b.fields, |f| &f.name, |f| &f.name);
         for f in pairs.removed {
-            self.rule(Change::Removed(field(f)));
+            self.push(Change::Removed(field(f)), judge::removed_event_field(f));
         }
         for (before, after) in pairs.both {
             let item = || field(after);
             self.former_names(item, &before.renamed, &after.renamed);
+            let from = self.differences.len();
             self.value(item, None, Property::Type, &before.ty, &after.ty);
             self.encoding(item, before.encoding.as_ref(), after.encoding.as_ref());
+            let typed = (
+                (was, (before.ty.as_str(), before.encoding.as_ref())),
+                (now, (after.ty.as_str(), after.encoding.as_ref())),
+            );
+            self.judge(from, || judge::other_event_type(typed));
         }
         for f in pairs.added {
-            self.rule(Change::Added(field(f)));
+            self.push(Change::Added(field(f)), judge::added_event_field(f));
         }
         self.reordered(pairs.reordered, item, "fields");
         // The names come from fields and arcs, which are compared elsewhere. Only their bindings are compared here.

@@ -4,7 +4,7 @@ use crate::compatibility::{Check, Verdict};
 use crate::diff::Item;
 use crate::reading::{Reading, Typed};
 use crate::unknown::UnknownItem;
-use crate::{ColumnDef, Encoding, EndDef, EntityDef, Schema, StateDef};
+use crate::{ColumnDef, Encoding, EndDef, EntityDef, EventDef, EventFieldDef, Schema, StateDef};
 
 /// A verdict, and whether the difference affects stored data. See [`crate::Difference::is_of_shape`].
 pub(crate) type Judged = (Verdict, bool);
@@ -24,6 +24,19 @@ fn depends(check: Check, hint: impl Into<String>) -> Judged {
 fn must_comply(check: Check, hint: impl Into<String>) -> Judged {
     let hint = hint.into();
     (Verdict::Data { check, hint }, false)
+}
+
+/// A change of the rules that is not taken.
+fn refused(hint: impl Into<String>) -> Judged {
+    (Verdict::Refused { hint: hint.into() }, false)
+}
+
+/// Returns whether values of a type may be missing. An entity has no encoding of its type as written.
+fn is_optional(ty: &str, encoding: Option<&Encoding>) -> bool {
+    match encoding {
+        Some(encoding) => matches!(encoding, Encoding::Option(_)),
+        None => matches!(ty.split_once('<'), Some((outer, _)) if outer.trim_end() == "Option"),
+    }
 }
 
 pub(crate) fn unknown(item: &UnknownItem) -> Judged {
@@ -80,9 +93,8 @@ pub(crate) fn added_column(now: &Schema, def: &ColumnDef, owner_is_kept: bool) -
     if !owner_is_kept {
         return free();
     }
-    let encoding = (def.encoding.clone()).or_else(|| Encoding::of_type(&def.ty));
-    let is_optional = matches!(encoding, Some(Encoding::Option(_)));
-    if !def.key && (is_optional || def.default.is_some()) {
+    let may_be_missing = is_optional(&def.ty, def.encoding.as_ref()) || def.default.is_some();
+    if !def.key && may_be_missing {
         return (Verdict::Free, true);
     }
     let entity = now.entity_name(def.entity).to_owned();
@@ -166,8 +178,7 @@ pub(crate) fn other_data(
     match (was, now) {
         (Some(was), Some(now)) => other_type(item, (was, now)),
         (None, Some((_, (ty, encoding)))) => {
-            let encoding = encoding.cloned().or_else(|| Encoding::of_type(ty));
-            if matches!(encoding, Some(Encoding::Option(_))) {
+            if is_optional(ty, encoding) {
                 return (Verdict::Free, true);
             }
             let hint = format!("make it `Option<{ty}>`, or write a migration");
@@ -212,4 +223,50 @@ pub(crate) fn invariant(name: &str) -> Judged {
         Check::Invariant(name.to_owned()),
         "change them before, or write a migration",
     )
+}
+
+/// The log has events that were fired before, which the later model must be able to read.
+pub(crate) fn removed_event(def: &EventDef) -> Judged {
+    refused(removed(
+        &def.name,
+        "keep it, because the log may have events of it",
+    ))
+}
+
+/// Nothing fires an immediate event on entities that enable it already. `is_on_kept` says whether the earlier schema has the
+/// entity type that it fires on.
+pub(crate) fn added_event(def: &EventDef, is_on_kept: bool) -> Judged {
+    match def.immediate && is_on_kept {
+        true => refused("entities in the store may enable it already: write a migration"),
+        false => free(),
+    }
+}
+
+pub(crate) fn other_trigger() -> Judged {
+    refused("leave it as it was, and add an event of another name")
+}
+
+pub(crate) fn removed_event_field(def: &EventFieldDef) -> Judged {
+    refused(removed(
+        &def.name,
+        "keep it, because the log may have events with it",
+    ))
+}
+
+pub(crate) fn added_event_field(def: &EventFieldDef) -> Judged {
+    if is_optional(&def.ty, def.encoding.as_ref()) {
+        return free();
+    }
+    refused(format!(
+        "make it `Option<{}>`, because the events in the log do not have it",
+        def.ty
+    ))
+}
+
+pub(crate) fn other_event_type((was, now): ((&Schema, Typed<'_>), (&Schema, Typed<'_>))) -> Judged {
+    match Reading::of(was, now) {
+        Reading::AsStored => free(),
+        Reading::Tried if was.1.0 == now.1.0 => free(),
+        _ => refused("keep the type, because the log may have events with it"),
+    }
 }

@@ -176,15 +176,14 @@ impl<'b> FieldReader<'b> {
         Ok(Self { fields })
     }
 
-    /// Reads one field.
+    /// Reads one field. A field that the log does not have, because it was added to the event later, is `None`.
     ///
     /// # Errors
-    /// If it is missing or of another type.
+    /// If it is of another type, or missing and not optional.
     pub fn field<T: DeserializeOwned>(&self, index: u16) -> Result<T, DecodeError> {
-        match self.fields.get(usize::from(index)) {
-            Some(Some(bytes)) => decode(bytes),
-            // An earlier version of the event had no such field. An optional one is empty.
-            _ => decode(&[NULL])
+        match self.raw(usize::from(index)) {
+            Some(bytes) => decode(bytes),
+            None => decode(&[NULL])
                 .map_err(|_| DecodeError::new(format_args!("field {index} is missing"))),
         }
     }

@@ -6,6 +6,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::base::cbor::NULL;
 use crate::base::error::StepError;
 use crate::base::position::Seq;
 use crate::schema::EventIx;
@@ -180,10 +181,9 @@ pub(crate) fn print(plan: &Plan, event: EventIx, reader: &FieldReader<'_>) -> u1
     };
     add(def.name.as_bytes());
     for ix in fields {
-        if let Some(value) = reader.raw(ix) {
-            add(def.fields[ix].name.as_bytes());
-            add(value);
-        }
+        add(def.fields[ix].name.as_bytes());
+        // A field that was added to the event later is `None` in the log.
+        add(reader.raw(ix).unwrap_or(&[NULL]));
     }
     hash.digest128()
 }

@@ -10,7 +10,7 @@ use crate::graph::carry::CarryMap;
 use crate::graph::carry::have_same_tables;
 use crate::graph::fact::Facts;
 use crate::log::{FrameHeader, FrameKind};
-use crate::schema::{Change, Difference, EntityIx, Flag, Item, Property, Schema};
+use crate::schema::{Difference, EntityIx, Schema, Verdict};
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Decoded, FrameError};
 use crate::store::tags::Tags;
@@ -322,7 +322,13 @@ impl Epochs {
         let mut differences = logged.compatibility(ours).differences;
         differences.retain(|difference| !is_replayed(difference));
         if !differences.is_empty() {
-            return Err(other_schema(seq, ours, differences));
+            return Err(OpenError::Schema {
+                model: ours.name.as_str().into(),
+                seq,
+                location: None,
+                is_newer: self.list.iter().any(|(_, before, _)| before.is_same(ours)),
+                differences,
+            });
         }
         let tags = Tags::new(version, &logged.with_names_of(ours), ours)
             .ok_or_else(|| bad_frame(seq, "its items cannot be mapped to those of the program"))?;
@@ -340,33 +346,7 @@ pub(super) fn check_schema(seq: Seq, logged: &Schema) -> Result<(), StorageError
 /// Returns whether frames that were written before a change are replayed after it as they are: neither their facts nor what
 /// they say about events depend on it.
 fn is_replayed(difference: &Difference) -> bool {
-    let Difference { change, .. } = difference;
-    let is_of_event = |item: &Item| matches!(item, Item::Event(_) | Item::EventField { .. });
-    let event_is_read = match change {
-        Change::Removed(item) => !is_of_event(item),
-        Change::Became { flag, .. } | Change::Ceased { flag, .. } => *flag != Flag::Immediate,
-        Change::Changed {
-            item,
-            property: Property::Type,
-            ..
-        } => !is_of_event(item),
-        Change::Changed {
-            property: Property::Encoding,
-            readable,
-            ..
-        } => *readable,
-        _ => true,
-    };
-    event_is_read && !difference.is_of_shape()
-}
-
-fn other_schema(seq: Seq, ours: &Schema, differences: Vec<Difference>) -> OpenError {
-    OpenError::Schema {
-        model: ours.name.as_str().into(),
-        seq,
-        location: None,
-        differences,
-    }
+    !difference.is_of_shape() && !matches!(difference.verdict, Verdict::Refused { .. })
 }
 
 /// Returns the error of a frame that no schema precedes.

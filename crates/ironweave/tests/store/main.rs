@@ -10,6 +10,7 @@ mod accounts;
 mod another_model_is_refused;
 mod batches_are_single_steps;
 mod changed_models_open_their_logs;
+mod changed_types_and_events_read_their_logs;
 mod conflicts_are_detected_and_retried;
 mod desk;
 mod idempotency_keys_repeat_receipts;

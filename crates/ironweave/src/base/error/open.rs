@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ironweave_schema::Difference;
+use ironweave_schema::{Change, Difference, Item, Verdict};
 
 use crate::base::error::{ErrorKind, Name};
 use crate::base::position::Seq;
@@ -33,6 +33,9 @@ pub enum OpenError {
         seq: Seq,
         /// Where that frame is, if the log is in a directory.
         location: Option<Box<FrameLocation>>,
+        /// Whether an earlier schema of the log is that of the program, so that a newer version of the program wrote the
+        /// frames from `seq` on.
+        is_newer: bool,
         /// The changes from the schema of the log to that of the program because of which it is refused, each with its
         /// verdict.
         differences: Vec<Difference>,
@@ -168,6 +171,7 @@ impl OpenError {
                 model,
                 seq,
                 location,
+                is_newer,
                 differences,
             } => {
                 // Its frame is found like that of a failure of storage.
@@ -183,6 +187,7 @@ impl OpenError {
                     model,
                     seq,
                     location: location.or(found),
+                    is_newer,
                     differences,
                 }
             }
@@ -224,6 +229,19 @@ impl From<StorageError> for OpenError {
     }
 }
 
+/// What to write instead of a change that is not taken. Most changes of stored data are not, whatever their verdicts are,
+/// because data is neither checked nor migrated yet.
+fn what_to_write(difference: &Difference) -> &str {
+    match (&difference.verdict, &difference.change) {
+        (Verdict::Refused { hint }, _) if !difference.is_of_shape() => hint,
+        (_, Change::Added(Item::Edge { .. })) => "make its ends `Option<..>` or `Many<..>`",
+        (_, Change::Added(_)) => "leave it out",
+        (_, Change::Removed(_)) => "keep it",
+        (_, Change::Renamed { .. }) => "keep the name",
+        _ => "leave it as it was",
+    }
+}
+
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -231,25 +249,39 @@ impl fmt::Display for OpenError {
                 model,
                 seq,
                 location,
+                is_newer,
                 differences,
             } => {
                 if let Some(location) = location {
                     let FrameLocation { segment, offset } = &**location;
                     write!(f, "{} at offset {offset}: ", segment.display())?;
                 }
+                if *is_newer {
+                    return write!(
+                        f,
+                        "a newer version of `{model}` has continued this log with frame {seq}, and this version cannot read \
+                         it; open the store with the newer version"
+                    );
+                }
                 write!(
                     f,
                     "the schema in frame {seq} is of another model, or of another version of `{model}`. Changes from the \
-                     log to the program:"
+                     log to the program that are not taken:"
                 )?;
                 for difference in differences.iter().take(LISTED_MAX) {
-                    write!(f, "\n- {difference}")?;
+                    write!(
+                        f,
+                        "\n- {}; {}",
+                        difference.change,
+                        what_to_write(difference)
+                    )?;
                 }
                 if let Some(more @ 1..) = differences.len().checked_sub(LISTED_MAX) {
                     write!(f, "\n- and {more} more")?;
                 }
                 f.write_str(
-                    "\nOpen the store with the program that wrote it; migrations are not supported yet",
+                    "\nOpen the store with the program that wrote it; changes of stored data need migrations, which are not \
+                     supported yet",
                 )
             }
             Self::NotFound(e)

@@ -508,6 +508,7 @@ fn a_failure_of_storage_has_its_kind_and_its_variant_of_open_error() {
         model: name("clinic"),
         seq: Seq::ZERO,
         location: None,
+        is_newer: false,
         differences: schema(Vec::new())
             .compatibility(&schema(vec![number]))
             .differences,
@@ -519,9 +520,9 @@ fn a_failure_of_storage_has_its_kind_and_its_variant_of_open_error() {
     assert_eq!(
         e.to_string(),
         "the schema in frame 0 is of another model, or of another version of `clinic`. Changes from the log to the \
-         program:\n\
-         - entity `Bed` now needs `number: u32`: this is taken if no `Bed` exists; give `#[default(..)]` or a migration\n\
-         Open the store with the program that wrote it; migrations are not supported yet"
+         program that are not taken:\n\
+         - entity `Bed` now has field `number: u32`; leave it out\n\
+         Open the store with the program that wrote it; changes of stored data need migrations, which are not supported yet"
     );
 }
 
