@@ -102,7 +102,7 @@ mod subscribe;
 mod value;
 
 /// Any log and any graph without the types of its model: [`Dynamic`] is a model that is read from the log, and
-/// [`GraphView`], which [`Db::by_name`](crate::Db::by_name) returns, reads a graph by the names in its schema.
+/// [`GraphView`], which [`Db::by_name`] returns, reads a graph by the names in its schema.
 ///
 /// [`Dynamic`]: dynamic::Dynamic
 /// [`GraphView`]: dynamic::GraphView
