@@ -111,8 +111,14 @@ class Schema:
         optional(c, "default", str, what)
         if key and state is not None:
             raise Invalid(f"the key {name} is data of a state")
+        encoding = self._encoding(c, what)
+        inner = kind_of(encoding)
+        while inner[0] in ("Option", "List"):
+            inner = kind_of(inner[1])
+        if key and inner[0] == "Key":
+            raise Invalid(f"the encoding of the key {name} refers to a key")
         path = f"{entity.name}.{name}" if state is None else f"{entity.name}.{state}.{name}"
-        return Item(entity=entity, state=state, name=name, key=key, path=path, encoding=self._encoding(c, what))
+        return Item(entity=entity, state=state, name=name, key=key, path=path, encoding=encoding)
 
     def _edge(self, e):
         what, ends = "an edge", []

@@ -4,7 +4,8 @@ page alone.
 
 It checks blocks and frames, their order and their checksums, applies all facts, and compares the fingerprint of the graph
 with the one in each frame. It changes nothing. The last line is `ok: N frames, M facts`. A problem is reported with file,
-offset and frame, and ends the program with exit code 1.
+offset and frame, and ends the program with exit code 1. It refuses a log in which a schema drops something that the graph
+has (*A schema of another shape*), which no store writes yet.
 """
 
 import sys

@@ -5,6 +5,7 @@
 //! | `log::tests::crash` | random lives: kills and power cuts at any change, also during recovery |
 //! | `log::tests::power`, `kill`, `faults` | power cuts, kills and failures at each change of a few fixed lives |
 //! | `log::tests::damage`, `damaged_logs_are` | each byte is cut off or flipped |
+//! | `log::tests::checkpoints`, `copy`, `damaged_checkpoints_are` | the same for checkpoints, backups and restores |
 //! | `killed_writers` | processes that write to a store are killed at random instants |
 //! | `random_changes_do_no_harm` | frames with right checksums and random content |
 
@@ -12,13 +13,16 @@ use anyhow::Result;
 
 use crate::tools::{TESTS, cargo, run as run_command};
 
-const CRASH_TESTS: [&str; 8] = [
+const CRASH_TESTS: [&str; 11] = [
     "log::tests::crash",
     "log::tests::power",
     "log::tests::kill",
     "log::tests::faults",
     "log::tests::damage",
+    "log::tests::checkpoints",
+    "log::tests::copy",
     "damaged_logs_are",
+    "damaged_checkpoints_are",
     "killed_writers",
     "random_changes_do_no_harm",
 ];

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the checks that every commit must pass, in parts.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -199,72 +199,57 @@ fn ui() -> Result<Outcome> {
 }
 
 fn time() -> Result<Outcome> {
-    run_command(&mut cargo(&FEATURES))?;
+    run_command(&mut with_features(&["--test", "time"]))?;
     Ok(Outcome::Passed)
 }
 
-/// The arguments of cargo for the tests in `tests/time`, with those that need a feature.
-const FEATURES: [&str; 8] = [
-    "test",
-    "--package",
-    "ironweave",
-    "--quiet",
-    "--features",
-    "sqlite,async,coarse-clock",
-    "--test",
-    "time",
-];
+/// `cargo test` of ironweave with the features that have tests.
+fn with_features(targets: &[&str]) -> Command {
+    let mut command = cargo(&[
+        "test",
+        "--package",
+        "ironweave",
+        "--quiet",
+        "--features",
+        "sqlite,async,coarse-clock",
+    ]);
+    command.args(targets);
+    command
+}
 
 fn features() -> Result<Outcome> {
-    run_command(cargo(&FEATURES).args([
-        "--",
-        "sql::",
-        "streams_follow_the_log::",
-        "stores_have_clocks::",
-    ]))?;
-    run_command(&mut cargo(&[
-        "test",
-        "--package",
-        "ironweave",
-        "--quiet",
-        "--features",
-        "sqlite,async,coarse-clock",
-        "--test",
-        "threads",
-        "--test",
-        "store",
-        "--",
-        "tasks_share_a_store",
-        "a_hundred_streams",
-    ]))?;
-    run_command(&mut cargo(&[
-        "test",
-        "--package",
-        "ironweave",
-        "--quiet",
-        "--features",
-        "sqlite,async,coarse-clock",
-        "--lib",
-        "--",
-        "project::sqlite",
-        "no_tables_are_ahead",
-        "log::tests::tasks",
-        "base::workers",
-        "base::clock",
-    ]))?;
-    run_command(&mut cargo(&[
-        "test",
-        "--package",
-        "ironweave",
-        "--quiet",
-        "--features",
-        "sqlite,async,coarse-clock",
-        "--doc",
-        "--",
-        "ql",
-        "stream",
-        "asynchronous",
-    ]))?;
+    let tests: [&[&str]; 4] = [
+        &[
+            "--test",
+            "time",
+            "--",
+            "sql::",
+            "streams_follow_the_log::",
+            "stores_have_clocks::",
+        ],
+        &[
+            "--test",
+            "threads",
+            "--test",
+            "store",
+            "--",
+            "tasks_share_a_store",
+            "a_hundred_streams",
+        ],
+        &[
+            "--lib",
+            "--",
+            "project::sqlite",
+            "no_tables_are_ahead",
+            "log::tests::tasks",
+            "base::workers",
+            "base::clock",
+        ],
+        &["--doc", "--", "ql", "stream", "asynchronous"],
+    ];
+    for targets in tests {
+        run_command(&mut with_features(targets))?;
+    }
     run_command(&mut cargo(&[
         "test",
         "--package",

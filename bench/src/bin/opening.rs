@@ -144,7 +144,7 @@ fn fill(store: &mut Tasks, count: usize, steps: usize) -> Result<(Task, usize), 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut number = || arguments.next().and_then(|n| n.parse().ok());
-    let count: usize = number().unwrap_or(100_000);
+    let count: usize = number().unwrap_or(100_000).max(10);
     let steps: usize = number().unwrap_or(count);
     let dir = std::env::current_exe()?.with_file_name(format!("opening-{}", std::process::id()));
     std::fs::create_dir_all(&dir)?;

@@ -1,4 +1,5 @@
-//! Ctrl-C: a command ends at once and leaves no temporary files.
+//! Ctrl-C: a command ends at once, without temporary files. An interrupted backup is continued by the next one; an interrupted
+//! restore or import leaves a directory, which the next one names.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -155,6 +155,18 @@ pub fn key_text(parts: &[Part]) -> Option<String> {
     }
 }
 
+/// Returns a key as JSON: one part as its value, several as a list, or `None` if there is none.
+pub fn key_json(parts: &[Part]) -> Option<Box<RawValue>> {
+    match parts {
+        [] => None,
+        [part] => Some(part.json.clone()),
+        parts => {
+            let parts: Vec<&RawValue> = parts.iter().map(|part| &*part.json).collect();
+            Some(values::json(&parts))
+        }
+    }
+}
+
 /// Returns whether a user means a key: a text with or without quotes, or the parts of a key with commas between them.
 pub fn key_matches(parts: &[Part], given: &str) -> bool {
     let is = |part: &Part, given: &str| {

@@ -24,7 +24,20 @@ pub struct Output {
 
 enum Sink {
     Stdout(BufWriter<AutoStream<io::StdoutLock<'static>>>),
-    Pager(Child, BufWriter<std::process::ChildStdin>),
+    /// They are dropped in this order: the end of the text, then the wait.
+    Pager {
+        input: BufWriter<std::process::ChildStdin>,
+        _waited: Waited,
+    },
+}
+
+/// A pager. Dropping it waits for the user to leave it, also after an error.
+struct Waited(Child);
+
+impl Drop for Waited {
+    fn drop(&mut self) {
+        let _ = self.0.wait();
+    }
 }
 
 /// What a piece of text is, which decides its colour.
@@ -87,7 +100,10 @@ impl Output {
             && let Some((child, stdin)) = pager()
         {
             interrupt::leave_to_pager();
-            output.sink = Sink::Pager(child, BufWriter::new(stdin));
+            output.sink = Sink::Pager {
+                input: BufWriter::new(stdin),
+                _waited: Waited(child),
+            };
         }
         output
     }
@@ -160,20 +176,13 @@ impl Output {
 
     /// Ends the output, and waits for the user to leave the pager.
     pub fn finish(mut self) -> Result {
-        self.flush()?;
-        match self.sink {
-            Sink::Stdout(_) => Ok(()),
-            Sink::Pager(mut child, stdin) => {
-                drop(stdin);
-                child.wait().map(|_| ()).map_err(|e| Failure::output(&e))
-            }
-        }
+        self.flush()
     }
 
     fn writer(&mut self) -> &mut dyn Write {
         match &mut self.sink {
             Sink::Stdout(out) => out,
-            Sink::Pager(_, out) => out,
+            Sink::Pager { input, .. } => input,
         }
     }
 }

@@ -19,6 +19,11 @@ pub fn json(value: &impl Serialize) -> Box<RawValue> {
     text.unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
+/// Returns a text without control characters, which a terminal would obey.
+pub fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
+}
+
 /// How values are shown as text.
 pub struct Texts<'a> {
     /// The schema under which the value was written.
@@ -67,7 +72,7 @@ impl Texts<'_> {
                 let items: Vec<String> = items.iter().map(|item| self.of_json(item, of)).collect();
                 list(&items, self.full)
             }
-            // Their JSON is a text, which is not in quotes elsewhere.
+            // The JSON of a time is a text in quotes, which are not shown.
             Encoding::Timestamp => text.trim_matches('"').to_owned(),
             _ => self.shortened(text.to_owned()),
         }

@@ -31,7 +31,7 @@ fn refused(hint: impl Into<String>) -> Judged {
     (Verdict::Refused { hint: hint.into() }, false)
 }
 
-/// Returns whether values of a type may be missing. An entity has no encoding of its type as written.
+/// Returns whether values of a type may be missing. The type as written decides if the encoding is not known.
 fn is_optional(ty: &str, encoding: Option<&Encoding>) -> bool {
     match encoding {
         Some(encoding) => matches!(encoding, Encoding::Option(_)),

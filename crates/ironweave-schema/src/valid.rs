@@ -78,6 +78,12 @@ impl Schema {
                 return Err(format!("the key `{}` is data of a state", c.name));
             }
             self.encoding(c.encoding.as_ref()).map_err(at(&c.name))?;
+            if c.key && c.encoding.as_ref().is_some_and(holds_key) {
+                return Err(format!(
+                    "the encoding of the key `{}` refers to a key",
+                    c.name
+                ));
+            }
         }
         distinct(
             "fields of one entity",
@@ -371,4 +377,14 @@ fn distinct<T: Hash + Eq>(what: &str, mut all: impl Iterator<Item = T>) -> Resul
 /// Prefixes a reason with the name of the item.
 fn at(item: &impl Display) -> impl Fn(Reason) -> Reason {
     move |reason| format!("`{item}`: {reason}")
+}
+
+/// Returns whether an encoding refers to the key of an entity type. That of a key does not, so that keys are read without a
+/// circle.
+fn holds_key(encoding: &Encoding) -> bool {
+    match encoding {
+        Encoding::Key(_) => true,
+        Encoding::Option(of) | Encoding::List(of) => holds_key(of),
+        _ => false,
+    }
 }

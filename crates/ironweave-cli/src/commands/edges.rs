@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::get::key_json;
 use crate::cli::Show;
 use crate::failure::Result;
 use crate::graph::{self, Moment};
+use crate::labels::key_json;
 use crate::output::{Output, Role};
 use crate::values;
 
@@ -66,7 +66,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
                 out.object(&LinkLine {
                     edge,
                     entity: far.handle(),
-                    key: key_json(far),
+                    key: key_json(&graph::key(far)),
                     state: far.state(),
                     data: link.data().map(|data| values::json(&data)),
                 })?;

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::cli::Show;
 use crate::failure::Result;
 use crate::graph::{self, Moment};
+use crate::labels::key_json;
 use crate::output::{Output, Role};
 use crate::values;
 
@@ -44,7 +45,7 @@ impl EntityLine {
         let text = |name: &str| name.to_owned();
         Self {
             entity: entity.handle(),
-            key: key_json(entity),
+            key: key_json(&graph::key(entity)),
             state: entity.state().to_owned(),
             fields: entity
                 .fields()
@@ -55,19 +56,6 @@ impl EntityLine {
                 .map(|(name, value)| (text(name), values::json(&value)))
                 .collect(),
             links: None,
-        }
-    }
-}
-
-/// A key with one part as its value, and one with several as a list.
-pub fn key_json(entity: EntityView<'_>) -> Option<Box<RawValue>> {
-    let parts = graph::key(entity);
-    match parts.as_slice() {
-        [] => None,
-        [part] => Some(part.json.clone()),
-        parts => {
-            let parts: Vec<&RawValue> = parts.iter().map(|part| &*part.json).collect();
-            Some(values::json(&parts))
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::failure::{Failure, Result};
 use crate::labels::Labels;
 use crate::names;
 use crate::output::{Output, Role};
+use crate::values::printable;
 use crate::when::When;
 
 #[derive(clap::Args)]
@@ -139,7 +140,10 @@ fn head(
     firing: &Firing<'_, Dynamic>,
     labels: &Labels,
 ) -> String {
-    let actor = record.meta().actor().map(|actor| format!(" by {actor}"));
+    let actor = record
+        .meta()
+        .actor()
+        .map(|actor| format!(" by {}", printable(actor)));
     format!(
         "{:>6} {}{} {}",
         out.paint(Role::Seq, record.seq()),
@@ -180,14 +184,16 @@ pub fn why(show: &Show, args: &Args) -> Result<ExitCode> {
     let mut causes: BTreeMap<u64, u64> = BTreeMap::new();
     let mut root: Option<(Seq, String, String)> = None;
     args.visit(|record, firing, labels| {
-        let text = records::firing_text(&out, firing, labels)
-            .trim_start()
-            .to_owned();
         if let Some(cause) = record.meta().causation() {
             causes.insert(record.seq().get(), cause.get());
         }
         if !firing.is_immediate() {
-            root = Some((record.seq(), firing.name().to_owned(), text.clone()));
+            let text = records::firing_text(&out, firing, labels);
+            root = Some((
+                record.seq(),
+                firing.name().to_owned(),
+                text.trim_start().to_owned(),
+            ));
         }
         for fact in firing.facts() {
             let is_step = matches!(

@@ -14,9 +14,6 @@ use crate::cli::Show;
 use crate::failure::{Failure, Result};
 use crate::output::Output;
 
-/// The format version of frames that are written.
-const VERSION: u16 = 3;
-
 #[derive(clap::Args)]
 pub struct Args {
     /// The file with the lines, or `-` for standard input
@@ -45,7 +42,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     let frames = writer.next_seq().get();
     if frames == 0 {
         return Err(Failure::Problem(format!(
-            "{} has no frames",
+            "{} has no frames; write it with `ironweave log export STORE`, without filters",
             args.file.display()
         )));
     }
@@ -83,11 +80,12 @@ fn append(writer: &mut RawWriter, line: &str) -> Result<(), String> {
     if due != line.seq {
         return Err(format!("it is frame {}, and frame {due} is due", line.seq));
     }
-    if frame.version != VERSION {
+    if frame.version != RawWriter::VERSION {
         return Err(format!(
-            "it is of format version {}, and only frames of version {VERSION} can be written; `ironweave log backup` copies logs \
+            "it is of format version {}, and only frames of version {} can be written; `ironweave log backup` copies logs \
              of every version",
-            frame.version
+            frame.version,
+            RawWriter::VERSION
         ));
     }
     let fingerprint = u128::from_str_radix(&frame.fingerprint, 16).map_err(|e| e.to_string())?;

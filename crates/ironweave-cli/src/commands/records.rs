@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::failure::Result;
-use crate::labels::Labels;
+use crate::labels::{Labels, key_json};
 use crate::output::{Output, Role};
-use crate::values::{self, Texts};
+use crate::values::{self, Texts, printable};
 
 /// The number of facts of an event that are shown.
 const FACTS_MAX: usize = 8;
@@ -102,7 +102,7 @@ pub fn firing_line(firing: &Firing<'_, Dynamic>, labels: &Labels) -> FiringLine 
 /// Returns a fact as JSON.
 pub fn fact_line(fact: &Fact<'_>, labels: &Labels) -> FactLine {
     let text = |text: Option<&str>| text.map(str::to_owned);
-    let key = |entity: FactEntity<'_>| key_json(labels, &entity);
+    let key = |entity: FactEntity<'_>| key_json(&labels.key(entity.type_name(), entity.slot()));
     FactLine {
         fact: kind(fact.kind()),
         entity: handle(labels, &fact.entity()),
@@ -135,19 +135,6 @@ fn handle(labels: &Labels, entity: &FactEntity<'_>) -> String {
     }
 }
 
-/// A key with one part as its value, and one with several as a list.
-fn key_json(labels: &Labels, entity: &FactEntity<'_>) -> Option<Box<RawValue>> {
-    let parts = labels.key(entity.type_name(), entity.slot());
-    match parts.as_slice() {
-        [] => None,
-        [part] => Some(part.json.clone()),
-        parts => {
-            let parts: Vec<&RawValue> = parts.iter().map(|part| &*part.json).collect();
-            Some(values::json(&parts))
-        }
-    }
-}
-
 /// Writes the line of a transaction, and for each firing the event with its facts below it.
 pub fn write(
     out: &mut Output,
@@ -162,10 +149,10 @@ pub fn write(
     );
     let meta = record.meta();
     for (name, text) in [
-        ("by", meta.actor().map(str::to_owned)),
-        ("for", meta.correlation().map(str::to_owned)),
+        ("by", meta.actor().map(printable)),
+        ("for", meta.correlation().map(printable)),
         ("because of", meta.causation().map(|seq| seq.to_string())),
-        ("key", meta.idempotency_key().map(str::to_owned)),
+        ("key", meta.idempotency_key().map(printable)),
     ] {
         if let Some(text) = text {
             head += &format!(" {} {text}", out.paint(Role::Dim, name));

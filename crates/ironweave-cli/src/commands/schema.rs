@@ -65,7 +65,7 @@ pub fn show(show: &Show, args: &ShowArgs) -> Result<ExitCode> {
     let schema = last(&args.source.store)?;
     let mut out = Output::paged(show);
     if out.is_json() {
-        out.line(one_line(&schema)?)?;
+        out.line(schema.to_json())?;
     } else {
         schema_text::write(&mut out, &schema)?;
     }
@@ -73,21 +73,11 @@ pub fn show(show: &Show, args: &ShowArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The schema as JSON on one line.
-fn one_line(schema: &Schema) -> Result<String> {
-    let value: serde_json::Value =
-        serde_json::from_str(&schema.to_json()).map_err(Failure::problem)?;
-    Ok(value.to_string())
-}
-
 /// Prints the last schema of a log as JSON, in the form that `schema diff` reads.
 pub fn json(show: &Show, args: &JsonArgs) -> Result<ExitCode> {
     let schema = last(&args.source.store)?;
     let mut out = Output::direct(show);
-    match out.is_json() {
-        true => out.line(one_line(&schema)?)?,
-        false => out.line(schema.to_json().trim_end())?,
-    }
+    out.line(schema.to_json())?;
     out.finish()?;
     Ok(ExitCode::SUCCESS)
 }

@@ -12,6 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::graph::{self, Moment};
 use crate::interrupt;
 use crate::output::{Output, Role};
+use crate::values::printable;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -48,11 +49,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
 fn query(show: &Show, client: &Connection, sql: &str) -> Result<bool> {
     let wrong = |e: rusqlite::Error| Failure::Usage(format!("the query failed: {e}"));
     let mut statement = client.prepare(sql).map_err(wrong)?;
-    let names: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query([]).map_err(wrong)?;
     let mut out = Output::paged(show);
     let mut table: Vec<Vec<String>> = vec![names.clone()];
@@ -87,7 +84,7 @@ fn json(value: ValueRef<'_>) -> Value {
 
 fn text(value: ValueRef<'_>) -> String {
     match value {
-        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        ValueRef::Text(text) => printable(&String::from_utf8_lossy(text)),
         ValueRef::Null => String::new(),
         other => json(other).to_string(),
     }

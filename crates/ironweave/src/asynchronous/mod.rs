@@ -36,8 +36,8 @@ use crate::subscribe::Subscription;
 /// | transactions as they commit | [`subscribe`](AsyncStore::subscribe), [`subscribe_since`](AsyncStore::subscribe_since), with [`Subscription::into_stream`] |
 /// | the end | [`close`](AsyncStore::close) |
 ///
-/// - A future submits its work when it is first polled. From then on, dropping the future cancels nothing: the event fires and
-///   is durable, and only its result is lost. A caller that gives up after a timeout should repeat the request under the same
+/// - A future submits its work when it is first polled or, if the queue is full, when there is room. From then on, dropping the
+///   future cancels nothing: the event fires and is durable, and only its result is lost. A caller that gives up after a timeout should repeat the request under the same
 ///   [idempotency key](Meta::with_idempotency_key).
 /// - Events that are submitted one after the other fire in that order, each in a transaction of its own.
 /// - A rejection is the result of its own event, and so is a panic of user code, which continues in the task that awaits the

@@ -75,7 +75,7 @@ impl<M: Model> Front<M> {
         let of_thread = Arc::clone(&front);
         let thread = thread::Builder::new().name("ironweave-write".to_owned());
         let started = thread.spawn(move || of_thread.run(store));
-        started.map_err(|e| cannot_start("the thread of an async store", e))?;
+        started.map_err(|e| StorageError::no_thread("the thread of an async store", e))?;
         Ok(front)
     }
 
@@ -154,7 +154,8 @@ impl<M: Model> Front<M> {
             *to.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
             is_done.set();
         };
-        (self.readers.run(work)).map_err(|e| cannot_start("a thread that reads the log", e))?;
+        (self.readers.run(work))
+            .map_err(|e| StorageError::no_thread("a thread that reads the log", e))?;
         done.wait().await;
         let taken = result.lock().unwrap_or_else(PoisonError::into_inner).take();
         match taken {
@@ -231,10 +232,4 @@ fn serve<M: Model>(store: &SharedStore<M>) -> Option<Seq> {
     // If user code panics after the events have fired, for example in a snapshot, every job has its result, and the queue is
     // empty at the second call.
     serve().or_else(|_| serve()).unwrap_or_default()
-}
-
-/// Returns the error of a thread that could not be started.
-fn cannot_start(what: &str, error: std::io::Error) -> StorageError {
-    let message = format!("cannot start {what}: {error}");
-    StorageError::new(StorageFailure::Io, message).with_source(error)
 }

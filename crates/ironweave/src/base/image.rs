@@ -39,7 +39,7 @@ impl ImageError {
         Self::Content(what.to_string())
     }
 
-    /// Returns the error with the name of what it is about in front of it.
+    /// Returns the error with a name in front of its text.
     pub(crate) fn of(self, name: &str) -> Self {
         match self {
             Self::Content(what) => Self::Content(format!("{name}: {what}")),

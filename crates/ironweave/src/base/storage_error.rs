@@ -116,6 +116,13 @@ impl StorageError {
         Self::io_at(action, &path.display(), error)
     }
 
+    /// Returns the error of a thread that the operating system did not start.
+    pub(crate) fn no_thread(what: &str, error: io::Error) -> Self {
+        let message =
+            format!("cannot start {what}: {error}; raise the limit of threads and repeat the call");
+        Self::new(StorageFailure::Io, message).with_source(error)
+    }
+
     /// Returns the error of a failed attempt to read a frame.
     pub(crate) fn unreadable(segment: &Path, offset: u64, seq: Option<Seq>, e: io::Error) -> Self {
         let path = segment.display();

@@ -31,7 +31,7 @@ impl Workers {
         })
     }
 
-    // No other code runs under this lock.
+    // Under this lock a thread may be started, and no work runs.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -41,25 +41,22 @@ impl Workers {
     /// # Errors
     /// If the operating system cannot start a thread and there is none. The work is dropped.
     pub(crate) fn run(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        {
-            let mut state = self.lock();
-            state.queue.push_back(Box::new(work));
-            if state.threads >= self.threads_max {
-                return Ok(());
-            }
-            state.threads += 1;
+        let mut state = self.lock();
+        state.queue.push_back(Box::new(work));
+        if state.threads >= self.threads_max {
+            return Ok(());
         }
         let workers = Arc::clone(self);
         let thread = thread::Builder::new().name(self.name.to_owned());
+        // Under the lock, so that no other caller relies on a thread that does not start.
         let Err(error) = thread.spawn(move || workers.work()) else {
+            state.threads += 1;
             return Ok(());
         };
-        let mut state = self.lock();
-        state.threads -= 1;
         if state.threads > 0 {
             return Ok(());
         }
-        // Without a thread there is no other work in the queue, or its caller gets this error as well.
+        // Without a thread, this work is the only one in the queue.
         let dropped = state.queue.pop_back();
         drop(state);
         drop(dropped);

@@ -70,11 +70,6 @@ impl CarryMap {
         self.entities.get(usize::from(was)).copied().flatten()
     }
 
-    /// The map between the schemas of two epochs of a log.
-    pub(crate) fn between(was: &Schema, now: &Schema) -> Self {
-        Self::by_name(was, now)
-    }
-
     /// The map between two [valid](Schema::validate) schemas. `was` has the indexes of the schema of the graph, and the names
     /// that its items have now, if they were renamed.
     pub(crate) fn by_name(was: &Schema, now: &Schema) -> Self {

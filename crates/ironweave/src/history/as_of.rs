@@ -1,4 +1,4 @@
-//! The graph at a point in the past: the last keyframe before that point, with the facts between the two applied.
+//! The graph at a point in the past: the last keyframe or checkpoint before that point, with the facts between the two applied.
 
 #[cfg(test)]
 mod tests;
@@ -117,8 +117,8 @@ impl PastQuery<'_> {
         Ok(version)
     }
 
-    /// Returns the version of the last checkpoint before a point in the past, if that is a good deal nearer to the point than
-    /// another version is.
+    /// Returns the version of the last checkpoint before a point in the past, if it is at least [`CHECKPOINT_FRAMES`] frames
+    /// nearer to the point than another version.
     fn checkpoint(&self, start: &Version, when: AsOf) -> Option<Arc<Version>> {
         let view = self.view;
         if view.epochs.have_plans() {
@@ -215,10 +215,12 @@ fn replay_until(
         if !when.includes(after) {
             break;
         }
-        for (_, own) in epochs.begun(seq.checked_sub(1), seq) {
-            epoch::enter(&mut core.graph, own, Some(header.fingerprint))
-                .map_err(|e| bad_frame(seq, e))?;
-            plan = Arc::clone(own);
+        if header.kind == FrameKind::Schema {
+            for (_, own) in epochs.begun(seq.checked_sub(1), seq) {
+                epoch::enter(&mut core.graph, own, Some(header.fingerprint))
+                    .map_err(|e| bad_frame(seq, e))?;
+                plan = Arc::clone(own);
+            }
         }
         if header.kind == FrameKind::Transaction {
             let decoded = epochs.decode_facts(seq, &payload, facts)?;

@@ -8,6 +8,7 @@ use crate::base::storage_error::StorageError;
 use crate::db::entity::{Entity, Keyed};
 use crate::db::named::{entity_named, keys_named};
 use crate::graph::key::{KeyQuery, parts, text};
+use crate::graph::layout::Layout;
 use crate::history::archive::{Archive, HistoryIndex};
 use crate::history::as_of::PastQuery;
 use crate::history::{AsOf, HistoryEntry, entries};
@@ -136,8 +137,9 @@ impl<M: Model> Store<M> {
     ///
     /// O(facts since the last keyframe before that point). Keyframes are versions of the graph in memory. From the first call
     /// on, calls of this method and of [`snapshot`](Store::snapshot) keep them: up to 128 of the last frames if snapshots are
-    /// taken, and up to 16 further ones, at distances that grow with their age. If no keyframe is before the point, the log
-    /// is read from its beginning, one frame at a time.
+    /// taken, and up to 16 further ones, at distances that grow with their age. If a [checkpoint](Store::checkpoint) is at
+    /// least 4,096 frames nearer to the point than a keyframe, it is read instead, in O(size of the graph). Without either,
+    /// the log is read from its beginning, one frame at a time.
     ///
     /// # Errors
     /// - `is_ahead` for a frame after the end of the log, and for a time that is later than both the clock and the last
@@ -314,7 +316,7 @@ fn history<'a, M: Model>(
     view: impl Fn() -> Result<LogView<'a>, ReadError>,
     entities: &[(EntityIx, Id)],
 ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-    query(view, |archive| archive.history(entities)).map(entries)
+    query(view, |_| Ok(()), |archive, ()| archive.history(entities)).map(entries)
 }
 
 #[allow(clippy::type_complexity)]
@@ -327,20 +329,38 @@ fn history_of_key<'a, T: Keyed<Model = M>, M: Model>(
         1 => vec![&*key],
         _ => parts(&key),
     };
-    query(view, |archive| {
-        let found = archive.entities_with_key(T::INDEX, &key)?.into_iter();
-        found
-            .map(|id| Ok((T::from_id(id), entries(archive.history(&[(T::INDEX, id)])?))))
-            .collect()
-    })
+    let found = query(
+        view,
+        |_| Ok(()),
+        |archive, ()| with_key(archive, T::INDEX, &key),
+    )?;
+    let of_type = |(id, entries)| (T::from_id(id), entries);
+    Ok(found.into_iter().map(of_type).collect())
+}
+
+/// The ids of the entities that have or had a key, each with its history.
+type Histories<M> = Vec<(Id, Vec<HistoryEntry<M>>)>;
+
+/// Returns the entities that have or had a key, which is given as the encodings of its parts.
+fn with_key<M: Model>(
+    archive: &mut Archive<'_>,
+    entity: EntityIx,
+    key: &[&[u8]],
+) -> Result<Histories<M>, StorageError> {
+    let found = archive.entities_with_key(entity, key)?.into_iter();
+    found
+        .map(|id| Ok((id, entries(archive.history(&[(entity, id)])?))))
+        .collect()
 }
 
 fn history_by_name<'a, M: Model>(
     view: impl Fn() -> Result<LogView<'a>, ReadError>,
     entity: &EntityRef,
 ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-    let index = entity_named(&view()?.plan.layout.schema, &entity.entity)?;
-    history(view, &[(index, entity.id)])
+    let named = |layout: &Layout| Ok(entity_named(&layout.schema, &entity.entity)?);
+    query(view, named, |archive, index| {
+        Ok(entries(archive.history(&[(*index, entity.id)])?))
+    })
 }
 
 #[allow(clippy::type_complexity)]
@@ -349,38 +369,49 @@ fn history_of_key_by_name<'a, M: Model>(
     entity_type: &str,
     key: &str,
 ) -> Result<Vec<(EntityRef, Vec<HistoryEntry<M>>)>, ReadError> {
-    let layout = Arc::clone(&view()?.plan.layout);
-    let index = entity_named(&layout.schema, entity_type)?;
-    for key in keys_named(&layout.schema, index, key)? {
-        let key: Vec<&[u8]> = key.iter().map(Vec::as_slice).collect();
-        let found = query(&view, |archive| {
-            let found = archive.entities_with_key(index, &key)?.into_iter();
-            found
-                .map(|id| {
-                    let entity = EntityRef {
-                        entity: Name::clone(&layout.entities[usize::from(index)].name),
-                        id,
-                        key: Some(text(key.iter().copied()).into()),
-                    };
-                    Ok((entity, entries(archive.history(&[(index, id)])?)))
-                })
-                .collect::<Result<Vec<_>, _>>()
-        })?;
-        if !found.is_empty() {
-            return Ok(found);
+    let named = |layout: &Layout| {
+        let index = entity_named(&layout.schema, entity_type)?;
+        let keys = keys_named(&layout.schema, index, key)?;
+        Ok((
+            index,
+            Name::clone(&layout.entities[usize::from(index)].name),
+            keys,
+        ))
+    };
+    query(view, named, |archive, (index, name, keys)| {
+        for key in keys {
+            let key: Vec<&[u8]> = key.iter().map(Vec::as_slice).collect();
+            let found = with_key(archive, *index, &key)?;
+            if found.is_empty() {
+                continue;
+            }
+            let shown: Name = text(key.iter().copied()).into();
+            let named = |(id, entries)| {
+                let entity = EntityRef {
+                    entity: Name::clone(name),
+                    id,
+                    key: Some(Name::clone(&shown)),
+                };
+                (entity, entries)
+            };
+            return Ok(found.into_iter().map(named).collect());
         }
-    }
-    Ok(Vec::new())
+        Ok(Vec::new())
+    })
 }
 
-/// Queries the archive of a store.
-fn query<'a, R>(
+/// Queries the archive of a store. `question` is resolved by the names of the same view that is then queried, since a view of a
+/// later epoch may have other indexes.
+fn query<'a, Q, R>(
     view: impl Fn() -> Result<LogView<'a>, ReadError>,
-    query_archive: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
+    question: impl Fn(&Layout) -> Result<Q, ReadError>,
+    answer: impl Fn(&mut Archive<'_>, &Q) -> Result<R, StorageError>,
 ) -> Result<R, ReadError> {
     loop {
+        let view = view()?;
+        let question = question(&view.plan.layout)?;
         // Another thread with a later view may have added frames to the index that this view does not have.
-        if let Some(result) = query_view(&view()?, &query_archive)? {
+        if let Some(result) = query_view(&view, |archive| answer(archive, &question))? {
             return Ok(result);
         }
     }

@@ -17,7 +17,7 @@ use super::disk::Disk;
 use super::frame::Block;
 use super::head::{Lock, write_head};
 use super::segments::Segments;
-use super::{FileLog, LogOptions, ReadLog as _, ReadOnlyLog, Seq, StorageError, scan};
+use super::{FileLog, LogOptions, ReadLog, ReadOnlyLog, Seq, StorageError, scan};
 use crate::base::position::Position;
 
 pub(crate) use new_log::NewLog;
@@ -57,6 +57,7 @@ pub(super) fn backup_on(
     target: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Copied, CopyError> {
+    let target = &absolute(target)?;
     let log = ReadOnlyLog::open(source)?;
     check_other(source, target)?;
     sync_last_segment(log.chain())?;
@@ -115,6 +116,7 @@ pub(super) fn restore_on(
     until: Option<Seq>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Copied, CopyError> {
+    let target = &absolute(target)?;
     let log = ReadOnlyLog::open(source)?;
     check_other(source, target)?;
     let head = log.head().map(|head| head.seq);
@@ -134,14 +136,8 @@ pub(super) fn restore_on(
     };
     let restored = FileLog::open_on(disk.clone(), &unfinished, options)?;
     let ends = restored.head().map(|head| head.seq);
-    copied.last = match ends {
-        Some(seq) => restored.position_of(seq)?,
-        None => None,
-    };
-    let original = match last {
-        Some(seq) => log.position_of(seq)?,
-        None => None,
-    };
+    copied.last = position_at(&restored, ends)?;
+    let original = position_at(&log, last)?;
     restored.close()?;
     if copied.last != original {
         return Err(CopyError::Differs { target: unfinished });
@@ -248,10 +244,16 @@ fn sync_last_segment(chain: &Chain) -> Result<(), StorageError> {
 }
 
 fn last_position(log: &ReadOnlyLog) -> Result<Option<Position>, StorageError> {
-    match log.head() {
-        Some(head) => log.position_of(head.seq),
-        None => Ok(None),
-    }
+    position_at(log, log.head().map(|head| head.seq))
+}
+
+fn position_at(log: &impl ReadLog, seq: Option<Seq>) -> Result<Option<Position>, StorageError> {
+    seq.map_or(Ok(None), |seq| log.position_of(seq))
+}
+
+/// Returns the path from the root, since `.` has no name that could get an extension. An empty path is an error.
+fn absolute(path: &Path) -> Result<PathBuf, StorageError> {
+    std::path::absolute(path).map_err(|e| StorageError::io("find", path, e))
 }
 
 /// Returns an error if two paths lead to the same directory.
@@ -322,10 +324,7 @@ fn kept(target: &Path, source: &ReadOnlyLog) -> Result<Option<ReadOnlyLog>, Copy
         });
     }
     let there = last_position(&kept)?;
-    let here = match there {
-        Some(position) => source.position_of(position.seq())?,
-        None => None,
-    };
+    let here = position_at(source, there.map(|position| position.seq()))?;
     if there == here {
         return Ok(Some(kept));
     }

@@ -12,7 +12,7 @@ use crate::store::version::{At, Version};
 
 /// The number of keyframes that are kept.
 const KEPT: usize = 16;
-/// The number of frames after which the next keyframe is made.
+/// The minimum number of frames from one keyframe to the next.
 pub(crate) const SPACING: u64 = 512;
 
 /// The number of the last frames that have a keyframe each.
@@ -98,9 +98,9 @@ impl Keyframes {
             let after = recent.at.partition_point(|at| may(*at));
             let found = after.checked_sub(1).and_then(|i| recent.states.get(i));
             let found = found.map(|(state, _)| Arc::clone(state));
-            // No version can be later than one that is followed by the version after the next frame.
             let next = recent.at.get(after).and_then(|at| at.seq);
-            if found.is_some() && found.as_ref().map(|state| state.at.next()) == next {
+            // No version can be later than one that is followed by the version after the next frame.
+            if (found.as_ref()).is_some_and(|state| Some(state.at.next()) == next) {
                 return found;
             }
             found

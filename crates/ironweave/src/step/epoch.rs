@@ -30,7 +30,7 @@ pub(crate) fn enter<S: Storage>(
         graph.layout = Arc::clone(&plan.layout);
         return Ok(());
     }
-    let map = CarryMap::between(was, now);
+    let map = CarryMap::by_name(was, now);
     let ColumnTypes { columns, data } = &plan.columns;
     let carried = graph
         .carried_over(&plan.layout, (columns, data), &map)

@@ -23,7 +23,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::base::position::{Position, Seq};
-use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
+use crate::base::storage_error::{AppendError, StorageError};
 use crate::graph::fact::Facts;
 use crate::log::{
     BatchError, Flush, FrameBatch, FrameHeader, Log, LogReader, MemoryLog, ReadLog, TornTail,
@@ -288,10 +288,7 @@ impl IntervalSync {
         let thread = thread::Builder::new()
             .name("ironweave-sync".into())
             .spawn(move || of_thread.run(interval, &*flusher))
-            .map_err(|e| {
-                let message = format!("cannot start the thread that syncs the log: {e}");
-                StorageError::new(StorageFailure::Io, message).with_source(e)
-            })?;
+            .map_err(|e| StorageError::no_thread("the thread that syncs the log", e))?;
         Ok(Self {
             shared,
             thread: Some(thread),

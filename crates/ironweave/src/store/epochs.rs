@@ -183,7 +183,7 @@ impl Epochs {
         let schema = plan.layout.schema.clone();
         let tags = Tags::new(version, &schema, &schema);
         let tags = tags.ok_or_else(|| bad_frame(seq, "its schema has two items of one name"))?;
-        let map = (self.plans.last()).map(|was| CarryMap::between(&was.layout.schema, &schema));
+        let map = (self.plans.last()).map(|was| CarryMap::by_name(&was.layout.schema, &schema));
         let before = self.types.last().map_or(&[][..], Vec::as_slice);
         let number = |entity: EntityIx| {
             let taken_over =
@@ -207,7 +207,7 @@ impl Epochs {
     /// # Errors
     /// `is_damage` if no schema precedes the frame.
     pub(crate) fn tags(&self, seq: Seq) -> Result<&Arc<Tags>, StorageError> {
-        match self.list.iter().rev().find(|(from, ..)| *from <= seq) {
+        match self.position(seq).and_then(|at| self.list.get(at)) {
             Some((.., tags)) => Ok(tags),
             None => Err(no_schema(seq)),
         }

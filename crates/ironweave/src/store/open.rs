@@ -180,8 +180,8 @@ impl<M: Model> Store<M> {
         Ok(())
     }
 
-    /// Begins with the newest checkpoint that can be believed, if there is one.
-    /// A model that is read from the log has a plan for each epoch, and is replayed.
+    /// Starts from the newest valid checkpoint, if there is one. A `Dynamic` store needs a plan for each epoch, so it replays the
+    /// whole log.
     fn open_from_checkpoint(&mut self) {
         let Some(log) = self.log.log().filter(|_| !M::IS_DYNAMIC) else {
             return;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::position::{Position, Seq};
-use crate::base::storage_error::StorageError;
+use crate::base::storage_error::{FORMAT_VERSION, StorageError};
 use crate::log::{
     CopyError, Frame, FrameHeader, FrameKind, Frames, NewLog, ReadLog as _, ReadOnlyLog,
 };
@@ -324,6 +324,9 @@ pub struct RawWriter {
 }
 
 impl RawWriter {
+    /// The format version of the frames that it writes.
+    pub const VERSION: u16 = FORMAT_VERSION;
+
     /// Begins a log in a directory that does not exist or is empty.
     ///
     /// # Errors

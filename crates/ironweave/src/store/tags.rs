@@ -1,5 +1,5 @@
-//! The mapping from the indexes in the frames of a log to those of this program's schema, if the two schemas have the same
-//! shape.
+//! The mapping from the indexes in the frames of a log to those of this program's schema, which has each logged item and may
+//! have more.
 //!
 //! A logged schema may be large, so the mapping is computed in time linear in the two schemas.
 
@@ -115,7 +115,8 @@ fn matched<K: Hash + Eq, Ix: Copy + TryFrom<usize>>(
 }
 
 impl Tags {
-    /// Returns the mapping between two [valid](Schema::validate) schemas of the same shape, for frames of a format version.
+    /// Returns the mapping from a logged schema to that of this program, both [valid](Schema::validate), for frames of a format
+    /// version. Returns `None` if this program lacks a logged item.
     pub(crate) fn new(version: u16, logged: &Schema, ours: &Schema) -> Option<Self> {
         let entities: Vec<EntityIx> = matched(
             logged.entities.iter().map(|e| Some(&e.name)),

@@ -42,8 +42,8 @@ pub(crate) struct Version {
 }
 
 impl Version {
-    /// Returns the version with the schemas of the frames after it, up to one. It is another version only if the model is read
-    /// from the log, and a schema is among them.
+    /// Returns this version after it has entered the epochs that begin after its frame, up to and including the frame `until`. It
+    /// is unchanged unless the model is read from the log.
     pub(crate) fn entered(
         self: &Arc<Self>,
         epochs: &Epochs,

@@ -20,7 +20,7 @@ use futures_core::Stream;
 
 use crate::base::notifier::Wait;
 use crate::base::signal::Signal;
-use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::base::storage_error::StorageError;
 use crate::step::model::Model;
 use crate::store::feed::{Kept, StreamWaker};
 use crate::store::record::Record;
@@ -194,8 +194,7 @@ impl<M: Model> SubscriptionStream<M> {
             if let Some(subscription) = lock(&lent.subscription).take() {
                 self.state = State::Here(subscription);
             }
-            let message = format!("cannot start the thread that reads the log: {e}");
-            return Err(StorageError::new(StorageFailure::Io, message).with_source(e));
+            return Err(StorageError::no_thread("the thread that reads the log", e));
         }
         self.state = State::Lent(lent);
         Ok(())

@@ -110,14 +110,13 @@ fn parse(text: &str, encoding: Option<&Encoding>, schema: &Schema) -> Result<Vec
             Ok(keys.map(|key| array_unless_one(&key)).collect())
         }
         Some(Encoding::Option(of)) => {
-            let mut values = parse(text, Some(of), schema).unwrap_or_default();
-            if text == "null" {
-                values.insert(0, vec![NULL]);
+            let values = parse(text, Some(of), schema);
+            if text != "null" {
+                return values;
             }
-            match &*values {
-                [] => parse(text, Some(of), schema),
-                _ => Ok(values),
-            }
+            let mut values = values.unwrap_or_default();
+            values.insert(0, vec![NULL]);
+            Ok(values)
         }
         // The type is not known: the value may be of an enum, a number in a struct, and so on.
         None | Some(_) => {

@@ -2,7 +2,9 @@
 
 use crate::base::hash::hash_bytes;
 use crate::base::image::{ImageError, ImageSink, ImageSource, must_have, take_u32};
-use crate::value::{PlainForm, Value, decode, encode, plain_form, plain_value, plain_word};
+use crate::value::{
+    PlainForm, Value, decode_value, encode_value, plain_form, plain_value, plain_word,
+};
 
 /// How the values of a column are in an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +55,7 @@ impl CellForm {
         }
         buffer.clear();
         buffer.extend_from_slice(&[0; 4]);
-        encode(value, buffer).map_err(|e| ImageError::Content(e.to_string()))?;
+        encode_value(value, buffer).map_err(|e| ImageError::Content(e.to_string()))?;
         let (len, bytes) = buffer.split_at_mut(4);
         if hash_bytes(bytes) != hash {
             return Err(ImageError::content(
@@ -70,7 +72,7 @@ impl CellForm {
         from: &mut dyn ImageSource,
     ) -> Result<(T, u64), ImageError> {
         let decoded = |bytes: &[u8]| {
-            let value = decode::<T>(bytes).map_err(ImageError::content)?;
+            let value = decode_value::<T>(bytes).map_err(ImageError::content)?;
             Ok((value, hash_bytes(bytes)))
         };
         let Self::Words(form, bytes) = self else {

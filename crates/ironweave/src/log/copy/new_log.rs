@@ -3,18 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{CopyError, any_file};
-use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
+use super::{CopyError, absolute, any_file};
+use crate::base::storage_error::StorageError;
 use crate::log::disk::Disk;
 use crate::log::{FileLog, FrameHeader, Log as _, LogOptions};
 
 /// Creates the directory of a log that gets its final name when it is complete. The target must be free.
 pub(super) fn begin(disk: &Disk, target: &Path) -> Result<PathBuf, CopyError> {
     let unfinished = target.with_added_extension("unfinished");
-    for dir in [target, &unfinished] {
-        if let Some(path) = any_file(dir)? {
-            return Err(CopyError::Occupied { path });
-        }
+    if let Some(path) = any_file(target)? {
+        return Err(CopyError::Occupied { path });
+    }
+    if any_file(&unfinished)?.is_some() {
+        return Err(CopyError::Unfinished { dir: unfinished });
     }
     disk.create_dir(&unfinished)?;
     Ok(unfinished)
@@ -41,6 +42,7 @@ pub(crate) struct NewLog {
 
 impl NewLog {
     pub(crate) fn create(target: &Path) -> Result<Self, CopyError> {
+        let target = &absolute(target)?;
         let disk = Disk::default();
         let mut new = Self {
             unfinished: begin(&disk, target)?,
@@ -57,10 +59,7 @@ impl NewLog {
         let Some(log) = &mut self.log else {
             return Ok(());
         };
-        (log.append(header, payload)).map_err(|e| match e {
-            AppendError::Refused(e) | AppendError::Indeterminate(e) => e.into(),
-            e => StorageError::new(StorageFailure::Internal, e.to_string()).into(),
-        })
+        (log.append(header, payload)).map_err(|e| e.into_storage().into())
     }
 
     /// Closes the log and returns its directory, in which it can be checked.

@@ -37,6 +37,11 @@ pub enum CopyError {
         /// The file.
         path: PathBuf,
     },
+    /// An interrupted restore or import has left a directory.
+    Unfinished {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The target is a backup of another store.
     OtherStore {
         /// The target.
@@ -90,6 +95,12 @@ impl fmt::Display for CopyError {
                 f,
                 "{} is not part of a copy of a log; nothing was written; name a new or an empty directory",
                 path.display()
+            ),
+            Self::Unfinished { dir } => write!(
+                f,
+                "{} is left of an interrupted restore or import; nothing was written; remove it unless another command is \
+                 writing it, and repeat",
+                dir.display()
             ),
             Self::OtherStore {
                 target,

@@ -1,6 +1,6 @@
-//! Opening from a checkpoint: the newest one that can be believed.
+//! Opening from a checkpoint: the newest valid one.
 //!
-//! It is believed if it is whole, its header names the frame that the log has, with its checksum, epoch and fingerprint, and the
+//! It is valid if it is whole, its header names the frame that the log has, with its checksum, epoch and fingerprint, and the
 //! fingerprint of the graph that was read is that one. The fingerprint is computed from the cells and links that were read.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::graph::column::ColumnTypes;
 use crate::graph::fact::Facts;
 use crate::graph::storage::Storage;
 use crate::log::{CheckpointFiles, Frame, FrameKind, ReadLog};
-use crate::schema::Schema;
+use crate::schema::{Cardinality, EdgeDef, Schema};
 use crate::step::plan::Plan;
 use crate::store::Epochs;
 use crate::store::checkpoint::{IgnoredCheckpoint, OpenedFrom};
@@ -53,7 +53,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// Reads the newest checkpoint that can be believed, if there is one, and says which were ignored.
+    /// Reads the newest valid checkpoint, if there is one, and says which were ignored.
     pub(in crate::store) fn newest<S: Storage>(&self) -> (Option<Loaded<S>>, OpenedFrom) {
         let mut opened = OpenedFrom::default();
         let Some(files) = self.log.checkpoints() else {
@@ -96,7 +96,7 @@ impl<'a> Loader<'a> {
         })
     }
 
-    /// Reads a checkpoint. An error says why it cannot be believed.
+    /// Reads a checkpoint. An error says why it is not valid.
     fn load<S: Storage>(&self, files: &CheckpointFiles, seq: Seq) -> Result<Loaded<S>, String> {
         let mut from = files.open(seq)?;
         let header = *from.header();
@@ -121,8 +121,19 @@ impl<'a> Loader<'a> {
         }
         let mut content = || -> Result<_, ImageError> {
             let epochs = self.epochs(seq, header.epoch, &mut from)?;
-            let last = epochs.list.last().map(|(.., tags)| tags.image_order());
-            let order = last.ok_or_else(|| ImageError::content("it has no schema"))?;
+            let Some((_, logged, tags)) = epochs.list.last() else {
+                return Err(ImageError::content("it has no schema"));
+            };
+            let order = tags.image_order();
+            let many = |def: &EdgeDef| {
+                [&def.from, &def.to].map(|end| end.cardinality == Cardinality::Many)
+            };
+            let ours = &self.plan.layout.schema;
+            if (logged.edges.iter().zip(&order.edges))
+                .any(|(was, now)| many(was) != many(&ours[*now]))
+            {
+                return Err(ImageError::content("an edge had another cardinality then"));
+            }
             let ColumnTypes { columns, data } = &self.plan.columns;
             let graph = Graph::new(Arc::clone(&self.plan.layout), columns, data);
             let graph = graph.read_image(&order, &mut from)?;

@@ -42,8 +42,8 @@ impl<M: Model> Store<M> {
     /// ```
     ///
     /// # Errors
-    /// An operation on the disk fails, or the store is in memory or open for reading only. The log and the checkpoints that
-    /// exist are as they were.
+    /// An operation on the disk fails, or the store is in memory or open for reading only. The log and the older checkpoints are as
+    /// they were. If an old checkpoint cannot be removed, the new one exists.
     pub fn checkpoint(&mut self) -> Result<Checkpoint, StorageError> {
         self.log.sync()?;
         self.begin_checkpoint()?.finish()
@@ -117,7 +117,7 @@ impl UnfinishedCheckpoint {
             flusher.flush_to(seq)?;
         }
         let (path, bytes) = to.finish()?;
-        remove_old(&files)?;
+        remove_old(&files, seq)?;
         Ok(Checkpoint { seq, path, bytes })
     }
 }
@@ -149,10 +149,12 @@ fn write<S: Storage>(
     Ok(to)
 }
 
-/// Removes the checkpoints that are not kept.
-fn remove_old(files: &CheckpointFiles) -> Result<(), StorageError> {
+/// Removes the checkpoints that are not kept. Those that follow a later frame than `newest` are of a history that the log does
+/// not have.
+fn remove_old(files: &CheckpointFiles, newest: Seq) -> Result<(), StorageError> {
     let all = files.list()?;
-    let kept = kept(&all);
+    let ours: Vec<Seq> = all.iter().copied().filter(|seq| *seq <= newest).collect();
+    let kept = kept(&ours);
     let mut removed = false;
     for seq in all.iter().filter(|seq| !kept.contains(seq)) {
         files.remove(*seq)?;

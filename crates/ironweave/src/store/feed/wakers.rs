@@ -13,7 +13,7 @@ use std::thread;
 use crate::base::notifier::Wait;
 use crate::base::position::Seq;
 use crate::base::signal::wake;
-use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::base::storage_error::StorageError;
 use crate::base::workers::Workers;
 use crate::store::feed::{Feed, Published, lock};
 
@@ -40,29 +40,36 @@ pub(crate) struct StreamWaker {
 impl StreamWaker {
     /// Starts the thread of the feed if there is none.
     pub(super) fn new(feed: &Arc<Feed>) -> Result<Self, StorageError> {
-        let (stream, starts) = {
+        let stream = {
             let waiting = &mut lock(&feed.published).waiting;
             waiting.streams += 1;
             waiting.next_stream += 1;
-            (
-                waiting.next_stream,
-                !std::mem::replace(&mut waiting.wakes, true),
-            )
+            waiting.next_stream
         };
         let waker = Self {
             feed: Arc::clone(feed),
             stream,
         };
-        if starts {
-            let of_thread = Arc::clone(feed);
-            let thread = thread::Builder::new().name("ironweave-wake".to_owned());
-            if let Err(e) = thread.spawn(move || of_thread.wake_streams()) {
-                lock(&feed.published).waiting.wakes = false;
-                let message = format!("cannot start the thread that wakes streams: {e}");
-                return Err(StorageError::new(StorageFailure::Io, message).with_source(e));
-            }
-        }
+        waker.ensure_thread()?;
         Ok(waker)
+    }
+
+    /// Starts the thread of the feed if there is none. If it cannot be started, every stream is woken, and tries again.
+    fn ensure_thread(&self) -> Result<(), StorageError> {
+        if std::mem::replace(&mut lock(&self.feed.published).waiting.wakes, true) {
+            return Ok(());
+        }
+        let feed = Arc::clone(&self.feed);
+        let thread = thread::Builder::new().name("ironweave-wake".to_owned());
+        let Err(e) = thread.spawn(move || feed.wake_streams()) else {
+            return Ok(());
+        };
+        let mut state = lock(&self.feed.published);
+        state.waiting.wakes = false;
+        let wakers = std::mem::take(&mut state.waiting.wakers);
+        drop(state);
+        wakers.into_values().for_each(|(_, waker)| wake(waker));
+        Err(StorageError::no_thread("the thread that wakes streams", e))
     }
 
     /// Returns the threads that read the log for streams that are far behind.
@@ -108,6 +115,7 @@ impl StreamWaker {
             }
             drop(state);
             drop(replaced);
+            self.ensure_thread()?;
             return Ok(None);
         }
     }
