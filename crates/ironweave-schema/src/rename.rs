@@ -70,8 +70,9 @@ impl Schema {
 struct Renaming {
     was: Schema,
     changes: Vec<(Change, bool)>,
-    /// The former and the new names of entity types and states, which occur in the types of the fields of events.
-    words: Vec<(String, String)>,
+    /// The former and the new names of entity types and states, each with the index of the entity type. They occur in the types of
+    /// the fields of events that bind entities of that type.
+    words: Vec<(usize, String, String)>,
 }
 
 impl Renaming {
@@ -84,12 +85,13 @@ impl Renaming {
         let positions: Positions<String> = names.zip(0..).collect();
         for entity in &now.entities {
             let found = former(&positions, &entity.renamed, &entity.name, str::to_owned);
-            let Some(def) = found.and_then(|at| self.was.entities.get_mut(at)) else {
+            let Some((at, def)) = found.and_then(|at| Some((at, self.was.entities.get_mut(at)?)))
+            else {
                 continue;
             };
             let was = std::mem::replace(&mut def.name, entity.name.clone());
             def.renamed.clone_from(&entity.renamed);
-            self.words.push((was.clone(), entity.name.clone()));
+            self.words.push((at, was.clone(), entity.name.clone()));
             self.renamed(Item::Entity(entity.name.clone()), was, true);
         }
         let names = self.was.entities.iter().map(|e| e.name.clone());
@@ -107,7 +109,7 @@ impl Renaming {
                 };
                 let was = std::mem::replace(&mut def.name, state.name.clone());
                 def.renamed.clone_from(&state.renamed);
-                self.words.push((was.clone(), state.name.clone()));
+                self.words.push((*at, was.clone(), state.name.clone()));
                 let item = Item::State {
                     entity: entity.name.clone(),
                     name: state.name.clone(),
@@ -202,8 +204,11 @@ impl Renaming {
 
     fn event(&mut self, at: usize, now: &EventDef) {
         let def = &mut self.was.events[at];
-        for (was, name) in &self.words {
-            let binds = |field: &EventFieldDef| def.names.iter().any(|n| n.name == field.name);
+        for (entity, was, name) in &self.words {
+            let binds = |field: &EventFieldDef| {
+                let mut bound = def.names.iter().filter(|bound| bound.name == field.name);
+                bound.any(|bound| bound.entity.index() == *entity)
+            };
             for field in &mut def.fields {
                 if binds(field) {
                     replace_word(&mut field.ty, was, name);

@@ -204,11 +204,7 @@ impl<S: Storage> Graph<S> {
         was: EntityIx,
         states: &[Option<StateIx>],
     ) {
-        let layout = Arc::clone(&self.layout);
-        let (layout, initial) = (
-            &layout.entities[usize::from(entity)],
-            layout.schema[entity].initial,
-        );
+        let initial = self.layout.schema[entity].initial;
         let old = &from.entities[usize::from(was)];
         let table = &mut self.entities[usize::from(entity)];
         for slot in 0..old.words.len() as u32 {
@@ -224,19 +220,11 @@ impl<S: Storage> Graph<S> {
                 table.words.push(word & !0xff | u32::from(state));
                 table.in_state.insert(state, slot);
             }
-            for column in &layout.columns {
-                self.columns[usize::from(*column)].grow();
-            }
-            for hop in &layout.ends {
-                self.edges[usize::from(hop.edge)].grow(hop.forward);
-            }
-            for watch in &layout.watches {
-                self.counters[usize::from(*watch)].push(0);
-            }
         }
         table.free = old.free.clone();
         table.alive = old.alive;
         table.any_deleted = old.any_deleted;
+        self.make_cells(entity, old.words.len() as u32);
     }
 
     /// Takes over the values of a column.

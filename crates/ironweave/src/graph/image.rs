@@ -10,6 +10,8 @@
 
 pub(super) mod cells;
 
+use std::sync::Arc;
+
 use crate::base::hash::{cell_term, link_data_term, state_term};
 use crate::base::id::{FIRST_GENERATION, FREE, GENERATION_MAX, Id};
 use crate::base::image::{ImageError, ImageSink, ImageSource, must_have, take_u32};
@@ -177,6 +179,14 @@ impl<S: Storage> Graph<S> {
             let what = format_args!("slot {slot} is not in the list of free slots");
             return Err(ImageError::content(what));
         }
+        self.make_cells(entity, slots);
+        Ok(())
+    }
+
+    /// Makes the cells of the first slots of a type, which has none.
+    pub(super) fn make_cells(&mut self, entity: EntityIx, slots: u32) {
+        let layout = Arc::clone(&self.layout);
+        let layout = &layout.entities[usize::from(entity)];
         for _ in 0..slots {
             for column in &layout.columns {
                 self.columns[usize::from(*column)].grow();
@@ -188,7 +198,6 @@ impl<S: Storage> Graph<S> {
                 self.counters[usize::from(*watch)].push(0);
             }
         }
-        Ok(())
     }
 
     fn read_column(

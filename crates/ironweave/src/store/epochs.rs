@@ -1,5 +1,6 @@
 //! The checks of frames before their content is interpreted: their lengths, their epochs, and the schemas that begin epochs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::base::error::OpenError;
@@ -107,10 +108,8 @@ impl Epochs {
             let Some(last) = last else {
                 return (from, names);
             };
-            let name = |number: &u32| {
-                let named = names.iter().find(|(other, _)| other == number);
-                (*number, named.and_then(|(_, name)| *name))
-            };
+            let named: HashMap<u32, Option<&str>> = names.into_iter().collect();
+            let name = |number: &u32| (*number, named.get(number).copied().flatten());
             (from, last.iter().map(name).collect())
         })
     }
@@ -185,17 +184,20 @@ impl Epochs {
         let tags = tags.ok_or_else(|| bad_frame(seq, "its schema has two items of one name"))?;
         let map = (self.plans.last()).map(|was| CarryMap::by_name(&was.layout.schema, &schema));
         let before = self.types.last().map_or(&[][..], Vec::as_slice);
-        let number = |entity: EntityIx| {
-            let taken_over =
-                |was: &EntityIx| map.as_ref()?.entity(*was).filter(|now| *now == entity);
-            let was = EntityIx::all(before.len()).find(|was| taken_over(was).is_some());
-            was.and_then(|was| before.get(usize::from(was)).copied())
-        };
-        let mut types = Vec::with_capacity(schema.entities.len());
-        for entity in EntityIx::all(schema.entities.len()) {
-            types.push(number(entity).unwrap_or(self.types_seen));
-            self.types_seen = self.types_seen.max(types[types.len() - 1] + 1);
+        let mut known = vec![None; schema.entities.len()];
+        for (was, number) in EntityIx::all(before.len()).zip(before) {
+            if let Some(now) = map.as_ref().and_then(|map| map.entity(was)) {
+                known[usize::from(now)] = Some(*number);
+            }
         }
+        let seen = &mut self.types_seen;
+        let number = |known: Option<u32>| {
+            known.unwrap_or_else(|| {
+                *seen += 1;
+                *seen - 1
+            })
+        };
+        let types = known.into_iter().map(number).collect();
         self.types.push(types);
         self.list.push((seq, schema, Arc::new(tags)));
         self.plans.push(Arc::clone(plan));
