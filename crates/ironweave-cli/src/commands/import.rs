@@ -35,15 +35,14 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     let mut writer = RawWriter::create(&args.target)?;
     for (i, line) in open(&args.file)?.lines().enumerate() {
         let line = line.map_err(|e| unreadable(&args.file, &e))?;
-        append(&mut writer, &line).map_err(|e| {
-            Failure::Problem(format!("{}, line {}: {e}", args.file.display(), i + 1))
-        })?;
+        append(&mut writer, &line)
+            .map_err(|e| Failure::Problem(format!("{}, line {}: {e}", shown(&args.file), i + 1)))?;
     }
     let frames = writer.next_seq().get();
     if frames == 0 {
         return Err(Failure::Problem(format!(
             "{} has no frames; write it with `ironweave log export STORE`, without filters",
-            args.file.display()
+            shown(&args.file)
         )));
     }
     let fingerprint = writer.finish()?;
@@ -69,7 +68,14 @@ fn open(file: &Path) -> Result<Box<dyn BufRead>> {
 }
 
 fn unreadable(file: &Path, e: &io::Error) -> Failure {
-    Failure::Problem(format!("cannot read {}: {e}", file.display()))
+    Failure::Problem(format!("cannot read {}: {e}", shown(file)))
+}
+
+fn shown(file: &Path) -> String {
+    match file == Path::new("-") {
+        true => "standard input".to_owned(),
+        false => file.display().to_string(),
+    }
 }
 
 /// Appends the frame of a line. The error says what is wrong with the line.

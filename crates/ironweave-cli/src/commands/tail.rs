@@ -37,7 +37,13 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     let mut frames = log.frames(0)?;
     loop {
         for frame in frames.by_ref() {
-            printer.frame(&mut out, &frame?)?;
+            let frame = frame?;
+            if (frame.record()).is_some_and(|record| args.filter.is_past(record)) {
+                printer.end(&mut out)?;
+                out.finish()?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            printer.frame(&mut out, &frame)?;
         }
         printer.end(&mut out)?;
         if !args.follow {

@@ -1,7 +1,8 @@
 //! The attributes of ironweave, and the grammar of those on fields and states.
 
 use proc_macro2::Ident;
-use syn::parse::ParseStream;
+use syn::ext::IdentExt as _;
+use syn::parse::{ParseStream, Parser as _};
 use syn::{Attribute, LitInt, LitStr, Meta, Result, Token};
 
 use super::ast::{Default, EdgeOptions, Index, OnDelete, To};
@@ -318,11 +319,10 @@ pub fn renamed(marks: &[Ours], errors: &mut Errors) -> Vec<LitStr> {
         }
         input.parse::<Token![=]>()?;
         let name: LitStr = input.parse()?;
-        if syn::parse_str::<Ident>(&name.value()).is_err() {
-            let message = format!(
-                "`{}` is not a name that an item could have had",
-                name.value()
-            );
+        // The name in the schema, which of `r#type` is `type`.
+        let text = name.value();
+        if text.starts_with("r#") || Ident::parse_any.parse_str(&text).is_err() {
+            let message = format!("`{text}` is not a name that an item could have had");
             return Err(syn::Error::new(name.span(), message));
         }
         Ok(name)
