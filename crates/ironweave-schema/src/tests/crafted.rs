@@ -72,3 +72,33 @@ fn very_many_unknown_entries_are_not_compared_in_pairs() {
     let e = schema(&mut (0..many).chain([7]), many + 1).expect_err("one does");
     assert!(e.to_string().contains("`7` occurs twice"), "{e}");
 }
+
+#[test]
+fn a_key_that_refers_to_a_key_is_refused() {
+    let schema = |encoding: Encoding| Schema {
+        entities: vec![EntityDef {
+            name: "E".into(),
+            states: vec![StateDef {
+                name: "S".into(),
+                terminal: true,
+                ..StateDef::default()
+            }],
+            ..EntityDef::default()
+        }],
+        columns: vec![ColumnDef {
+            name: "k".into(),
+            key: true,
+            encoding: Some(encoding),
+            ..ColumnDef::default()
+        }],
+        ..Schema::default()
+    };
+    schema(Encoding::Text).validate().expect("it is valid");
+    for encoding in [
+        Encoding::Key(EntityIx::default()),
+        Encoding::Option(Box::new(Encoding::Key(EntityIx::default()))),
+    ] {
+        let e = schema(encoding).validate().expect_err("it has no end");
+        assert_eq!(e.to_string(), "the encoding of the key `k` refers to a key");
+    }
+}

@@ -128,22 +128,39 @@ pub(super) fn restore_on(
         (None, last) => last,
     };
     let unfinished = begin(disk, target)?;
-    let pieces = pieces(&log, last);
-    let mut copied = copy(disk, log.chain(), &pieces, &unfinished, progress)?;
+    let restored = restore_into(disk, &log, &unfinished, last, progress).inspect_err(|_| {
+        // If it cannot be removed, the next attempt names it.
+        let _ = fs::remove_dir_all(&unfinished);
+    })?;
+    publish(disk, &unfinished, target)?;
+    Ok(restored)
+}
+
+/// Copies a log up to a frame to an empty directory, as a log with a new timeline.
+fn restore_into(
+    disk: &Disk,
+    log: &ReadOnlyLog,
+    target: &Path,
+    last: Option<Seq>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Copied, CopyError> {
+    let pieces = pieces(log, last);
+    let mut copied = copy(disk, log.chain(), &pieces, target, progress)?;
     let options = LogOptions {
         new_timeline: true,
         ..LogOptions::default()
     };
-    let restored = FileLog::open_on(disk.clone(), &unfinished, options)?;
+    let restored = FileLog::open_on(disk.clone(), target, options)?;
     let ends = restored.head().map(|head| head.seq);
     copied.last = position_at(&restored, ends)?;
-    let original = position_at(&log, last)?;
+    let original = position_at(log, last)?;
     restored.close()?;
     if copied.last != original {
-        return Err(CopyError::Differs { target: unfinished });
+        return Err(CopyError::Differs {
+            target: target.to_owned(),
+        });
     }
     copied.frames = last.map_or(0, |last| last.get() + 1);
-    publish(disk, &unfinished, target)?;
     Ok(copied)
 }
 

@@ -174,6 +174,34 @@ fn a_checkpoint_of_another_history_is_ignored() {
 }
 
 #[test]
+fn checkpoints_behind_the_end_of_the_log_are_removed_by_the_next_one_and_take_no_place() {
+    let [dir, copy] = [scratch_dir(), scratch_dir()];
+    let mut store = open(dir.path());
+    run_jobs(&mut store, &["a"]);
+    drop(store);
+    copy_dir(dir.path(), copy.path());
+    let mut store = open(dir.path());
+    let later: Vec<PathBuf> = ["b", "c", "d"]
+        .into_iter()
+        .map(|label| {
+            run_jobs(&mut store, &[label]);
+            let written = store.checkpoint().expect("it can be written");
+            let name = written.path().file_name().expect("a name");
+            let copied = copy.path().join(name);
+            fs::copy(written.path(), &copied).expect("it can be copied");
+            copied
+        })
+        .collect();
+    let mut store = open(copy.path());
+    let written = store.checkpoint().expect("it can be written");
+    assert!(written.path().exists());
+    assert!(later.iter().all(|path| !path.exists()));
+    drop(store);
+    let store = open(copy.path());
+    assert_eq!(store.opened_from().checkpoint(), Some(written.seq()));
+}
+
+#[test]
 fn a_checkpoint_behind_the_end_of_the_log_is_ignored_and_then_of_another_history() {
     let [dir, copy] = [scratch_dir(), scratch_dir()];
     let mut store = open(dir.path());

@@ -129,10 +129,12 @@ fn a_log_is_read_and_continued_by_a_model_with_more_items_and_other_names() {
         bed: Key::new(2u32),
     });
     let print = store.fingerprint();
+    store.checkpoint().expect("it can be written");
     drop(store);
 
     let mut store = Store::<v2::Model>::open(dir.path()).expect("the changes are taken");
     assert_eq!(store.fingerprint(), print);
+    assert_eq!(store.opened_from().checkpoint(), None);
     let bed = store.find::<v2::Bed>(&2).expect("the bed");
     assert_eq!(bed.patients(&store).count(), 1);
     store.step(v2::Lodged {

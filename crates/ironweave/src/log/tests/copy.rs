@@ -77,6 +77,7 @@ fn an_interrupted_restore_leaves_no_log_at_the_target() {
     let source = dir.path().join("source");
     fill(&source, small(), 12);
     for n in 0.. {
+        assert!(n < 10_000, "the disk of the test fails by itself");
         let target = dir.path().join(format!("restored-{n}"));
         let (disk, probe) = killed_at(n);
         let paths = (source.as_path(), target.as_path());
@@ -209,4 +210,18 @@ fn a_second_backup_writes_only_the_segments_that_have_changed() {
         (1..=2).contains(&one.segments) && one.frames == 1,
         "{one:?}"
     );
+}
+
+#[test]
+fn what_an_interrupted_restore_left_is_named_by_the_next_one() {
+    let dir = scratch();
+    let path = |name: &str| dir.path().join(name);
+    fill(&path("source"), small(), 12);
+    fs::create_dir(path("restored.unfinished")).unwrap();
+    fs::write(path("restored.unfinished").join("LOCK"), "1").unwrap();
+    let e = restore(path("source"), path("restored"), None, |_, _| {}).unwrap_err();
+    assert!(matches!(e, CopyError::Unfinished { dir } if dir == path("restored.unfinished")));
+    fs::remove_dir_all(path("restored.unfinished")).unwrap();
+    restore(path("source"), path("restored"), None, |_, _| {}).unwrap();
+    assert!(!path("restored.unfinished").exists());
 }
