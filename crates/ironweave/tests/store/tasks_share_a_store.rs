@@ -3,7 +3,8 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -311,13 +312,24 @@ fn a_full_queue_makes_tasks_wait_for_room() {
         let account = store.step(owner("Ada")).await.unwrap().created.account;
         let hold = Hold::begin(&store);
         let total = (1 << 16) + 100;
+        let polled = Arc::new(AtomicU64::new(0));
         let all: Vec<_> = (0..total)
             .map(|i| {
-                let balance = i % 100;
-                tokio::spawn(store.step(Set { account, balance }))
+                let step = store.step(Set {
+                    account,
+                    balance: i % 100,
+                });
+                let polled = Arc::clone(&polled);
+                tokio::spawn(async move {
+                    polled.fetch_add(1, Ordering::Relaxed);
+                    step.await
+                })
             })
             .collect();
-        tokio::task::yield_now().await;
+        // Each task has submitted its event, or waits for room.
+        while polled.load(Ordering::Relaxed) < total {
+            tokio::task::yield_now().await;
+        }
         hold.end();
         let mut seqs = Vec::new();
         for task in all {
