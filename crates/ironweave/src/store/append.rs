@@ -22,8 +22,7 @@ impl<M: Model> Store<M> {
     #[inline(always)]
     pub(super) fn append(&mut self) -> Result<(), StepError> {
         if self.core.logged {
-            let header = self.encode()?;
-            self.write(header)?;
+            self.write_recorded()?;
         } else {
             self.next += 1;
         }
@@ -91,6 +90,13 @@ impl<M: Model> Store<M> {
         let tags = self.epochs.current_tags(seq).ok()?;
         let out = self.payload.begin(bytes);
         frame::encode_expected(&mut self.core, tags, event, out).then(|| self.header(seq))
+    }
+
+    /// Encodes the open transaction and writes its frame.
+    #[inline(never)]
+    fn write_recorded(&mut self) -> Result<(), StepError> {
+        let header = self.encode()?;
+        self.write(header)
     }
 
     /// Writes the frame whose payload was encoded.
