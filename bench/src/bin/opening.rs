@@ -87,7 +87,10 @@ fn timed<R>(what: &str, act: impl FnOnce() -> R) -> R {
 }
 
 fn options() -> ironweave::Options<model::Model> {
-    Store::options().durability(Durability::Os)
+    let by_call = ironweave::CheckpointPolicy::never();
+    Store::options()
+        .durability(Durability::Os)
+        .checkpoint_every(by_call)
 }
 
 fn fill(store: &mut Tasks, count: usize, steps: usize) -> Result<(Task, usize), StepError> {

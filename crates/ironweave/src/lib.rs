@@ -200,10 +200,10 @@ pub use step::guarded::Guarded;
 pub use step::model::Model;
 pub use step::{Ensured, New, Tx};
 pub use store::{
-    AnyApplied, AnyReceipt, Changes, Checkpoint, Committed, Difference, Durability, Fact,
-    FactEntity, FactIter, FactKind, Facts, Field, Firing, IgnoredCheckpoint, Occupant, OpenedFrom,
-    Options, Record, RecordedEvent, Records, Savepoint, SharedStore, Store, Ticket, Transaction,
-    VerifyError,
+    AnyApplied, AnyReceipt, Changes, Checkpoint, CheckpointPolicy, Committed, Difference,
+    Durability, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing, IgnoredCheckpoint,
+    Occupant, OpenedFrom, Options, Record, RecordedEvent, Records, Savepoint, SharedStore, Store,
+    Ticket, Transaction, VerifyError,
 };
 pub use subscribe::Subscription;
 #[cfg(feature = "async")]

@@ -17,7 +17,7 @@ use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
 use crate::store::share::queue::{Call, Slot};
 use crate::store::share::{shown, stopped};
-use crate::store::{AnyReceipt, Committed, SharedStore, Store, Transaction};
+use crate::store::{AnyReceipt, Checkpoint, Committed, SharedStore, Store, Transaction};
 use crate::subscribe::Subscription;
 
 /// A handle on a store for async code, returned by [`SharedStore::into_async`]. A clone is another handle on the same store.
@@ -338,6 +338,31 @@ impl<M: Model> AsyncStore<M> {
     pub fn sync(&self) -> impl Future<Output = Result<(), StorageError>> + Send + use<M> {
         let executed = self.execute(Store::sync);
         async move { executed.await?.result }
+    }
+
+    /// As [`Store::checkpoint`], on the thread of the store, which executes nothing else meanwhile. A store that writes checkpoints
+    /// [by itself](crate::CheckpointPolicy) goes on while it does.
+    ///
+    /// # Errors
+    /// As [`Store::checkpoint`] and [`AsyncStore::step`].
+    pub fn checkpoint(
+        &self,
+    ) -> impl Future<Output = Result<Checkpoint, StorageError>> + Send + use<M> {
+        let executed = self.execute(Store::checkpoint);
+        async move { executed.await?.result }
+    }
+
+    /// As [`Store::last_checkpoint`].
+    ///
+    /// # Errors
+    /// As [`AsyncStore::read`].
+    #[allow(clippy::type_complexity)] // the result of the store in that of the future
+    pub fn last_checkpoint(
+        &self,
+    ) -> impl Future<Output = Result<Option<Result<Checkpoint, StorageError>>, StorageError>>
+    + Send
+    + use<M> {
+        self.read(Store::last_checkpoint)
     }
 
     /// Executes everything that was submitted before, closes the store, and ends its thread. Later calls of all handles fail

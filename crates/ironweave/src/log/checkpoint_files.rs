@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::StorageError;
+use super::cancel::Cancel;
 use super::disk::{Disk, DiskFile};
 use super::frame::u64_at;
 use super::scan::read_at;
@@ -110,6 +111,8 @@ fn seed(header: &[u8; HEADER_BYTES]) -> u64 {
 pub(crate) struct CheckpointFiles {
     dir: PathBuf,
     disk: Disk,
+    /// Ends what reads or writes one. The default is never set.
+    cancel: Cancel,
 }
 
 impl CheckpointFiles {
@@ -117,7 +120,13 @@ impl CheckpointFiles {
         Self {
             dir: dir.to_owned(),
             disk,
+            cancel: Cancel::default(),
         }
+    }
+
+    /// Makes reads and writes of checkpoints end with an error once `cancel` is set.
+    pub(super) fn end_at(self, cancel: Cancel) -> Self {
+        Self { cancel, ..self }
     }
 
     /// Returns the path of the checkpoint after a frame.
@@ -158,6 +167,7 @@ impl CheckpointFiles {
         Ok(CheckpointWriter {
             file: Some(self.disk.create(&path.with_added_extension("tmp"))?),
             disk: self.disk.clone(),
+            cancel: self.cancel.clone(),
             path,
             header,
             seed: seed(&header.encode(0)),
@@ -193,6 +203,8 @@ impl CheckpointFiles {
         }
         Ok(CheckpointReader {
             header,
+            bytes: found,
+            cancel: self.cancel.clone(),
             seed: seed(&bytes),
             file,
             unread: content,
@@ -224,6 +236,7 @@ pub(crate) struct CheckpointWriter {
     /// `None` once it is finished.
     file: Option<DiskFile>,
     disk: Disk,
+    cancel: Cancel,
     path: PathBuf,
     header: CheckpointHeader,
     seed: u64,
@@ -241,6 +254,7 @@ impl CheckpointWriter {
     }
 
     fn write_chunk(&mut self) -> Result<(), StorageError> {
+        self.cancel.check()?;
         let content = self.chunk.len();
         let sum = xxh3_64_with_seed(&self.chunk, self.seed ^ self.chunks);
         self.chunk.extend_from_slice(&sum.to_le_bytes());
@@ -263,6 +277,7 @@ impl CheckpointWriter {
         let header = self.header.encode(self.content);
         self.file()?.write_at(0, &header)?;
         let bytes = self.file()?.len()?;
+        self.cancel.check()?;
         if let Some(file) = self.file.take() {
             let published = self.disk.publish(file, &self.path);
             if published.is_err() {
@@ -304,6 +319,9 @@ impl Drop for CheckpointWriter {
 /// Reads a checkpoint, whose chunks are verified one by one.
 pub(crate) struct CheckpointReader {
     header: CheckpointHeader,
+    /// The length of the file.
+    bytes: u64,
+    cancel: Cancel,
     seed: u64,
     file: File,
     /// How much of the content has not been read into the buffer.
@@ -320,8 +338,14 @@ impl CheckpointReader {
         &self.header
     }
 
+    /// Returns the length of the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Appends the content of the next chunk to the buffer, of which only what is left is kept.
     fn read_chunk(&mut self) -> Result<(), String> {
+        self.cancel.check().map_err(|e| e.to_string())?;
         self.buffer.drain(..self.at);
         self.at = 0;
         let content = self.unread.min(CHUNK_BYTES as u64) as usize;

@@ -357,6 +357,10 @@ impl ReadLog for FileLog {
         (!is_fork).then(|| CheckpointFiles::new(&self.chain.dir, self.disk.clone()))
     }
 
+    fn bytes_after(&self, seq: Option<Seq>) -> u64 {
+        self.chain.bytes_after(seq)
+    }
+
     fn segments(&self) -> Option<Segments<'_>> {
         Some(Segments::new(&self.chain, Some(&self.disk)))
     }

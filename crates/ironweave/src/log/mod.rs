@@ -59,6 +59,7 @@
 //! 3. A bad frame that was durable by `HEAD`, by (1) or by (2) is damage. Any other bad frame begins the torn tail.
 
 mod batch;
+mod cancel;
 mod chain;
 mod checkpoint_files;
 mod copy;
@@ -84,6 +85,7 @@ use std::sync::Arc;
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, FORMAT_VERSION, StorageError, StorageFailure};
 pub(crate) use batch::{BatchError, FrameBatch};
+pub(crate) use cancel::Cancel;
 pub(crate) use chain::ReadPoint;
 pub(crate) use checkpoint_files::{CheckpointFiles, CheckpointHeader, CheckpointWriter};
 pub(crate) use copy::NewLog;
@@ -235,6 +237,11 @@ pub(crate) trait ReadLog: Send + Sync {
     /// Returns the checkpoints of the log, or `None` for a log in memory.
     fn checkpoints(&self) -> Option<CheckpointFiles> {
         None
+    }
+
+    /// Returns about how many bytes the frames after one have, or all frames. It may be up to 256 KiB too many.
+    fn bytes_after(&self, _: Option<Seq>) -> u64 {
+        0
     }
 
     /// Checks that the log was not replaced by another one since it was read. The default is for a writer, whose lock

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::cancel::Cancel;
 use super::chain::{
     Chain, ChainEnd, SEARCH_BYTES_MAX, TailCheck, follows, is_absent, replaced, segment_path,
 };
@@ -183,6 +184,8 @@ pub(crate) struct ReadOnlyLog {
     disk: Disk,
     /// Whether it may write indexes beside the segments. It may if the writer is in the same process.
     writes_indexes: bool,
+    /// Ends what reads it.
+    cancel: Option<Cancel>,
 }
 
 impl fmt::Debug for ReadOnlyLog {
@@ -205,6 +208,7 @@ impl ReadOnlyLog {
             chain: Chain::new(dir),
             disk: Disk::default(),
             writes_indexes: false,
+            cancel: None,
         };
         let not_found = |what: &str| {
             let dir = dir.display();
@@ -267,12 +271,18 @@ impl ReadOnlyLog {
             chain,
             disk,
             writes_indexes: true,
+            cancel: None,
         }
     }
 
     /// Adds the frames that the writer in this process has appended since. See [`Chain::catch_up`].
     pub(super) fn catch_up(&mut self, chain: &Chain) -> bool {
         self.chain.catch_up(chain)
+    }
+
+    /// From now on, reads of frames, and reads and writes of checkpoints, end with an error once `cancel` is set.
+    pub(crate) fn end_at(&mut self, cancel: Cancel) {
+        self.cancel = Some(cancel);
     }
 
     /// From now on, writes no indexes beside the segments.
@@ -288,7 +298,22 @@ impl ReadOnlyLog {
     /// As [`ReadLog::read`], but the iterator does not borrow the log.
     pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
         self.check()?;
-        self.chain.frames(from)
+        let mut frames = self.chain.frames(from)?;
+        let Some(cancel) = self.cancel.clone() else {
+            return Ok(frames);
+        };
+        let mut ended = false;
+        Ok(Frames::new(std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let checked = cancel.check();
+            ended = checked.is_err();
+            match checked {
+                Ok(()) => frames.next(),
+                Err(e) => Some(Err(e)),
+            }
+        })))
     }
 }
 
@@ -318,7 +343,15 @@ impl ReadLog for ReadOnlyLog {
     }
 
     fn checkpoints(&self) -> Option<CheckpointFiles> {
-        Some(CheckpointFiles::new(&self.chain.dir, self.disk.clone()))
+        let files = CheckpointFiles::new(&self.chain.dir, self.disk.clone());
+        Some(match &self.cancel {
+            Some(cancel) => files.end_at(cancel.clone()),
+            None => files,
+        })
+    }
+
+    fn bytes_after(&self, seq: Option<Seq>) -> u64 {
+        self.chain.bytes_after(seq)
     }
 
     fn segments(&self) -> Option<Segments<'_>> {

@@ -91,6 +91,13 @@ impl Backend {
         }
     }
 
+    /// See [`CommitLog::restart_checkpoints`].
+    pub(super) fn restart_checkpoints(&mut self) {
+        if let Self::Writable(log) = self {
+            log.restart_checkpoints();
+        }
+    }
+
     pub(crate) fn close(self) -> Result<(), StorageError> {
         match self {
             Self::Writable(log) => log.close(),

@@ -26,11 +26,14 @@ use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, StorageError};
 use crate::graph::fact::Facts;
 use crate::log::{
-    BatchError, Flush, FrameBatch, FrameHeader, Log, LogReader, MemoryLog, ReadLog, TornTail,
+    BatchError, Flush, Frame, FrameBatch, FrameHeader, Log, LogReader, MemoryLog, ReadLog, TornTail,
 };
 use crate::step::Core;
+use crate::step::model::Model;
 use crate::step::plan::Plan;
-use crate::store::epochs::Epochs;
+use crate::store::checkpoint::background::{Checkpointer, Checkpoints};
+use crate::store::checkpoint::policy::{CheckpointPolicy, Growth};
+use crate::store::epochs::{Bounds, Epochs};
 use crate::store::version::At;
 
 /// When a committed transaction is durable.
@@ -49,7 +52,8 @@ pub enum Durability {
 
 /// A log with the policy of durability.
 pub(crate) struct CommitLog {
-    // The first field, so that a drop ends the thread of the policy before it closes the log.
+    // The first fields, so that a drop ends their threads before it closes the log.
+    checkpointer: Option<Box<Checkpointer>>,
     policy: Policy,
     log: OwnedLog,
 }
@@ -105,6 +109,7 @@ impl CommitLog {
             (Durability::Os, _) | (_, None) => Policy::None,
         };
         Ok(Self {
+            checkpointer: None,
             policy,
             log: OwnedLog::Other(log),
         })
@@ -113,6 +118,7 @@ impl CommitLog {
     /// Returns a log in memory, which needs no syncs.
     pub(crate) fn in_memory(log: MemoryLog) -> Self {
         Self {
+            checkpointer: None,
             policy: Policy::None,
             log: OwnedLog::Memory(Box::new(log)),
         }
@@ -140,12 +146,46 @@ impl CommitLog {
     ) -> Result<(), AppendError> {
         self.log.get_mut().append(header, payload)?;
         match &self.policy {
-            Policy::None | Policy::Waiters(_) => Ok(()),
-            Policy::Appender(flusher) => flusher.flush().map_err(AppendError::Indeterminate),
-            Policy::Interval(interval) => {
-                interval.record_write();
-                Ok(())
-            }
+            Policy::None | Policy::Waiters(_) => {}
+            Policy::Appender(flusher) => flusher.flush().map_err(AppendError::Indeterminate)?,
+            Policy::Interval(interval) => interval.record_write(),
+        }
+        self.record_growth(1, Frame::bytes_with(payload));
+        Ok(())
+    }
+
+    /// Writes checkpoints by a policy, if the log has any. `last` is the frame that the last one follows, and the number of
+    /// frames after it.
+    pub(super) fn write_checkpoints_by<M: Model>(
+        &mut self,
+        policy: CheckpointPolicy,
+        (last, frames): (Option<Seq>, u64),
+        checkpoints: Arc<Checkpoints>,
+        bounds: Bounds,
+    ) {
+        self.checkpointer = None;
+        if !policy.is_never() && self.log().checkpoints().is_some() {
+            let growth = Growth::since(frames, self.log().bytes_after(last));
+            let checkpointer = Checkpointer::new::<M>(policy, growth, checkpoints, bounds);
+            self.checkpointer = Some(Box::new(checkpointer));
+        }
+    }
+
+    /// Records that a checkpoint of all frames is written by a caller.
+    pub(super) fn restart_checkpoints(&mut self) {
+        if let Some(checkpointer) = &mut self.checkpointer {
+            checkpointer.restart();
+        }
+    }
+
+    /// Adds frames that were written to those since the last checkpoint, and starts to write one if it is due.
+    #[inline]
+    fn record_growth(&mut self, frames: u64, bytes: u64) {
+        if let Some(checkpointer) = &mut self.checkpointer
+            && checkpointer.record(frames, bytes)
+        {
+            let log = self.log.get();
+            checkpointer.start(|| log.reader(None), log.flusher());
         }
     }
 
@@ -180,6 +220,8 @@ impl CommitLog {
             }
             Policy::Interval(interval) => interval.record_write(),
         }
+        let payloads = (0..appended).map(|index| Frame::bytes_with(frames.get(index).1));
+        self.record_growth(appended as u64, payloads.sum());
         written
     }
 
@@ -219,10 +261,15 @@ impl CommitLog {
         self.log.get().reader(reader)
     }
 
-    /// Ends the thread of the policy, syncs, and closes the log.
+    /// Ends the threads, syncs, and closes the log.
     pub(crate) fn close(self) -> Result<(), StorageError> {
-        let Self { policy, log } = self;
-        // A failed sync of the thread has stopped the log, so the close returns that error.
+        let Self {
+            checkpointer,
+            policy,
+            log,
+        } = self;
+        // A failed sync of a thread has stopped the log, so the close returns that error.
+        drop(checkpointer);
         drop(policy);
         log.close()
     }

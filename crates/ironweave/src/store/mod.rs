@@ -36,6 +36,7 @@ use std::sync::Arc;
 
 pub use any_receipt::{AnyApplied, AnyReceipt};
 pub(crate) use backend::Backend;
+pub use checkpoint::policy::CheckpointPolicy;
 pub use checkpoint::{Checkpoint, IgnoredCheckpoint, OpenedFrom};
 pub use commit::Durability;
 pub(crate) use epochs::{Epochs, bad_frame, lost_frame, no_schema};
@@ -64,6 +65,7 @@ use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
+use crate::store::checkpoint::background::Checkpoints;
 use crate::store::commit::Followers;
 use crate::store::frame::PayloadBuffer;
 use crate::store::repeat::Keys;
@@ -106,6 +108,7 @@ pub struct Store<M: Model> {
     pub(crate) shared: Arc<Followers>,
     /// How it was opened.
     opened_from: OpenedFrom,
+    checkpoints: Arc<Checkpoints>,
     model: PhantomData<fn() -> M>,
 }
 

@@ -19,6 +19,7 @@ use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
 use crate::store::batch::Unwritten;
 use crate::store::checkpoint::OpenedFrom;
+use crate::store::checkpoint::policy::CheckpointPolicy;
 use crate::store::checkpoint::read::Loader;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
 use crate::store::epochs::{Bounds, check_schema};
@@ -199,6 +200,18 @@ impl<M: Model> Store<M> {
             self.epochs = Arc::new(loaded.epochs);
             self.keys = loaded.keys;
             self.next = loaded.seq + 1;
+            self.checkpoints.set_last_bytes(loaded.bytes);
+        }
+    }
+
+    /// From now on, writes checkpoints by a policy, if the store is open for writing in a directory.
+    pub(super) fn write_checkpoints_by(&mut self, policy: CheckpointPolicy) {
+        if let Backend::Writable(log) = &mut self.log {
+            let last = self.opened_from.checkpoint();
+            let first_after = last.map_or(Seq::ZERO, |last| last + 1);
+            let frames = self.next.frames_since(first_after).unwrap_or_default();
+            let checkpoints = Arc::clone(&self.checkpoints);
+            log.write_checkpoints_by::<M>(policy, (last, frames), checkpoints, self.bounds);
         }
     }
 
@@ -245,6 +258,7 @@ impl<M: Model> Store<M> {
             followers: Followers::default(),
             shared: Arc::default(),
             opened_from: OpenedFrom::default(),
+            checkpoints: Arc::default(),
             model: PhantomData,
         }
     }

@@ -11,6 +11,7 @@ use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::log::{FileLog, LogOptions, MemoryLog, ReadOnlyLog};
 use crate::step::immediates::Limits;
 use crate::step::model::Model;
+use crate::store::checkpoint::policy::CheckpointPolicy;
 use crate::store::commit::{CommitLog, Durability};
 use crate::store::epochs::Bounds;
 use crate::store::{Backend, Store};
@@ -25,6 +26,7 @@ pub struct Options<M: Model> {
     paranoid: bool,
     interpreted: bool,
     bounds: Bounds,
+    checkpoints: CheckpointPolicy,
     model: PhantomData<fn() -> M>,
 }
 
@@ -39,6 +41,7 @@ impl<M: Model> fmt::Debug for Options<M> {
             .field("paranoid", &self.paranoid)
             .field("interpreted", &self.interpreted)
             .field("bounds", &self.bounds)
+            .field("checkpoints", &self.checkpoints)
             .finish()
     }
 }
@@ -53,6 +56,7 @@ impl<M: Model> Default for Options<M> {
             paranoid: false,
             interpreted: false,
             bounds: Bounds::default(),
+            checkpoints: CheckpointPolicy::default(),
             model: PhantomData,
         }
     }
@@ -96,6 +100,18 @@ impl<M: Model> Options<M> {
     /// fails with an error of damage.
     pub fn search_bytes_max(mut self, bytes: u64) -> Self {
         self.log.search_bytes_max = bytes;
+        self
+    }
+
+    /// Sets when the store writes a [checkpoint](Store::checkpoint) by itself. Default: after each 64 MiB of log, or as many
+    /// bytes as the last checkpoint has if these are more. With [`CheckpointPolicy::never`], only [`Store::checkpoint`] does.
+    ///
+    /// A thread that is started for each checkpoint reads the log from the last checkpoint on, replays it to a graph of its own, and
+    /// writes that. No step waits for the thread. While it runs, it takes about as much memory as the graph of the store. Its
+    /// failures affect nothing else, and [`Store::last_checkpoint`] returns them. Closing the store ends the thread. The
+    /// option has no effect on a store in memory and on one that is open for reading only.
+    pub fn checkpoint_every(mut self, policy: CheckpointPolicy) -> Self {
+        self.checkpoints = policy;
         self
     }
 
@@ -199,6 +215,7 @@ impl<M: Model> Options<M> {
         if self.interpreted {
             store.core.interpret_arcs();
         }
+        store.write_checkpoints_by(self.checkpoints);
         Ok(store)
     }
 

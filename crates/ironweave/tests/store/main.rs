@@ -11,6 +11,7 @@ mod another_model_is_refused;
 mod batches_are_single_steps;
 mod changed_models_open_their_logs;
 mod changed_types_and_events_read_their_logs;
+mod checkpoints_are_written_while_steps_go_on;
 mod conflicts_are_detected_and_retried;
 mod desk;
 mod idempotency_keys_repeat_receipts;

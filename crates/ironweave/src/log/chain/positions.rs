@@ -53,6 +53,21 @@ impl Chain {
             .is_none_or(|frames| frames < RECENT_FRAMES)
     }
 
+    /// Returns about how many bytes the frames after one have, or all frames; see [`crate::log::ReadLog::bytes_after`].
+    pub fn bytes_after(&self, seq: Option<Seq>) -> u64 {
+        let from = seq.map_or(Seq::ZERO, |seq| seq.saturating_add(1));
+        let after = self.marks.partition_point(|mark| mark.seq <= from);
+        let (Some(mark), true) = (
+            after.checked_sub(1).and_then(|i| self.marks.get(i)),
+            from < self.next(),
+        ) else {
+            return 0;
+        };
+        let sealed = self.sealed.iter().filter(|s| s.first >= mark.first);
+        let all = sealed.map(|sealed| sealed.bytes).sum::<u64>() + self.end;
+        all.saturating_sub(mark.offset)
+    }
+
     /// Returns the timeline of the segment that contains a frame.
     pub fn timeline_of(&self, seq: Seq) -> u64 {
         let timelines = &self.position_parts.timelines;

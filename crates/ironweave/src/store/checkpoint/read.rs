@@ -31,6 +31,8 @@ pub(in crate::store) struct Loaded<S: Storage> {
     pub time: Timestamp,
     /// The frame that it follows.
     pub seq: Seq,
+    /// The length of its file.
+    pub bytes: u64,
 }
 
 /// What a checkpoint is read with.
@@ -99,7 +101,7 @@ impl<'a> Loader<'a> {
     /// Reads a checkpoint. An error says why it is not valid.
     fn load<S: Storage>(&self, files: &CheckpointFiles, seq: Seq) -> Result<Loaded<S>, String> {
         let mut from = files.open(seq)?;
-        let header = *from.header();
+        let (header, bytes) = (*from.header(), from.bytes());
         let position = header.position;
         if position.store != self.log.store() {
             return Err("it is of another store".into());
@@ -163,6 +165,7 @@ impl<'a> Loader<'a> {
             keys,
             time,
             seq,
+            bytes,
         })
     }
 

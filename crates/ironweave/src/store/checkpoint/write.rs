@@ -23,6 +23,9 @@ impl<M: Model> Store<M> {
     /// The newest two checkpoints are kept, and older ones at distances that grow with their age, so that reading the past
     /// ([`Store::as_of`]) does not start from the beginning either. A checkpoint is not part of the log, and may be deleted.
     ///
+    /// A store also writes checkpoints by itself; see [`Options::checkpoint_every`](crate::Options::checkpoint_every). If it is
+    /// just doing so, this call waits for that, since only one is written at a time.
+    ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
     /// use ironweave::prelude::*;
@@ -45,8 +48,19 @@ impl<M: Model> Store<M> {
     /// An operation on the disk fails, or the store is in memory or open for reading only. The log and the older checkpoints are as
     /// they were. If an old checkpoint cannot be removed, the new one exists.
     pub fn checkpoint(&mut self) -> Result<Checkpoint, StorageError> {
-        self.log.sync()?;
-        self.begin_checkpoint()?.finish()
+        let checkpoints = Arc::clone(&self.checkpoints);
+        checkpoints.write_alone(|| {
+            self.log.sync()?;
+            self.begin_checkpoint()?.finish()
+        })
+    }
+
+    /// Returns the result of the last attempt to write a checkpoint since the store was opened, by its
+    /// [policy](crate::CheckpointPolicy) or by [`Store::checkpoint`]. A checkpoint that fails affects nothing else: the log and
+    /// the older checkpoints are as they were.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> Option<Result<Checkpoint, StorageError>> {
+        self.checkpoints.last()
     }
 
     /// Writes the content of a checkpoint of the current graph. O(size of the graph). The store may change before it is finished.
@@ -56,13 +70,9 @@ impl<M: Model> Store<M> {
         self.core.close();
         (self.core.open.check_whole()).map_err(|e| StorageError::stopped(&e.to_string()))?;
         let files = self.checkpoint_files()?;
-        let header = self.checkpoint_header()?;
-        Ok(UnfinishedCheckpoint {
-            to: write(&files, header, &self.epochs, &self.core.graph, &self.keys)?,
-            files,
-            seq: header.position.seq,
-            flusher: self.log.flusher(),
-        })
+        let unfinished = of_store(self, files, self.log.flusher())?;
+        self.log.restart_checkpoints();
+        Ok(unfinished)
     }
 
     /// Returns the files of the checkpoints that this store writes.
@@ -120,6 +130,24 @@ impl UnfinishedCheckpoint {
         remove_old(&files, seq)?;
         Ok(Checkpoint { seq, path, bytes })
     }
+}
+
+/// Writes the content of a checkpoint of the graph of a store.
+pub(super) fn of_store<M: Model>(
+    store: &Store<M>,
+    files: CheckpointFiles,
+    flusher: Option<Arc<dyn Flush>>,
+) -> Result<UnfinishedCheckpoint, StorageError> {
+    let header = store.checkpoint_header()?;
+    let Store {
+        epochs, core, keys, ..
+    } = store;
+    Ok(UnfinishedCheckpoint {
+        to: write(&files, header, epochs, &core.graph, keys)?,
+        files,
+        seq: header.position.seq,
+        flusher,
+    })
 }
 
 /// Writes the content of a checkpoint.
