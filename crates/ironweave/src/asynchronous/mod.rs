@@ -33,7 +33,7 @@ use crate::subscribe::Subscription;
 /// | the graph as it is now | [`snapshot`](AsyncStore::snapshot), [`read`](AsyncStore::read) |
 /// | the graph as it would be | [`what_if`](AsyncStore::what_if) |
 /// | the past | [`read_log`](AsyncStore::read_log) |
-/// | transactions as they commit | [`subscribe`](AsyncStore::subscribe), [`subscribe_since`](AsyncStore::subscribe_since), with [`Subscription::into_stream`] |
+/// | transactions as they commit | [`subscribe`](AsyncStore::subscribe), [`subscribe_since`](AsyncStore::subscribe_since), [`subscribe_after`](AsyncStore::subscribe_after), [`subscribe_as`](AsyncStore::subscribe_as), with [`Subscription::into_stream`] |
 /// | the end | [`close`](AsyncStore::close) |
 ///
 /// - A future submits its work when it is first polled or, if the queue is full, when there is room. From then on, dropping the
@@ -328,6 +328,61 @@ impl<M: Model> AsyncStore<M> {
     ) -> impl Future<Output = Result<Subscription<M>, ReadError>> + Send + use<M, F> {
         let frame = frame.into();
         let subscribed = self.read(move |store| store.subscribe_since(frame));
+        async move { subscribed.await? }
+    }
+
+    /// As [`SharedStore::subscribe_after`]; see [`AsyncStore::subscribe`].
+    ///
+    /// # Errors
+    /// As [`Store::subscribe_after`] and [`AsyncStore::read`].
+    pub fn subscribe_after(
+        &self,
+        snapshot: Snapshot<M>,
+    ) -> impl Future<Output = Result<Subscription<M>, ReadError>> + Send + use<M> {
+        let subscribed = self.read(move |store| store.subscribe_after(snapshot));
+        async move { subscribed.await? }
+    }
+
+    /// As [`SharedStore::subscribe_as`]; see [`AsyncStore::subscribe`]. The stream of the subscription has an
+    /// [`acknowledge`](crate::SubscriptionStream::acknowledge) that does not block.
+    ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use std::future::poll_fn;
+    /// use std::pin::pin;
+    ///
+    /// use futures_core::Stream;
+    /// use ironweave::prelude::*;
+    /// use lamps::Bought;
+    ///
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # block_on(async {
+    /// let store = Store::<lamps::Model>::memory().share().into_async()?;
+    /// store.step(Bought { room: "hall".into() }).await?;
+    /// store.step(Bought { room: "attic".into() }).await?;
+    ///
+    /// let mut mails = pin!(store.subscribe_as("mailer").await?.into_stream()?);
+    /// let first = poll_fn(|cx| mails.as_mut().poll_next(cx)).await.expect("it is there")?;
+    /// mails.acknowledge(first.seq()).await?;
+    ///
+    /// let again = store.subscribe_as("mailer").await?;
+    /// assert_eq!(again.next_seq(), first.seq() + 1);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::subscribe_as`] and [`AsyncStore::read`].
+    pub fn subscribe_as<N: Into<String>>(
+        &self,
+        name: N,
+    ) -> impl Future<Output = Result<Subscription<M>, ReadError>> + Send + use<M, N> {
+        let name = name.into();
+        let subscribed = self.read(move |store| store.subscribe_as(&name));
         async move { subscribed.await? }
     }
 

@@ -91,25 +91,12 @@ impl FeedReader {
 
     /// Makes a frame durable, and stores it as the one that the subscription `name` has acknowledged.
     pub(crate) fn acknowledge(&self, name: &str, frame: FrameRef) -> Result<(), ReadError> {
-        let position = self.feed.locate(frame, self.position)?;
-        self.sync_to(frame.seq())?;
-        match self.feed.cursors() {
-            Some(cursors) => Ok(cursors.write(name, position)?),
-            None => {
-                lock(&self.feed.memory_cursors.0).insert(name.to_owned(), frame.seq());
-                Ok(())
-            }
-        }
+        self.feed.acknowledge(name, frame, self.position)
     }
 
-    /// Makes a frame and those before it durable, whatever the durability of the store. Otherwise a power failure could
-    /// leave a cursor or a table that is ahead of the log, and the frames that are then written to the log would be
-    /// skipped.
+    /// As [`Feed::sync_to`].
     pub(crate) fn sync_to(&self, seq: Seq) -> Result<(), StorageError> {
-        match &self.feed.flusher {
-            Some(flusher) => flusher.flush_to(seq),
-            None => Ok(()),
-        }
+        self.feed.sync_to(seq)
     }
 
     /// Moves on to the next frame.

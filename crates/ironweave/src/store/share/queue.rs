@@ -228,7 +228,7 @@ impl<W, R> Slot<W, R> {
 }
 
 /// Returns the error for a caller whose event or call has no result.
-pub(crate) fn not_fired() -> StorageError {
+pub(super) fn not_fired() -> StorageError {
     StorageError::new(
         StorageFailure::Internal,
         "the thread that fired the submitted events panicked, which is a defect of ironweave; open the store again",
