@@ -7,7 +7,7 @@
 //! 3. The index of the segment that is not sealed, and of a log in memory, is in memory. Each query adds the frames that
 //!    were written since the last one.
 //! 4. A history goes through the segments from the first to the last ([`super::walk`]). Each costs O(log of its frames),
-//!    and a read of each frame about the entity.
+//!    and a read of each frame about the entity, unless its transaction was read recently ([`super::recent`]).
 
 use std::sync::Arc;
 
@@ -19,11 +19,13 @@ use crate::graph::fact::Facts;
 use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
 use crate::history::index::{GrowingIndex, Indexer, SortedIndex, TypeNames};
+use crate::history::recent::Recent;
 use crate::log::{Frame, FrameKind, ReadLog, ReadPoint, Sealed, Segment, SegmentIndex, Segments};
 use crate::schema::EntityIx;
 use crate::step::plan::Plan;
+use crate::store::record::DecodedTransaction;
 use crate::store::view::LogView;
-use crate::store::{Epochs, lost_frame, no_schema};
+use crate::store::{Epochs, bad_frame, lost_frame, no_schema};
 
 /// The indexes that a store holds in memory, with the state of indexing.
 #[derive(Default)]
@@ -39,6 +41,8 @@ pub(super) struct HistoryIndex {
     held: FastMap<Seq, SortedIndex>,
     /// The index file that was read last.
     open: Option<SegmentIndex>,
+    /// The transactions that were read last.
+    recent: Recent<DecodedTransaction>,
 }
 
 impl HistoryIndex {
@@ -257,6 +261,7 @@ impl<'a> Archive<'a> {
     pub(super) fn rebuild_indexes(&mut self) -> Result<(), StorageError> {
         self.index.open = None;
         self.index.held.clear();
+        self.index.recent = Recent::default();
         for sealed in self.sealed {
             let index = self.index_segment(sealed)?;
             self.store_index(sealed, index);
@@ -306,7 +311,11 @@ impl<'a> Archive<'a> {
         let sealed: &'a [Sealed] = self.sealed;
         let last = std::iter::once(None);
         let all = sealed.iter().copied().map(Some).chain(last);
-        all.map(|sealed| SegmentReader { sealed, file: None })
+        all.map(|sealed| SegmentReader {
+            sealed,
+            file: None,
+            buffer: Vec::new(),
+        })
     }
 
     /// Returns the first places of a hash in a segment, at most `most` for each set of names that types have in the
@@ -338,46 +347,45 @@ impl<'a> Archive<'a> {
         Ok(places)
     }
 
-    pub(super) fn frame(
-        &self,
+    /// Returns the transaction in a frame that an index names.
+    pub(super) fn transaction(
+        &mut self,
         part: &mut SegmentReader,
         place: u64,
-    ) -> Result<Frame, StorageError> {
-        match self.segments {
+    ) -> Result<Arc<DecodedTransaction>, StorageError> {
+        let first = part.sealed.map_or(self.index.last.mark.first, |s| s.first);
+        let key = (first, place);
+        if let Some(known) = self.index.recent.get(key) {
+            return Ok(known);
+        }
+        let of_memory;
+        let (header, payload, position) = match self.segments {
             Some(segments) => {
-                let first = part.sealed.map_or(self.index.last.mark.first, |s| s.first);
                 let file = match part.file.take() {
                     Some(file) => file,
                     None => segments.open(first)?,
                 };
-                part.file.insert(file).frame(place)
+                part.file.insert(file).read(place, &mut part.buffer)?
             }
             None => {
                 let seq = Seq::new(place);
-                let frame = self.log.read(seq)?.next();
-                frame.ok_or_else(|| lost_frame(seq))?
+                of_memory = self.log.frame(seq)?.ok_or_else(|| lost_frame(seq))?;
+                (of_memory.header, &*of_memory.payload, of_memory.position)
             }
+        };
+        if header.kind != FrameKind::Transaction {
+            return Err(bad_frame(
+                header.seq,
+                "an index names it, and it is no transaction",
+            ));
         }
-    }
-
-    /// Calls `see` with the facts of a frame and the layout that they have. Returns `None` if the frame is not a transaction.
-    pub(super) fn facts<R>(
-        &self,
-        part: &mut SegmentReader,
-        place: u64,
-        see: impl FnOnce(&Facts, Seq, &Layout) -> R,
-    ) -> Result<Option<R>, StorageError> {
-        let Frame {
-            header, payload, ..
-        } = self.frame(part, place)?;
-        let (context, mut seen) = (self.context, None);
-        let frame = (header.seq, header.kind);
-        let named = &self.index.names;
-        let room = &mut Facts::default();
-        context.facts(frame, &payload, named, room, |facts, _, layout| {
-            seen = Some(see(facts, header.seq, layout));
-        })?;
-        Ok(seen)
+        let Context { epochs, plan, .. } = self.context;
+        let decoded = DecodedTransaction::decode(&header, payload, position, epochs, plan)?;
+        let decoded = Arc::new(decoded);
+        // What is decoded has a copy of each id and value, and a few allocations.
+        let bytes = size_of::<DecodedTransaction>() + 2 * payload.len();
+        (self.index.recent).insert(key, Arc::clone(&decoded), bytes);
+        Ok(decoded)
     }
 }
 
@@ -387,4 +395,6 @@ pub(super) struct SegmentReader {
     sealed: Option<Sealed>,
     /// Opened at the first read of a frame.
     file: Option<Segment>,
+    /// The memory of the frame that was read last.
+    buffer: Vec<u8>,
 }

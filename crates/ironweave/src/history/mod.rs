@@ -8,6 +8,7 @@
 mod archive;
 mod as_of;
 mod index;
+mod recent;
 mod store;
 mod walk;
 

@@ -10,9 +10,8 @@ use crate::graph::fact::Fact;
 use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
 use crate::history::FoundFacts;
-use crate::history::archive::{Archive, Context, SegmentReader};
+use crate::history::archive::{Archive, SegmentReader};
 use crate::history::index::{BEFORE_SEGMENT, CreatedKeys, TypeNames, pair};
-use crate::log::Frame;
 use crate::schema::{ColumnIx, EntityIx};
 use crate::store::record::{DecodedTransaction, about};
 
@@ -69,11 +68,12 @@ impl Archive<'_> {
             let hash = |names: &TypeNames| names.entity(of, id.slot, id.generation);
             let places = self.places(segment, most, hash)?;
             for place in &places {
-                let found = self.facts(segment, *place, |facts, seq, _| {
-                    let of = context.entity(seq, of);
-                    of.is_some_and(|of| facts.list.iter().any(|fact| creates(fact, of)))
-                })?;
-                if found == Some(true) {
+                let transaction = self.transaction(segment, *place)?;
+                let found = (context.entity(transaction.seq, of)).is_some_and(|of| {
+                    let mut facts = transaction.decoded.facts.list.iter();
+                    facts.any(|fact| creates(fact, of))
+                });
+                if found {
                     return Ok(true);
                 }
             }
@@ -134,8 +134,8 @@ impl Archive<'_> {
                 }
             })?;
             for place in places {
-                let frame = self.frame(&mut segment, place)?;
-                self.add(&frame, all, &mut history)?;
+                let transaction = self.transaction(&mut segment, place)?;
+                self.add(&transaction, all, &mut history);
             }
             if tracked
                 .iter()
@@ -147,32 +147,22 @@ impl Archive<'_> {
         Ok(history)
     }
 
-    /// Adds the facts of a frame that are about an entity, or about the links between two.
+    /// Adds the facts of a transaction that are about an entity, or about the links between two.
     fn add(
         &self,
-        frame: &Frame,
+        transaction: &Arc<DecodedTransaction>,
         all: &[(EntityIx, Id)],
         history: &mut FoundFacts,
-    ) -> Result<(), StorageError> {
-        let Context { epochs, plan, .. } = self.context;
-        let seq = frame.header.seq;
+    ) {
+        let seq = transaction.seq;
         let own = |(entity, id): &(EntityIx, Id)| Some((self.context.entity(seq, *entity)?, *id));
         let Some(all) = all.iter().map(own).collect::<Option<Vec<_>>>() else {
-            return Ok(());
+            return;
         };
-        let transaction = Arc::new(DecodedTransaction::read(frame, epochs, plan)?);
-        let found = about(
-            &transaction.decoded.facts,
-            &transaction.plan.layout,
-            &all,
-            None,
-        );
-        history.extend(
-            found
-                .into_iter()
-                .map(|fact| (Arc::clone(&transaction), fact)),
-        );
-        Ok(())
+        let facts = &transaction.decoded.facts;
+        let found = about(facts, &transaction.plan.layout, &all, None);
+        let found = found.into_iter();
+        history.extend(found.map(|fact| (Arc::clone(transaction), fact)));
     }
 
     /// Returns the entities that were created with a key of these values, in order of creation.
@@ -186,27 +176,27 @@ impl Archive<'_> {
         let mut found = Vec::new();
         for mut segment in self.segment_readers() {
             for place in self.places(&segment, usize::MAX, |names| names.key(of, key))? {
-                self.facts(&mut segment, place, |facts, seq, layout| {
-                    let keys = CreatedKeys::new(facts, layout);
-                    let Some(own) = context.entity(seq, of) else {
-                        return;
-                    };
-                    let key = in_order_of(key, (program, of), (layout, own));
-                    for (i, fact) in facts.list.iter().enumerate() {
-                        if let Fact::Create {
-                            entity,
-                            slot,
-                            generation,
-                            ..
-                        } = *fact
-                            && entity == own
-                            && key.is_some()
-                            && keys.of(i) == key
-                        {
-                            found.push(Id { slot, generation });
-                        }
+                let transaction = self.transaction(&mut segment, place)?;
+                let (facts, layout) = (&transaction.decoded.facts, &transaction.plan.layout);
+                let keys = CreatedKeys::new(facts, layout);
+                let Some(own) = context.entity(transaction.seq, of) else {
+                    continue;
+                };
+                let key = in_order_of(key, (program, of), (layout, own));
+                for (i, fact) in facts.list.iter().enumerate() {
+                    if let Fact::Create {
+                        entity,
+                        slot,
+                        generation,
+                        ..
+                    } = *fact
+                        && entity == own
+                        && key.is_some()
+                        && keys.of(i) == key
+                    {
+                        found.push(Id { slot, generation });
                     }
-                })?;
+                }
             }
         }
         Ok(found)

@@ -221,6 +221,15 @@ pub(crate) trait ReadLog: Send + Sync {
     /// this one since it was read.
     fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError>;
 
+    /// Returns one frame, or `None` if the log does not have it.
+    ///
+    /// # Errors
+    /// As of [`read`](ReadLog::read).
+    fn frame(&self, seq: Seq) -> Result<Option<Frame>, StorageError> {
+        let frame = self.read(seq)?.next().transpose()?;
+        Ok(frame.filter(|frame| frame.header.seq == seq))
+    }
+
     /// Returns the random id of the store that the log belongs to.
     fn store(&self) -> u64;
 

@@ -9,8 +9,7 @@ use std::path::Path;
 use super::frame::{
     self, BLOCK_BYTES, Block, BlockFault, FRAME_HEADER_BYTES, FRAME_MAGIC, Fault, SEGMENT_MAGIC,
 };
-use super::{Frame, FrameHeader, Seq};
-use crate::base::position::Position;
+use super::{FrameHeader, Seq};
 
 const CHUNK_BYTES: usize = 64 << 10;
 /// The number of bytes that are read at once for a single frame. Most frames are shorter.
@@ -114,44 +113,47 @@ impl Scan {
     }
 }
 
-/// Returns the frame at an offset of a segment, with any sequence number, and reads only that frame.
-pub(super) fn frame_at(
+/// Reads the frame at an offset of a segment, with any sequence number, and reads only that frame. `buf` is reused.
+pub(super) fn frame_at<'b>(
     file: &File,
     offset: u64,
     store: u64,
-    timeline: u64,
-) -> io::Result<Result<Frame, Fault>> {
-    let mut buf = vec![0; FRAME_BYTES];
-    let have = read_at(file, offset, &mut buf)?;
-    if have < FRAME_HEADER_BYTES {
-        return Ok(Err(Fault::Incomplete));
+    buf: &'b mut Vec<u8>,
+) -> io::Result<Found<'b>> {
+    // The memory of a long frame is freed.
+    if buf.len() < FRAME_BYTES || buf.len() > CHUNK_BYTES {
+        buf.clear();
+        buf.resize(FRAME_BYTES, 0);
+        buf.shrink_to(CHUNK_BYTES);
     }
-    let bytes = match frame::length(&buf) {
+    let have = read_at(file, offset, &mut buf[..FRAME_BYTES])?;
+    if have < FRAME_HEADER_BYTES {
+        return Ok(Found::Bad(Fault::Incomplete));
+    }
+    let bytes = match frame::length(buf) {
         Ok(bytes) => bytes,
-        Err(fault) => return Ok(Err(fault)),
+        Err(fault) => return Ok(Found::Bad(fault)),
     };
     if have < bytes {
         // The length of the file bounds the allocation that a corrupt length can cause.
         if file.metadata()?.len() < offset + bytes as u64 {
-            return Ok(Err(Fault::Incomplete));
+            return Ok(Found::Bad(Fault::Incomplete));
         }
-        buf.resize(bytes, 0);
-        if read_at(file, offset + have as u64, &mut buf[have..])? < bytes - have {
-            return Ok(Err(Fault::Incomplete));
+        buf.resize(bytes.max(FRAME_BYTES), 0);
+        if read_at(file, offset + have as u64, &mut buf[have..bytes])? < bytes - have {
+            return Ok(Found::Bad(Fault::Incomplete));
         }
     }
     count_frame_read();
-    let frame = |(header, payload): (FrameHeader, &[u8])| Frame {
-        position: Position {
-            store,
-            timeline,
-            seq: header.seq,
-            checksum: frame::stored_checksum(&buf),
+    let checksum = frame::stored_checksum(buf);
+    Ok(match frame::decode(&buf[..bytes], store) {
+        Ok((header, payload)) => Found::Frame {
+            header,
+            payload,
+            checksum,
         },
-        header,
-        payload: payload.to_vec(),
-    };
-    Ok(frame::decode(&buf[..bytes], store).map(frame))
+        Err(fault) => Found::Bad(fault),
+    })
 }
 
 /// Returns the checksum in the header of the frame at an offset, or `None` if no frame begins there.

@@ -4,14 +4,14 @@
 //! that it reads here.
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::chain::{Chain, ReadPoint, segment_path};
 use super::disk::Disk;
 use super::scan::{self, Found, Scan};
 use super::segment_index::{self, SegmentIndex};
-use super::{Frame, FrameHeader, Seq, StorageError};
+use super::{FrameHeader, Seq, StorageError};
+use crate::base::position::Position;
 
 /// The segments of a log on disk.
 #[derive(Clone, Copy)]
@@ -149,12 +149,32 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Returns the frame at an offset.
-    pub(crate) fn frame(&self, offset: u64) -> Result<Frame, StorageError> {
-        let found = scan::frame_at(&self.file, offset, self.store, self.timeline);
-        found
-            .map_err(|e: io::Error| StorageError::unreadable(&self.path, offset, None, e))?
-            .map_err(|fault| changed(&self.path, offset, None, &fault.describe()))
+    /// Reads the frame at an offset: its header, payload and position. `buf` is reused.
+    pub(crate) fn read<'b>(
+        &self,
+        offset: u64,
+        buf: &'b mut Vec<u8>,
+    ) -> Result<(FrameHeader, &'b [u8], Position), StorageError> {
+        let found = scan::frame_at(&self.file, offset, self.store, buf);
+        let found = found.map_err(|e| StorageError::unreadable(&self.path, offset, None, e))?;
+        let (header, payload, checksum) = match found {
+            Found::Frame {
+                header,
+                payload,
+                checksum,
+            } => (header, payload, checksum),
+            Found::Bad(fault) => {
+                return Err(changed(&self.path, offset, None, &fault.describe()));
+            }
+            Found::End => return Err(changed(&self.path, offset, None, "no frame begins here")),
+        };
+        let position = Position {
+            store: self.store,
+            timeline: self.timeline,
+            seq: header.seq,
+            checksum,
+        };
+        Ok((header, payload, position))
     }
 }
 

@@ -89,6 +89,14 @@ impl Decoded {
         }
     }
 
+    /// Allocates memory for firings and for the bindings of all of them, which have so many bytes in a frame.
+    fn reserve(&mut self, firings: usize, binding_bytes: usize) {
+        self.firings.reserve_exact(firings);
+        self.fields.reserve_exact(firings);
+        // A word is rarely longer in CBOR.
+        self.bindings.reserve(binding_bytes);
+    }
+
     /// Adds a firing, whose binding was added before.
     fn push_firing(&mut self, event: &EventTags, facts_end: usize) {
         // A frame is too short for ends that do not fit.

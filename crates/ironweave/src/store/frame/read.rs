@@ -79,6 +79,9 @@ pub(super) fn read(
     let meta = read_meta(parts.metadata)?;
     let mut decoded = Decoded::new(time, meta, facts);
     read_facts(&parts, tags, &mut decoded.facts)?;
+    if firings {
+        decoded.reserve(parts.firings.len(), parts.bindings.len());
+    }
     let mut named = KeyedNames::of(&decoded);
     let (mut binding_at, mut facts_at) = (0, 0);
     for record in parts.firings {
@@ -136,6 +139,8 @@ fn read_meta(bytes: &[u8]) -> Result<DecodedMeta, DecodeError> {
 fn read_facts(parts: &Parts<'_>, tags: &Tags, facts: &mut Facts) -> Result<(), DecodeError> {
     facts.list.reserve(parts.facts.len());
     facts.generations.reserve(parts.facts.len());
+    // Words are rarely longer in CBOR, and most facts have a word or none.
+    (facts.bytes).reserve(parts.values.len() + WORD_BYTES * parts.facts.len().min(4));
     let mut values = parts.values;
     for record in parts.facts {
         read_fact(&FactRecord::decode(record), tags, &mut values, facts)?;

@@ -42,7 +42,7 @@ use crate::base::time::Timestamp;
 use crate::db::entity::{Entity, Place};
 use crate::graph::Graph;
 use crate::graph::storage::{Flat, Storage};
-use crate::log::Frame;
+use crate::log::{Frame, FrameHeader};
 use crate::schema::EntityIx;
 use crate::step::event::Event;
 use crate::step::model::Model;
@@ -74,12 +74,23 @@ impl DecodedTransaction {
         epochs: &Epochs,
         plan: &Arc<Plan>,
     ) -> Result<Self, StorageError> {
-        let seq = frame.header.seq;
+        Self::decode(&frame.header, &frame.payload, frame.position, epochs, plan)
+    }
+
+    /// As [`DecodedTransaction::read`], of a frame in parts.
+    pub(crate) fn decode(
+        header: &FrameHeader,
+        payload: &[u8],
+        position: Position,
+        epochs: &Epochs,
+        plan: &Arc<Plan>,
+    ) -> Result<Self, StorageError> {
+        let seq = header.seq;
         Ok(Self {
             seq,
-            position: Some(frame.position),
-            fingerprint: frame.header.fingerprint,
-            decoded: epochs.decode(seq, &frame.payload)?,
+            position: Some(position),
+            fingerprint: header.fingerprint,
+            decoded: epochs.decode(seq, payload)?,
             encodings: Arc::clone(&epochs.tags(seq)?.encodings),
             plan: Arc::clone(epochs.plan(seq, plan)),
             slot_changes: OnceLock::new(),
