@@ -59,7 +59,7 @@ impl<M: Model> Store<M> {
     /// log. A store that is open for reading makes missing indexes in memory. The first call in a process also indexes
     /// the last segment, in memory, and each later call adds the frames since. A missing or damaged index is rebuilt and is
     /// never an error. The index of a store in memory takes at least 8 bytes for each entity and each link that a
-    /// transaction changes.
+    /// transaction changes. The transactions that histories have read last stay in memory, up to 16 MiB of them.
     ///
     /// # Errors
     /// `is_unlogged` if the store has no log; a failure to read the log.
