@@ -177,9 +177,22 @@ pub fn key_matches(parts: &[Part], given: &str) -> bool {
         [] => false,
         [part] => is(part, given),
         parts => {
-            let given: Vec<&str> = given.split(',').map(str::trim).collect();
-            given.len() == parts.len()
-                && parts.iter().zip(given).all(|(part, given)| is(part, given))
+            let inner = given
+                .strip_prefix('(')
+                .and_then(|key| key.strip_suffix(')'));
+            all_match(parts, inner.unwrap_or(given), &is)
         }
+    }
+}
+
+/// Returns whether a text is the parts of a key with commas between them. A part may have commas too.
+fn all_match(parts: &[Part], given: &str, is: &impl Fn(&Part, &str) -> bool) -> bool {
+    match parts {
+        [] => false,
+        [part] => is(part, given.trim()),
+        [first, rest @ ..] => given.match_indices(',').any(|(at, comma)| {
+            let (part, left) = (&given[..at], &given[at + comma.len()..]);
+            is(first, part.trim()) && all_match(rest, left, is)
+        }),
     }
 }

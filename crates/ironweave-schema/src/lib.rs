@@ -12,6 +12,7 @@
 //! | list the differences of two schemas | [`Schema::diff`] |
 //! | decide whether a log can be read after a change | [`Schema::compatibility`] |
 //! | check that all indexes are valid | [`Schema::validate`] |
+//! | find the names that an unknown one may mean | [`similar_names`] |
 //! | list the items that a newer version has added | [`Schema::unknown_items`] |
 #![doc = "\n"]
 #![doc = include_str!("../README.md")]
@@ -30,6 +31,7 @@ mod form;
 mod ix;
 mod json;
 mod judge;
+mod names;
 mod reading;
 mod rename;
 mod render;
@@ -48,5 +50,6 @@ pub use diff::{Change, Flag, Item, Property};
 pub use encoding::Encoding;
 pub use form::ReadError;
 pub use ix::{ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, InvariantIx, NameIx, StateIx, TooMany};
+pub use names::similar_names;
 pub use unknown::{Raw, Unknown, UnknownItem};
 pub use valid::{Invalid, MANY_MAX, STATES_MAX};

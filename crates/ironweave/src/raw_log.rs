@@ -37,5 +37,5 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub use crate::log::{Copied, CopyError, backup, restore};
+pub use crate::log::{Copied, CopyError, backup, restore, unfinished};
 pub use crate::store::raw::{RawContent, RawFrame, RawFrames, RawLog, RawWriter};

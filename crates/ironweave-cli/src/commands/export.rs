@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use ironweave::raw_log::{RawContent, RawFrame, RawLog};
+use ironweave::raw_log::{RawContent, RawFrame};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -13,6 +13,7 @@ use crate::cli::{Show, Source};
 use crate::failure::{Failure, Result};
 use crate::labels::Labels;
 use crate::output::Output;
+use crate::source;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -50,8 +51,9 @@ struct TransactionLine {
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let log = RawLog::open(&args.source.store)?;
+    let log = source::log(&args.source.store)?;
     args.filter.check(&log)?;
+    args.filter.check_beginning(&log)?;
     let is_whole = args.filter.is_empty();
     let mut out = Output::direct(show);
     let mut labels = Labels::default();

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ironweave::raw_log::RawLog;
 use ironweave::schema::{Difference, Schema, Verdict};
 use serde::Serialize;
 
 use crate::cli::{Show, Source};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
+use crate::source;
 
 use super::schema_text;
 
@@ -38,13 +38,19 @@ pub struct DiffArgs {
 
 /// Returns the last schema of a log.
 fn last(store: &Path) -> Result<Arc<Schema>> {
-    let schemas = RawLog::open(store)?.schemas()?;
+    let schemas = source::log(store)?.schemas()?;
     let last = schemas.into_iter().next_back().map(|(_, schema)| schema);
     last.ok_or_else(|| Failure::Problem(format!("the log in {} is empty", store.display())))
 }
 
 /// Returns the schema of a store or in a file.
 fn of_path(path: &Path) -> Result<Arc<Schema>> {
+    if !path.exists() {
+        return Err(Failure::Problem(format!(
+            "there is no file or directory {}; name the directory of a store, or a file that `ironweave schema json` wrote",
+            path.display()
+        )));
+    }
     if !path.is_file() {
         return last(path);
     }

@@ -5,15 +5,16 @@ use std::process::ExitCode;
 
 use ironweave::Firing;
 use ironweave::dynamic::Dynamic;
-use ironweave::raw_log::{RawContent, RawFrame, RawLog};
+use ironweave::raw_log::{RawContent, RawFrame};
 
 use super::filter::Filter;
 use super::records::{self, RecordLine};
 use crate::cli::{Show, Source};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::labels::Labels;
 use crate::output::Output;
 use crate::progress::Progress;
+use crate::source;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -22,13 +23,14 @@ pub struct Args {
     #[command(flatten)]
     filter: Filter,
     /// Only the last N transactions that the other filters admit
-    #[arg(long, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N")]
     last: Option<usize>,
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let log = RawLog::open(&args.source.store)?;
+    let log = source::log(&args.source.store)?;
     args.filter.check(&log)?;
+    args.filter.check_beginning(&log)?;
     let mut out = Output::paged(show);
     let mut printer = Printer::new(&args.filter, args.last);
     let total = log.last().map_or(0, |last| last.get() + 1);
@@ -49,11 +51,13 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     drop(progress);
     printer.end(&mut out)?;
     let found = printer.shown > 0;
-    if !found && !out.is_json() {
-        out.line("no transaction of the log is shown")?;
-    }
     out.finish()?;
-    Ok(ExitCode::from(u8::from(!found)))
+    match found {
+        true => Ok(ExitCode::SUCCESS),
+        false => Err(Failure::Problem(
+            "no transaction of the log is shown, because none passes the filters".into(),
+        )),
+    }
 }
 
 /// Prints the transactions that a filter admits.

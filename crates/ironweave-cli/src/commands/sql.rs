@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::cli::Show;
 use crate::failure::{Failure, Result};
-use crate::graph::{self, Moment};
+use crate::graph::Moment;
 use crate::interrupt;
 use crate::output::{Output, Role};
+use crate::source;
 use crate::values::printable;
 
 #[derive(clap::Args)]
@@ -35,7 +36,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
         raw_log::restore(&dir, &then, seq, |_, _| {})?;
         dir = then;
     }
-    let store = graph::open(&dir)?;
+    let store = source::store(&dir)?;
     let mut tables = store.project_into_sqlite(&file).map_err(Failure::problem)?;
     tables.catch_up().map_err(Failure::problem)?;
     drop(tables);

@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use crate::cli::{Show, Source};
 use crate::failure::Result;
-use crate::output::{Output, Role};
+use crate::output::{Output, Role, count};
 use crate::progress::Progress;
+use crate::source;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -74,7 +75,7 @@ struct Counts {
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let log = RawLog::open(&args.source.store)?;
+    let log = source::log(&args.source.store)?;
     let total = log.last().map_or(0, |last| last.get() + 1);
     let mut progress = Progress::of_frames("reading");
     let mut counts = Counts::default();
@@ -169,10 +170,17 @@ impl Counts {
             ..
         } = &self.totals;
         out.line(format_args!(
-            "store {store}: {bytes} bytes in {segments} segments"
+            "store {store}: {} in {}",
+            count(*bytes, "byte"),
+            count(*segments as u64, "segment")
         ))?;
         out.line(format_args!(
-            "{frames} frames: {schemas} schemas, {transactions} transactions with {events} events and {facts} facts"
+            "{}: {}, {} with {} and {}",
+            count(*frames, "frame"),
+            count(*schemas, "schema"),
+            count(*transactions, "transaction"),
+            count(*events, "event"),
+            count(*facts, "fact")
         ))?;
         if let (Some(first), Some(last)) = (&self.totals.first, &self.totals.last) {
             let rate = self

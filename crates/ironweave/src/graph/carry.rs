@@ -59,9 +59,31 @@ fn positions<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<
     keys.zip(0..).collect()
 }
 
-/// Returns whether values with one encoding are carried over to a column with another. What is not known is tried.
-fn reads(now: Option<&Encoding>, was: Option<&Encoding>) -> bool {
-    now.zip(was).is_none_or(|(now, was)| now.reads(was))
+/// Returns whether values with one encoding are carried over to a column with another. What is not known is tried. `of` is the
+/// entity type that has taken over the entities of a type: the encodings of handles and keys have the indexes of two schemas.
+fn reads(
+    now: Option<&Encoding>,
+    was: Option<&Encoding>,
+    of: &impl Fn(EntityIx) -> Option<EntityIx>,
+) -> bool {
+    now.zip(was).is_none_or(|(now, was)| {
+        let was = with_entities(was, of);
+        was.is_some_and(|was| now.reads(&was))
+    })
+}
+
+/// Returns an encoding with the entity types of another schema, or `None` if it does not have one of them.
+fn with_entities(
+    encoding: &Encoding,
+    of: &impl Fn(EntityIx) -> Option<EntityIx>,
+) -> Option<Encoding> {
+    Some(match encoding {
+        Encoding::Id(entity) => Encoding::Id(of(*entity)?),
+        Encoding::Key(entity) => Encoding::Key(of(*entity)?),
+        Encoding::Option(inner) => Encoding::Option(Box::new(with_entities(inner, of)?)),
+        Encoding::List(inner) => Encoding::List(Box::new(with_entities(inner, of)?)),
+        plain => plain.clone(),
+    })
 }
 
 impl CarryMap {
@@ -94,7 +116,8 @@ impl CarryMap {
                 Some(state) => Some(states[usize::from(def.entity)][usize::from(state)]?),
             };
             let found = *known.get(&(of(def.entity)?, state, &def.name))?;
-            let reads = reads(now.columns[found].encoding.as_ref(), def.encoding.as_ref());
+            let encoding = now.columns[found].encoding.as_ref();
+            let reads = reads(encoding, def.encoding.as_ref(), &of);
             ColumnIx::try_from(found).ok().filter(|_| reads)
         };
         let columns = was.columns.iter().map(column).collect();
@@ -110,7 +133,7 @@ impl CarryMap {
                 return false;
             };
             let have = def.data.is_some() && now.data.is_some();
-            have && reads(now.encoding.as_ref(), def.encoding.as_ref())
+            have && reads(now.encoding.as_ref(), def.encoding.as_ref(), &of)
         };
         Self {
             data: was.edges.iter().zip(&edges).map(data).collect(),

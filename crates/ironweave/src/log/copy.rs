@@ -21,6 +21,7 @@ use super::{FileLog, LogOptions, ReadLog, ReadOnlyLog, Seq, StorageError, scan};
 use crate::base::position::Position;
 
 pub(crate) use new_log::NewLog;
+pub use new_log::unfinished;
 use new_log::{begin, publish};
 pub use result::{Copied, CopyError};
 
@@ -270,18 +271,32 @@ fn position_at(log: &impl ReadLog, seq: Option<Seq>) -> Result<Option<Position>,
 
 /// Returns the path from the root, since `.` has no name that could get an extension. An empty path is an error.
 fn absolute(path: &Path) -> Result<PathBuf, StorageError> {
-    std::path::absolute(path).map_err(|e| StorageError::io("find", path, e))
+    let found = std::path::absolute(path).map_err(|e| StorageError::io("find", path, e))?;
+    match found.file_name() {
+        Some(_) => Ok(found),
+        None => {
+            let e = io::Error::new(io::ErrorKind::InvalidInput, "the path has no name");
+            Err(StorageError::io("use", path, e))
+        }
+    }
 }
 
-/// Returns an error if two paths lead to the same directory.
+/// Returns an error if a target is the directory of the source, or is in it.
 fn check_other(source: &Path, target: &Path) -> Result<(), CopyError> {
-    if let (Ok(a), Ok(b)) = (source.canonicalize(), target.canonicalize())
-        && a == b
-    {
-        let dir = target.to_owned();
-        return Err(CopyError::SameDirectory { dir });
+    // The target may not exist, but a directory above it does.
+    let existing = target.ancestors().find_map(|dir| dir.canonicalize().ok());
+    let (Ok(source), Some(existing)) = (source.canonicalize(), existing) else {
+        return Ok(());
+    };
+    if !existing.starts_with(&source) {
+        return Ok(());
     }
-    Ok(())
+    let is_same = target.exists() && existing == source;
+    let target = target.to_owned();
+    Err(match is_same {
+        true => CopyError::SameDirectory { dir: target },
+        false => CopyError::InsideStore { target },
+    })
 }
 
 /// Returns a file in a directory for which a condition holds, or `None` if there is none or the directory does not exist.

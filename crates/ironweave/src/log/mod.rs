@@ -89,7 +89,7 @@ pub(crate) use cancel::Cancel;
 pub(crate) use chain::ReadPoint;
 pub(crate) use checkpoint_files::{CheckpointFiles, CheckpointHeader, CheckpointWriter};
 pub(crate) use copy::NewLog;
-pub use copy::{Copied, CopyError, backup, restore};
+pub use copy::{Copied, CopyError, backup, restore, unfinished};
 use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
 pub(crate) use memory::{MemoryLog, MemoryReader};

@@ -219,6 +219,9 @@ impl ReadOnlyLog {
             );
             Err(StorageError::new(StorageFailure::NotFound, message))
         };
+        if dir.is_file() {
+            return not_found("there is a file and no store at");
+        }
         if is_absent(dir)? {
             return not_found("there is no directory");
         }

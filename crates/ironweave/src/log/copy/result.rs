@@ -32,6 +32,11 @@ pub enum CopyError {
         /// The directory.
         dir: PathBuf,
     },
+    /// The target is in the directory of the store.
+    InsideStore {
+        /// The target.
+        target: PathBuf,
+    },
     /// The target exists, and has a file that is not of a backup.
     Occupied {
         /// The file.
@@ -91,10 +96,16 @@ impl fmt::Display for CopyError {
                     dir.display()
                 )
             }
+            Self::InsideStore { target } => write!(
+                f,
+                "{} is in the directory of the store, with which it would be lost; name a directory outside",
+                target.display()
+            ),
             Self::Occupied { path } => write!(
                 f,
-                "{} is not part of a copy of a log; nothing was written; name a new or an empty directory",
-                path.display()
+                "{} is not empty and has no copy of the log: it has {}; nothing was written; name a new or an empty directory",
+                path.parent().unwrap_or(path).display(),
+                path.file_name().unwrap_or_default().display()
             ),
             Self::Unfinished { dir } => write!(
                 f,
