@@ -47,7 +47,8 @@ use crate::subscribe::Subscription;
 /// - If 65,536 events and calls are waiting, further futures wait for room before they submit theirs.
 ///
 /// Closures run on the thread of the store, one after the other, so they should be short. They cannot await, so a transaction is
-/// never open across an `.await`.
+/// never open across an `.await`. A closure that waits for another call, with the `block_on` of an executor, would wait for itself;
+/// the other call panics.
 ///
 /// When the last handle is dropped, the thread executes everything that was submitted, closes the store and ends.
 /// [`close`](AsyncStore::close) also waits for that and returns the error.

@@ -113,11 +113,15 @@ impl<M: Model> Front<M> {
     }
 
     /// Puts a job into the queue. If the queue is full, returns a signal that is set when there is room.
+    ///
+    /// # Panics
+    /// If a call or a handler polls the future, in the thread that executes it.
     fn submit(
         &self,
         job: &Arc<dyn Job<M>>,
         done: &Arc<Signal>,
     ) -> Result<Option<Arc<Signal>>, StorageError> {
+        self.submitter.refuse_if_held();
         let mut state = self.lock();
         if state.ended {
             return Err(StorageError::closed());
@@ -158,7 +162,11 @@ impl<M: Model> Front<M> {
     }
 
     /// Ends the thread, and returns when it has closed the store.
+    ///
+    /// # Panics
+    /// As [`Front::submit`].
     pub(super) async fn close(self: Arc<Self>) -> Result<(), StorageError> {
+        self.submitter.refuse_if_held();
         let signal = Arc::new(Signal::default());
         {
             let mut state = self.lock();

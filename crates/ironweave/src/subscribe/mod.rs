@@ -136,6 +136,12 @@ impl<M: Model> Subscription<M> {
         self.reader.go_back(to);
     }
 
+    /// Adds the file and the offset of the frame to an error that has only a sequence number.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn located(&mut self, error: StorageError) -> StorageError {
+        self.reader.place(error)
+    }
+
     /// Acknowledges all transactions up to a frame: the next [`Store::subscribe_as`](crate::Store::subscribe_as) of this name continues
     /// after it. When this returns, the cursor and the log up to that frame are durable in every durability mode, so that a
     /// power failure leaves no cursor ahead of its log. This takes up to two syncs, so acknowledge batches rather than single

@@ -24,6 +24,8 @@ mod paranoid_stores_check_user_code;
 mod readers_follow_a_store_that_steps;
 #[cfg(feature = "async")]
 mod tasks_share_a_store;
+#[cfg(feature = "async")]
+mod tasks_share_a_store_badly;
 pub mod the_past_does_not_block_writers;
 mod the_past_is_what_writers_committed;
 mod tickets_are_served_together;

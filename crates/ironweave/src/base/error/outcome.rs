@@ -64,6 +64,12 @@ impl StepError {
         }
     }
 
+    /// Returns whether the call came after an async store was closed. Nothing was done.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Storage(e) if e.is_closed())
+    }
+
     /// Returns whether the metadata refers to a transaction past the end of the log. See
     /// [`ReadError::is_ahead`](crate::ReadError::is_ahead).
     #[must_use]

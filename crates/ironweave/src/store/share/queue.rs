@@ -134,6 +134,11 @@ pub(crate) struct Submitter<M: Model>(pub(super) Arc<super::Shared<M>>);
 
 #[cfg(feature = "async")]
 impl<M: Model> Submitter<M> {
+    /// Panics if this thread holds the store. It would wait for itself.
+    pub(crate) fn refuse_if_held(&self) {
+        super::HeldGuard::refuse_if_held(self.0.address());
+    }
+
     /// Adds a job. Returns `false` if the queue is full.
     pub(crate) fn push(&self, job: &Arc<dyn Job<M>>) -> bool {
         self.0.queue.push(job).is_some()
