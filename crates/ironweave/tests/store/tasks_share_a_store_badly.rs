@@ -31,7 +31,7 @@ fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
 }
 
 fn numbered(number: u64) -> Opened {
-    owner(&number.to_string())
+    owner(number)
 }
 
 /// The message of a panic.
