@@ -1,5 +1,5 @@
-//! Tasks that use an async store in ways that are mistakes, or that give up: nothing is lost that was submitted, nobody else
-//! waits, and no thread ends.
+//! Tasks that use an async store in ways that are mistakes, or that give up: nothing is lost that was submitted, no other
+//! task waits, and no thread ends.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -83,7 +83,7 @@ impl Drop for Bomb {
 }
 
 #[test]
-fn what_was_submitted_fires_although_nobody_awaits_it() {
+fn what_was_submitted_fires_without_a_task_that_awaits_it() {
     let store = memory();
     run(async {
         let (release, released) = mpsc::channel::<()>();
@@ -203,7 +203,7 @@ fn an_executor_may_poll_in_the_thread_that_wakes() {
 }
 
 #[test]
-fn slow_dropped_and_many_streams_get_all_or_harm_nobody() {
+fn slow_and_dropped_streams_do_not_affect_others() {
     let store = memory();
     run(async {
         let mut streams = Vec::new();
