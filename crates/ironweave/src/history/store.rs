@@ -149,9 +149,16 @@ impl<M: Model> Store<M> {
     /// - `is_unlogged` if the store has no log.
     /// - A failure to read the log.
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
+        let when = when.into();
         let slot: &SnapshotFollower = self.followers.get();
+        if let AsOf::Seq(seq) = when
+            && self.seq() >= Some(seq)
+            && let Some(version) = slot.keyframes().recent(seq)
+        {
+            return Ok(Snapshot::of(version));
+        }
         let replica = slot.get().map(|replica| &**replica);
-        as_of(&self.view()?, slot.keyframes(), replica, when.into())
+        as_of(&self.view()?, slot.keyframes(), replica, when)
     }
 }
 
