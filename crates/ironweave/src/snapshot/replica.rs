@@ -2,8 +2,8 @@
 //!
 //! 1. The first snapshot copies the store's graph. A store of which no snapshot was taken has no replica, and no cost for it.
 //! 2. From then on, each commit puts its facts into a queue.
-//! 3. A thread that takes a snapshot applies the queued facts to the replica and clones that. Readers wait only for each
-//!    other.
+//! 3. A thread that takes a snapshot applies the queued facts to the replica and clones that. It waits only for others that
+//!    take one, and for a few facts that are being applied.
 //! 4. Other threads see only transactions that are acknowledged ([`Acknowledged`]).
 //! 5. If no snapshot is taken, a thread applies facts from the front of the queue ([`applier`]). A commit that finds the queue
 //!    long nevertheless ([`LONG`]) applies facts itself, at most twice the cost of its own. So the queue stays short, and no
