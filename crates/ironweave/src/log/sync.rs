@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn callers_are_woken_where_the_one_that_would_sync_for_them_finds_that_the_log_has_stopped() {
         let results = wait_for_5(8, |sync| {
-            drop(sync.stop(StorageError::closed()));
+            drop(sync.stop(StorageError::stopped("a failed sync")));
             assert!(sync.sync(Extent::Data).unwrap_err().is_stopped());
         });
         assert!(results.into_iter().all(|r| r.unwrap_err().is_stopped()));
