@@ -33,7 +33,7 @@ use crate::base::storage_error::StorageFailure;
 
 const MAGIC: [u8; 8] = *b"IWCHKPNT";
 /// The version of checkpoints. One of another version counts as missing.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER_BYTES: usize = 88;
 /// The part of the header that is known before the content is written. It seeds the checksums of the chunks.
 const IDENTITY_BYTES: usize = 72;

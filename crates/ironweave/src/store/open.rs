@@ -24,7 +24,7 @@ use crate::store::checkpoint::read::Loader;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
 use crate::store::epochs::{Bounds, check_schema};
 use crate::store::frame::PayloadBuffer;
-use crate::store::repeat::Keys;
+use crate::store::keys::Keys;
 use crate::store::shadow::Shadow;
 use crate::store::version::{At, Version};
 use crate::store::{Backend, Epochs, Options, SharedStore, Store, bad_frame};
@@ -146,6 +146,7 @@ impl<M: Model> Store<M> {
         let plan = Arc::new(plan);
         let mut store = Self {
             bounds,
+            keys: Keys::new(bounds.keys),
             ..Self::new(flat::core(&plan, None), plan, log)
         };
         store.core.open.clock = TransactionTime::after(Timestamp::default(), &store.plan.clock);
@@ -373,7 +374,7 @@ impl<M: Model> Store<M> {
                     core.open.clock.set(decoded.time);
                     core.open.clock.end(true);
                     if let Some(key) = key {
-                        keys.insert(key, header.seq);
+                        keys.insert(key, header.seq, decoded.time);
                     }
                     facts = decoded.facts;
                 }

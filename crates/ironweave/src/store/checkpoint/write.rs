@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::base::image::{ImageError, ImageSink as _};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::base::time::Timestamp;
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
 use crate::log::{CheckpointFiles, CheckpointHeader, CheckpointWriter, Flush};
 use crate::step::model::Model;
 use crate::store::checkpoint::Checkpoint;
-use crate::store::repeat::Keys;
+use crate::store::keys::Keys;
 use crate::store::{Epochs, Store};
 
 /// The number of the newest checkpoints that are always kept. If the newest one turns out to be damaged, the next one is used.
@@ -158,6 +159,7 @@ fn write<S: Storage>(
     graph: &Graph<S>,
     keys: &Keys,
 ) -> Result<CheckpointWriter, StorageError> {
+    let last = (header.position.seq, Timestamp::from_micros(header.time));
     let mut to = files.create(header)?;
     let mut content = || -> Result<(), ImageError> {
         to.put(&(epochs.list.len() as u32).to_le_bytes())?;
@@ -165,7 +167,7 @@ fn write<S: Storage>(
             to.put(&schema.get().to_le_bytes())?;
         }
         graph.write_image(&mut to)?;
-        keys.write(&mut to)
+        keys.write(&mut to, last)
     };
     content().map_err(|e| match e {
         ImageError::Storage(e) => e,
