@@ -93,7 +93,7 @@ pub struct Store<M: Model> {
     pub(crate) plan: Arc<Plan>,
     pub(crate) log: Backend,
     pub(crate) epochs: Arc<Epochs>,
-    keys: Keys,
+    keys: Box<Keys>,
     /// The sequence number of the next frame.
     next: Seq,
     bounds: epochs::Bounds,
@@ -108,8 +108,6 @@ pub struct Store<M: Model> {
     pub(crate) followers: Followers,
     /// State of the layers above that does not follow commits, which handles on other threads use too.
     pub(crate) shared: Arc<Followers>,
-    /// How it was opened.
-    opened_from: OpenedFrom,
     checkpoints: Arc<Checkpoints>,
     model: PhantomData<fn() -> M>,
 }
@@ -399,7 +397,7 @@ impl<M: Model> Store<M> {
     /// ignored and why.
     #[must_use]
     pub fn opened_from(&self) -> &OpenedFrom {
-        &self.opened_from
+        self.checkpoints.opened_from()
     }
 
     /// Returns the schema, which is the model as plain data.

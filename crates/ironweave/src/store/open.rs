@@ -18,7 +18,6 @@ use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
 use crate::store::batch::Unwritten;
-use crate::store::checkpoint::OpenedFrom;
 use crate::store::checkpoint::policy::CheckpointPolicy;
 use crate::store::checkpoint::read::Loader;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
@@ -146,7 +145,7 @@ impl<M: Model> Store<M> {
         let plan = Arc::new(plan);
         let mut store = Self {
             bounds,
-            keys: Keys::new(bounds.keys),
+            keys: Box::new(Keys::new(bounds.keys)),
             ..Self::new(flat::core(&plan, None), plan, log)
         };
         store.core.open.clock = TransactionTime::after(Timestamp::default(), &store.plan.clock);
@@ -194,12 +193,12 @@ impl<M: Model> Store<M> {
             bounds: self.bounds,
         };
         let (loaded, opened_from) = loader.newest();
-        self.opened_from = opened_from;
+        self.checkpoints.set_opened_from(opened_from);
         if let Some(loaded) = loaded {
             self.core.graph = loaded.graph;
             self.core.open.clock = TransactionTime::after(loaded.time, &self.plan.clock);
             self.epochs = Arc::new(loaded.epochs);
-            self.keys = loaded.keys;
+            *self.keys = loaded.keys;
             self.next = loaded.seq + 1;
             self.checkpoints.set_last_bytes(loaded.bytes);
         }
@@ -207,8 +206,8 @@ impl<M: Model> Store<M> {
 
     /// From now on, writes checkpoints by a policy, if the store is open for writing in a directory.
     pub(super) fn write_checkpoints_by(&mut self, policy: CheckpointPolicy) {
+        let last = self.opened_from().checkpoint();
         if let Backend::Writable(log) = &mut self.log {
-            let last = self.opened_from.checkpoint();
             let first_after = last.map_or(Seq::ZERO, |last| last + 1);
             let frames = self.next.frames_since(first_after).unwrap_or_default();
             let checkpoints = Arc::clone(&self.checkpoints);
@@ -249,7 +248,7 @@ impl<M: Model> Store<M> {
             plan,
             log,
             epochs: Arc::default(),
-            keys: Keys::default(),
+            keys: Box::default(),
             next: Seq::ZERO,
             bounds: Bounds::default(),
             payload: PayloadBuffer::default(),
@@ -258,7 +257,6 @@ impl<M: Model> Store<M> {
             base: None,
             followers: Followers::default(),
             shared: Arc::default(),
-            opened_from: OpenedFrom::default(),
             checkpoints: Arc::default(),
             model: PhantomData,
         }
