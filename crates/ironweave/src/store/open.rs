@@ -63,7 +63,12 @@ impl<M: Model> Store<M> {
 
     /// Opens the store in a directory, which is created if it does not exist. Every step is durable before its receipt is
     /// returned ([`crate::Durability::Always`]). The facts of the log are replayed, from the newest [checkpoint](Store::checkpoint)
-    /// if there is one. O(size of the log), of which all checksums are compared in any case.
+    /// if there is one, and otherwise from the beginning. O(size of the graph + frames since the checkpoint).
+    ///
+    /// The frames of the log are read and compared with their checksums from the segment of the checkpoint's frame on. Earlier
+    /// segments must be there, with the length that they had, and their frames are compared with their checksums when they are
+    /// read. [`Store::verify`] reads all frames, and `ironweave log verify` does so without the program. Without a checkpoint that
+    /// can be used, the open reads all frames.
     ///
     /// All content that is replayed is validated, even if its checksums are right; see *What is refused* in
     /// `docs/log-format.md`. The error of invalid content has the file, the frame and the offset.
@@ -95,7 +100,7 @@ impl<M: Model> Store<M> {
     }
 
     /// Opens the store in a directory for reading only. Another process may have it open for writing. Nothing is written or
-    /// locked. [`Store::refresh`] reads the transactions that were written since. O(size of the log), as [`Store::open`].
+    /// locked. [`Store::refresh`] reads the transactions that were written since. It reads what [`Store::open`] reads.
     ///
     /// # Errors
     /// [`OpenError`], if the directory has no store, or the log is damaged or of another model.

@@ -260,6 +260,8 @@ impl<M: Model> Options<M> {
     /// # Errors
     /// As [`Store::open_read_only`].
     pub fn open_read_only(self, dir: impl AsRef<Path>) -> Result<Store<M>, OpenError> {
-        self.over(Backend::ReadOnly(Box::new(ReadOnlyLog::open(dir)?)))
+        self.over(Backend::ReadOnly(Box::new(
+            ReadOnlyLog::open_from_checkpoint(dir)?,
+        )))
     }
 }

@@ -122,6 +122,7 @@ impl<'a> Loader<'a> {
             ));
         }
         let mut content = || -> Result<_, ImageError> {
+            from.take_segments()?;
             let epochs = self.epochs(seq, header.epoch, &mut from)?;
             let Some((_, logged, tags)) = epochs.list.last() else {
                 return Err(ImageError::content("it has no schema"));

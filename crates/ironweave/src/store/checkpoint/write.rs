@@ -143,8 +143,11 @@ pub(super) fn of_store<M: Model>(
     let Store {
         epochs, core, keys, ..
     } = store;
+    let log = store.log.log();
+    let segments = log.map(|log| log.segments_before(header.position.seq));
+    let to = files.create(header, &segments.unwrap_or_default())?;
     Ok(UnfinishedCheckpoint {
-        to: write(&files, header, epochs, &core.graph, keys)?,
+        to: write(to, header, epochs, &core.graph, keys)?,
         files,
         seq: header.position.seq,
         flusher,
@@ -153,14 +156,13 @@ pub(super) fn of_store<M: Model>(
 
 /// Writes the content of a checkpoint.
 fn write<S: Storage>(
-    files: &CheckpointFiles,
+    mut to: CheckpointWriter,
     header: CheckpointHeader,
     epochs: &Epochs,
     graph: &Graph<S>,
     keys: &Keys,
 ) -> Result<CheckpointWriter, StorageError> {
     let last = (header.position.seq, Timestamp::from_micros(header.time));
-    let mut to = files.create(header)?;
     let mut content = || -> Result<(), ImageError> {
         to.put(&(epochs.list.len() as u32).to_le_bytes())?;
         for (schema, ..) in &epochs.list {
