@@ -202,8 +202,8 @@ pub use step::{Ensured, New, Tx};
 pub use store::{
     AnyApplied, AnyReceipt, Changes, Checkpoint, CheckpointPolicy, Committed, Difference,
     Durability, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing, IgnoredCheckpoint,
-    Occupant, OpenedFrom, Options, Record, RecordedEvent, Records, Savepoint, SharedStore, Store,
-    Ticket, Transaction, VerifyError,
+    KeyRetention, Occupant, OpenedFrom, Options, Record, RecordedEvent, Records, Savepoint,
+    SharedStore, Store, Ticket, Transaction, VerifyError,
 };
 pub use subscribe::Subscription;
 #[cfg(feature = "async")]

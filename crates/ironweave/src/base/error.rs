@@ -329,6 +329,12 @@ pub enum StepError {
         /// The transaction that has it.
         seq: Seq,
     },
+    /// The idempotency key belongs to a transaction that was committed longer ago than keys are
+    /// [kept](crate::Options::keep_keys). No event has fired.
+    KeyExpired {
+        /// The key.
+        key: String,
+    },
     /// The transaction was committed earlier under its idempotency key, and this event was rejected then.
     RejectedBefore {
         /// The transaction that has the key.

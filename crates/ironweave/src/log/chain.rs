@@ -176,7 +176,7 @@ impl Chain {
 
     /// Adds a segment with a valid header, whose timeline must be `self.timeline`.
     pub fn enter(&mut self, first: Seq) {
-        self.position_parts.begin_segment(first, self.timeline);
+        (self.position_parts).begin_segment(first, self.timeline, self.version);
         if self.segment() == Some(first) {
             // The segment was empty, and another one has replaced it.
             return;
@@ -212,6 +212,27 @@ impl Chain {
         self.end += bytes;
         self.content_hash = xxh3_64_with_seed(&checksum.to_le_bytes(), self.content_hash);
         self.position_parts.push(header.seq, checksum);
+    }
+
+    /// Reads the whole chain of a directory.
+    pub fn read(
+        dir: &Path,
+        known: Option<&Block>,
+        check: TailCheck,
+    ) -> Result<(Self, ChainEnd), StorageError> {
+        let mut chain = Self::new(dir);
+        let end = chain.follow(known, check)?;
+        Ok((chain, end))
+    }
+
+    /// Records that the frames before this one were not read.
+    pub fn begin_checksums(&mut self, seq: Seq) {
+        self.position_parts.begin_checksums(seq);
+    }
+
+    /// Sets the end of the last segment, whose frames were not read.
+    pub fn leave(&mut self, bytes: u64, content_hash: u64) {
+        (self.end, self.content_hash) = (bytes, content_hash);
     }
 
     /// Reads the chain from the last frame read to its end. `known` is `HEAD`, which must have been read before this call.
@@ -426,7 +447,7 @@ impl Chain {
 
     /// Checks the header of the segment `first` and enters the segment. Returns the end of the chain, if the header is
     /// incomplete.
-    fn check_header(
+    pub fn check_header(
         &mut self,
         first: Seq,
         newest: bool,

@@ -27,13 +27,14 @@ use super::cancel::Cancel;
 use super::disk::{Disk, DiskFile};
 use super::frame::u64_at;
 use super::scan::read_at;
+use super::segment_table::SegmentTable;
 use crate::base::image::{ImageError, ImageSink, ImageSource};
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::StorageFailure;
 
 const MAGIC: [u8; 8] = *b"IWCHKPNT";
 /// The version of checkpoints. One of another version counts as missing.
-const VERSION: u16 = 1;
+const VERSION: u16 = 3;
 const HEADER_BYTES: usize = 88;
 /// The part of the header that is known before the content is written. It seeds the checksums of the chunks.
 const IDENTITY_BYTES: usize = 72;
@@ -155,16 +156,17 @@ impl CheckpointFiles {
         Ok(all)
     }
 
-    /// Begins a checkpoint. It has its name once it is [finished](CheckpointWriter::finish).
+    /// Begins a checkpoint, whose content begins with the segments before that of its frame. It has its name once it is [finished](CheckpointWriter::finish).
     ///
     /// # Errors
     /// `is_io`.
     pub(crate) fn create(
         &self,
         header: CheckpointHeader,
+        segments: &SegmentTable,
     ) -> Result<CheckpointWriter, StorageError> {
         let path = self.path(header.position.seq);
-        Ok(CheckpointWriter {
+        let mut to = CheckpointWriter {
             file: Some(self.disk.create(&path.with_added_extension("tmp"))?),
             disk: self.disk.clone(),
             cancel: self.cancel.clone(),
@@ -174,7 +176,9 @@ impl CheckpointFiles {
             chunk: Vec::with_capacity(CHUNK_BYTES + SUM_BYTES),
             content: 0,
             chunks: 0,
-        })
+        };
+        to.append(&segments.encode())?;
+        Ok(to)
     }
 
     /// Opens a checkpoint. An error says why it is not used.
@@ -253,6 +257,19 @@ impl CheckpointWriter {
         self.file.as_ref().ok_or_else(ended)
     }
 
+    fn append(&mut self, mut bytes: &[u8]) -> Result<(), StorageError> {
+        while !bytes.is_empty() {
+            let room = CHUNK_BYTES - self.chunk.len();
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.chunk.extend_from_slice(now);
+            if self.chunk.len() == CHUNK_BYTES {
+                self.write_chunk()?;
+            }
+            bytes = later;
+        }
+        Ok(())
+    }
+
     fn write_chunk(&mut self) -> Result<(), StorageError> {
         self.cancel.check()?;
         let content = self.chunk.len();
@@ -291,17 +308,8 @@ impl CheckpointWriter {
 }
 
 impl ImageSink for CheckpointWriter {
-    fn put(&mut self, mut bytes: &[u8]) -> Result<(), ImageError> {
-        while !bytes.is_empty() {
-            let room = CHUNK_BYTES - self.chunk.len();
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
-            self.chunk.extend_from_slice(now);
-            if self.chunk.len() == CHUNK_BYTES {
-                self.write_chunk().map_err(ImageError::Storage)?;
-            }
-            bytes = later;
-        }
-        Ok(())
+    fn put(&mut self, bytes: &[u8]) -> Result<(), ImageError> {
+        self.append(bytes).map_err(ImageError::Storage)
     }
 }
 
@@ -336,6 +344,12 @@ pub(crate) struct CheckpointReader {
 impl CheckpointReader {
     pub(crate) fn header(&self) -> &CheckpointHeader {
         &self.header
+    }
+
+    /// Reads the segments before that of its frame, which are at the beginning of the content.
+    pub(crate) fn take_segments(&mut self) -> Result<SegmentTable, ImageError> {
+        let last = self.header.position.seq;
+        SegmentTable::decode(self, last)
     }
 
     /// Returns the length of the file.

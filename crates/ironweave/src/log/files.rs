@@ -18,6 +18,7 @@ use super::frame::{self, BLOCK_BYTES, Block, SEGMENT_MAGIC};
 use super::head::{Lock, read_head, write_head};
 use super::memory::check_length;
 use super::recover::recover;
+use super::segment_table::SegmentTable;
 use super::segments::Segments;
 use super::sync::{Extent, SyncState};
 use super::{
@@ -113,12 +114,16 @@ impl FileLog {
         let lock = Lock::acquire(dir)?;
         let head = read_head(dir)?;
         let known = head.map(|head| head.seq);
-        let mut chain = Chain::new(dir);
         let check = TailCheck {
             after_clean_end: true,
             search_bytes_max: options.search_bytes_max,
         };
-        let end = chain.follow(head.as_ref(), check)?;
+        let checkpoints = CheckpointFiles::new(dir, disk.clone());
+        let begun = Chain::from_checkpoint(dir, &checkpoints, head.as_ref(), check);
+        let (mut chain, end) = match begun {
+            Some(read) => read,
+            None => Chain::read(dir, head.as_ref(), check)?,
+        };
         let new_segment = match end {
             ChainEnd::Empty => Some(Seq::ZERO),
             ChainEnd::Header { first, .. } => Some(first),
@@ -355,6 +360,10 @@ impl ReadLog for FileLog {
     fn checkpoints(&self) -> Option<CheckpointFiles> {
         let is_fork = self.process != std::process::id();
         (!is_fork).then(|| CheckpointFiles::new(&self.chain.dir, self.disk.clone()))
+    }
+
+    fn segments_before(&self, seq: Seq) -> SegmentTable {
+        self.chain.segments_before(seq)
     }
 
     fn bytes_after(&self, seq: Option<Seq>) -> u64 {

@@ -74,6 +74,7 @@ mod read;
 mod recover;
 mod scan;
 mod segment_index;
+mod segment_table;
 mod segments;
 mod sync;
 #[cfg(test)]
@@ -95,6 +96,7 @@ pub(crate) use files::{FileLog, LogOptions};
 pub(crate) use memory::{MemoryLog, MemoryReader};
 pub(crate) use read::{Frames, ReadOnlyLog};
 pub(crate) use segment_index::SegmentIndex;
+pub(crate) use segment_table::SegmentTable;
 pub(crate) use segments::{Sealed, Segment, Segments};
 
 /// The kind of a frame.
@@ -246,6 +248,11 @@ pub(crate) trait ReadLog: Send + Sync {
     /// Returns the checkpoints of the log, or `None` for a log in memory.
     fn checkpoints(&self) -> Option<CheckpointFiles> {
         None
+    }
+
+    /// Returns the segments before the one of a frame, for a checkpoint that follows the frame.
+    fn segments_before(&self, _: Seq) -> SegmentTable {
+        SegmentTable::default()
     }
 
     /// Returns about how many bytes the frames after one have, or all frames. It may be up to 256 KiB too many.

@@ -14,6 +14,7 @@ use super::cursor::Cursors;
 use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block};
 use super::scan::{self, Found, Scan};
+use super::segment_table::SegmentTable;
 use super::segments::Segments;
 use super::{Frame, Head, ReadLog, Seq, StorageError, StorageFailure, head};
 use crate::base::position::Position;
@@ -138,7 +139,7 @@ impl ChainReader {
                 segment_path(&self.dir, self.next).display()
             ),
         };
-        let what = format!("{what}, although the log had the frame when it was opened");
+        let what = format!("{what}, although the log has frames up to {}", self.last);
         Err(StorageError::damage(
             &self.path,
             offset,
@@ -203,7 +204,16 @@ impl ReadOnlyLog {
     /// # Errors
     /// `is_not_found` if the directory has none; `is_damage`, `is_version`, `is_io`.
     pub(crate) fn open(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
-        let dir = dir.as_ref();
+        Self::open_with(dir.as_ref(), false)
+    }
+
+    /// As [`open`](ReadOnlyLog::open), but reads the frames from the segment of the newest checkpoint on. Those before it are
+    /// compared with their checksums when they are read.
+    pub(crate) fn open_from_checkpoint(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
+        Self::open_with(dir.as_ref(), true)
+    }
+
+    fn open_with(dir: &Path, from_checkpoint: bool) -> Result<Self, StorageError> {
         let mut log = Self {
             chain: Chain::new(dir),
             disk: Disk::default(),
@@ -225,7 +235,11 @@ impl ReadOnlyLog {
         if is_absent(dir)? {
             return not_found("there is no directory");
         }
-        log.follow(true)?;
+        let begun = from_checkpoint.then(|| log.chain_from_checkpoint());
+        match begun.transpose()?.flatten() {
+            Some(chain) => log.chain = chain,
+            None => log.follow(true)?,
+        }
         if log.chain.segment().is_none() {
             return not_found("there is no store in");
         }
@@ -242,6 +256,22 @@ impl ReadOnlyLog {
         self.chain.check_last()?;
         self.follow(false)?;
         Ok(self.head())
+    }
+
+    fn chain_from_checkpoint(&self) -> Result<Option<Chain>, StorageError> {
+        let dir = &self.chain.dir;
+        // As in `follow`.
+        let known = head::read_head(dir)?;
+        let check = TailCheck {
+            after_clean_end: true,
+            search_bytes_max: SEARCH_BYTES_MAX,
+        };
+        let files = CheckpointFiles::new(dir, self.disk.clone());
+        let read = Chain::from_checkpoint(dir, &files, known.as_ref(), check);
+        Ok(read.map(|(mut chain, _)| {
+            chain.durable = chain.durable.max(known.map(|known| known.seq));
+            chain
+        }))
     }
 
     fn follow(&mut self, after_clean_end: bool) -> Result<(), StorageError> {
@@ -351,6 +381,10 @@ impl ReadLog for ReadOnlyLog {
             Some(cancel) => files.end_at(cancel.clone()),
             None => files,
         })
+    }
+
+    fn segments_before(&self, seq: Seq) -> SegmentTable {
+        self.chain.segments_before(seq)
     }
 
     fn bytes_after(&self, seq: Option<Seq>) -> u64 {

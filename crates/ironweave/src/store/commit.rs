@@ -52,8 +52,7 @@ pub enum Durability {
 
 /// A log with the policy of durability.
 pub(crate) struct CommitLog {
-    // The first fields, so that a drop ends their threads before it closes the log.
-    checkpointer: Option<Box<Checkpointer>>,
+    // The first field, so that a drop ends the thread of the policy before it closes the log.
     policy: Policy,
     log: OwnedLog,
 }
@@ -61,28 +60,47 @@ pub(crate) struct CommitLog {
 /// A log of a type that is known if it is in memory, so that a frame can be encoded in its place.
 enum OwnedLog {
     Memory(Box<MemoryLog>),
-    Other(Box<dyn Log>),
+    Other(Box<OtherLog>),
+}
+
+/// A log of another type.
+struct OtherLog {
+    // The first field, so that a drop ends its thread before it closes the log.
+    checkpointer: Option<Checkpointer>,
+    log: Box<dyn Log>,
 }
 
 impl OwnedLog {
     fn get(&self) -> &dyn Log {
         match self {
             Self::Memory(log) => &**log,
-            Self::Other(log) => &**log,
+            Self::Other(other) => &*other.log,
         }
     }
 
     fn get_mut(&mut self) -> &mut dyn Log {
         match self {
             Self::Memory(log) => &mut **log,
-            Self::Other(log) => &mut **log,
+            Self::Other(other) => &mut *other.log,
+        }
+    }
+
+    fn checkpointer(&mut self) -> Option<&mut Checkpointer> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Other(other) => other.checkpointer.as_mut(),
         }
     }
 
     fn close(self) -> Result<(), StorageError> {
         match self {
             Self::Memory(log) => log.close(),
-            Self::Other(log) => log.close(),
+            Self::Other(other) => {
+                let OtherLog { checkpointer, log } = *other;
+                // A failed sync of its thread has stopped the log, so the close returns that error.
+                drop(checkpointer);
+                log.close()
+            }
         }
     }
 }
@@ -109,16 +127,17 @@ impl CommitLog {
             (Durability::Os, _) | (_, None) => Policy::None,
         };
         Ok(Self {
-            checkpointer: None,
             policy,
-            log: OwnedLog::Other(log),
+            log: OwnedLog::Other(Box::new(OtherLog {
+                checkpointer: None,
+                log,
+            })),
         })
     }
 
     /// Returns a log in memory, which needs no syncs.
     pub(crate) fn in_memory(log: MemoryLog) -> Self {
         Self {
-            checkpointer: None,
             policy: Policy::None,
             log: OwnedLog::Memory(Box::new(log)),
         }
@@ -163,17 +182,19 @@ impl CommitLog {
         checkpoints: Arc<Checkpoints>,
         bounds: Bounds,
     ) {
-        self.checkpointer = None;
-        if !policy.is_never() && self.log().checkpoints().is_some() {
-            let growth = Growth::since(frames, self.log().bytes_after(last));
+        if let OwnedLog::Other(other) = &mut self.log
+            && !policy.is_never()
+            && other.log.checkpoints().is_some()
+        {
+            let growth = Growth::since(frames, other.log.bytes_after(last));
             let checkpointer = Checkpointer::new::<M>(policy, growth, checkpoints, bounds);
-            self.checkpointer = Some(Box::new(checkpointer));
+            other.checkpointer = Some(checkpointer);
         }
     }
 
     /// Records that a checkpoint of all frames is written by a caller.
     pub(super) fn restart_checkpoints(&mut self) {
-        if let Some(checkpointer) = &mut self.checkpointer {
+        if let Some(checkpointer) = self.log.checkpointer() {
             checkpointer.restart();
         }
     }
@@ -181,10 +202,11 @@ impl CommitLog {
     /// Adds frames that were written to those since the last checkpoint, and starts to write one if it is due.
     #[inline]
     fn record_growth(&mut self, frames: u64, bytes: u64) {
-        if let Some(checkpointer) = &mut self.checkpointer
+        if let OwnedLog::Other(other) = &mut self.log
+            && let Some(checkpointer) = &mut other.checkpointer
             && checkpointer.record(frames, bytes)
         {
-            let log = self.log.get();
+            let log = &other.log;
             checkpointer.start(|| log.reader(None), log.flusher());
         }
     }
@@ -263,13 +285,8 @@ impl CommitLog {
 
     /// Ends the threads, syncs, and closes the log.
     pub(crate) fn close(self) -> Result<(), StorageError> {
-        let Self {
-            checkpointer,
-            policy,
-            log,
-        } = self;
-        // A failed sync of a thread has stopped the log, so the close returns that error.
-        drop(checkpointer);
+        let Self { policy, log } = self;
+        // A failed sync of the thread has stopped the log, so the close returns that error.
         drop(policy);
         log.close()
     }

@@ -14,13 +14,15 @@ use crate::log::{FrameHeader, FrameKind};
 use crate::schema::{Difference, EntityIx, Schema, Verdict};
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Decoded, FrameError};
+use crate::store::keys::KeyRetention;
 use crate::store::tags::Tags;
 
-/// The limits on the lengths of frames.
+/// The limits on the lengths of frames, and on how long their keys are kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(super) schema_bytes: usize,
     pub(super) transaction_bytes: usize,
+    pub(super) keys: KeyRetention,
 }
 
 impl Default for Bounds {
@@ -29,6 +31,7 @@ impl Default for Bounds {
             schema_bytes: 16 << 20,
             // More than a frame can contain.
             transaction_bytes: 1 << 30,
+            keys: KeyRetention::forever(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod cost;
 mod epochs;
 pub(crate) mod feed;
 pub(crate) mod frame;
+pub(crate) mod keys;
 mod locate;
 mod open;
 mod options;
@@ -40,6 +41,7 @@ pub use checkpoint::policy::CheckpointPolicy;
 pub use checkpoint::{Checkpoint, IgnoredCheckpoint, OpenedFrom};
 pub use commit::Durability;
 pub(crate) use epochs::{Epochs, bad_frame, lost_frame, no_schema};
+pub use keys::KeyRetention;
 pub use options::Options;
 pub use record::{
     Changes, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing, Occupant, Record,
@@ -68,7 +70,7 @@ use crate::step::{Core, flat};
 use crate::store::checkpoint::background::Checkpoints;
 use crate::store::commit::Followers;
 use crate::store::frame::PayloadBuffer;
-use crate::store::repeat::Keys;
+use crate::store::keys::{KeyStatus, Keys};
 use crate::store::shadow::Shadow;
 use crate::store::version::{At, Version};
 
@@ -91,7 +93,7 @@ pub struct Store<M: Model> {
     pub(crate) plan: Arc<Plan>,
     pub(crate) log: Backend,
     pub(crate) epochs: Arc<Epochs>,
-    keys: Keys,
+    keys: Box<Keys>,
     /// The sequence number of the next frame.
     next: Seq,
     bounds: epochs::Bounds,
@@ -106,8 +108,6 @@ pub struct Store<M: Model> {
     pub(crate) followers: Followers,
     /// State of the layers above that does not follow commits, which handles on other threads use too.
     pub(crate) shared: Arc<Followers>,
-    /// How it was opened.
-    opened_from: OpenedFrom,
     checkpoints: Arc<Checkpoints>,
     model: PhantomData<fn() -> M>,
 }
@@ -225,8 +225,8 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// `TimeGoesBack` if the explicit time is before that of the last transaction; `Metadata` if the metadata refers to a frame
-    /// that the log does not have; a failure to read the log, which is read for a known idempotency key and for
-    /// [`Meta::expect`].
+    /// that the log does not have; `KeyExpired` for an idempotency key that is [no longer kept](Options::keep_keys); a failure to
+    /// read the log, which is read for a known idempotency key and for [`Meta::expect`].
     pub fn begin_with(&mut self, mut meta: Meta) -> Result<Transaction<'_, M>, StepError> {
         self.core.close();
         if !self.core.logged && (meta.key.is_some() || meta.expect.is_some()) {
@@ -234,17 +234,22 @@ impl<M: Model> Store<M> {
         }
         locate::admit_meta(self, &mut meta)?;
         // A repetition has the time of the transaction that it repeats.
-        if let Some(key) = &meta.key
-            && let Some(seq) = self.keys.get(key)
-        {
-            let view = self.view()?;
-            let (repeat, time) = repeat::repeat(&view, key, seq)?;
-            return Ok(Transaction::new(self).with(
-                Some(time),
-                meta,
-                Some(repeat),
-                FastMap::default(),
-            ));
+        if let Some(key) = &meta.key {
+            match (self.keys).status(key, (self.seq(), self.core.open.last_time())) {
+                KeyStatus::Unused => {}
+                KeyStatus::Expired => return Err(StepError::KeyExpired { key: key.clone() }),
+                KeyStatus::Of(seq) => {
+                    let view = self.view()?;
+                    let (repeat, time) = repeat::repeat(&view, key, seq)?;
+                    let transaction = Transaction::new(self);
+                    return Ok(transaction.with(
+                        Some(time),
+                        meta,
+                        Some(repeat),
+                        FastMap::default(),
+                    ));
+                }
+            }
         }
         let time = meta.take_time(self.core.open.clock.last())?;
         let changed = match meta.expect {
@@ -392,7 +397,7 @@ impl<M: Model> Store<M> {
     /// ignored and why.
     #[must_use]
     pub fn opened_from(&self) -> &OpenedFrom {
-        &self.opened_from
+        self.checkpoints.opened_from()
     }
 
     /// Returns the schema, which is the model as plain data.

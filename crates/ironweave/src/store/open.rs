@@ -18,13 +18,12 @@ use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
 use crate::store::batch::Unwritten;
-use crate::store::checkpoint::OpenedFrom;
 use crate::store::checkpoint::policy::CheckpointPolicy;
 use crate::store::checkpoint::read::Loader;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
 use crate::store::epochs::{Bounds, check_schema};
 use crate::store::frame::PayloadBuffer;
-use crate::store::repeat::Keys;
+use crate::store::keys::Keys;
 use crate::store::shadow::Shadow;
 use crate::store::version::{At, Version};
 use crate::store::{Backend, Epochs, Options, SharedStore, Store, bad_frame};
@@ -64,7 +63,12 @@ impl<M: Model> Store<M> {
 
     /// Opens the store in a directory, which is created if it does not exist. Every step is durable before its receipt is
     /// returned ([`crate::Durability::Always`]). The facts of the log are replayed, from the newest [checkpoint](Store::checkpoint)
-    /// if there is one. O(size of the log), of which all checksums are compared in any case.
+    /// if there is one, and otherwise from the beginning. O(size of the graph + frames since the checkpoint).
+    ///
+    /// The frames of the log are read and compared with their checksums from the segment of the checkpoint's frame on. Earlier
+    /// segments must be there, with the length that they had, and their frames are compared with their checksums when they are
+    /// read. [`Store::verify`] reads all frames, and `ironweave log verify` does so without the program. Without a checkpoint that
+    /// can be used, the open reads all frames.
     ///
     /// All content that is replayed is validated, even if its checksums are right; see *What is refused* in
     /// `docs/log-format.md`. The error of invalid content has the file, the frame and the offset.
@@ -96,7 +100,7 @@ impl<M: Model> Store<M> {
     }
 
     /// Opens the store in a directory for reading only. Another process may have it open for writing. Nothing is written or
-    /// locked. [`Store::refresh`] reads the transactions that were written since. O(size of the log), as [`Store::open`].
+    /// locked. [`Store::refresh`] reads the transactions that were written since. It reads what [`Store::open`] reads.
     ///
     /// # Errors
     /// [`OpenError`], if the directory has no store, or the log is damaged or of another model.
@@ -146,6 +150,7 @@ impl<M: Model> Store<M> {
         let plan = Arc::new(plan);
         let mut store = Self {
             bounds,
+            keys: Box::new(Keys::new(bounds.keys)),
             ..Self::new(flat::core(&plan, None), plan, log)
         };
         store.core.open.clock = TransactionTime::after(Timestamp::default(), &store.plan.clock);
@@ -193,12 +198,12 @@ impl<M: Model> Store<M> {
             bounds: self.bounds,
         };
         let (loaded, opened_from) = loader.newest();
-        self.opened_from = opened_from;
+        self.checkpoints.set_opened_from(opened_from);
         if let Some(loaded) = loaded {
             self.core.graph = loaded.graph;
             self.core.open.clock = TransactionTime::after(loaded.time, &self.plan.clock);
             self.epochs = Arc::new(loaded.epochs);
-            self.keys = loaded.keys;
+            *self.keys = loaded.keys;
             self.next = loaded.seq + 1;
             self.checkpoints.set_last_bytes(loaded.bytes);
         }
@@ -206,8 +211,8 @@ impl<M: Model> Store<M> {
 
     /// From now on, writes checkpoints by a policy, if the store is open for writing in a directory.
     pub(super) fn write_checkpoints_by(&mut self, policy: CheckpointPolicy) {
+        let last = self.opened_from().checkpoint();
         if let Backend::Writable(log) = &mut self.log {
-            let last = self.opened_from.checkpoint();
             let first_after = last.map_or(Seq::ZERO, |last| last + 1);
             let frames = self.next.frames_since(first_after).unwrap_or_default();
             let checkpoints = Arc::clone(&self.checkpoints);
@@ -248,7 +253,7 @@ impl<M: Model> Store<M> {
             plan,
             log,
             epochs: Arc::default(),
-            keys: Keys::default(),
+            keys: Box::default(),
             next: Seq::ZERO,
             bounds: Bounds::default(),
             payload: PayloadBuffer::default(),
@@ -257,7 +262,6 @@ impl<M: Model> Store<M> {
             base: None,
             followers: Followers::default(),
             shared: Arc::default(),
-            opened_from: OpenedFrom::default(),
             checkpoints: Arc::default(),
             model: PhantomData,
         }
@@ -373,7 +377,7 @@ impl<M: Model> Store<M> {
                     core.open.clock.set(decoded.time);
                     core.open.clock.end(true);
                     if let Some(key) = key {
-                        keys.insert(key, header.seq);
+                        keys.insert(key, header.seq, decoded.time);
                     }
                     facts = decoded.facts;
                 }

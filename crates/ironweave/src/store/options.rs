@@ -14,6 +14,7 @@ use crate::step::model::Model;
 use crate::store::checkpoint::policy::CheckpointPolicy;
 use crate::store::commit::{CommitLog, Durability};
 use crate::store::epochs::Bounds;
+use crate::store::keys::KeyRetention;
 use crate::store::{Backend, Store};
 
 /// Options for opening a store; see [`Store::options`].
@@ -112,6 +113,18 @@ impl<M: Model> Options<M> {
     /// option has no effect on a store in memory and on one that is open for reading only.
     pub fn checkpoint_every(mut self, policy: CheckpointPolicy) -> Self {
         self.checkpoints = policy;
+        self
+    }
+
+    /// Sets how long idempotency keys are kept. Default: for ever, which takes about 40 to 80 bytes of memory for each key.
+    ///
+    /// A transaction whose key has expired is an error, [`StepError::KeyExpired`](crate::StepError::KeyExpired), and never a
+    /// second execution of the request. For this, an expired key takes about 10 to 20 bytes. With n expired keys, a key that was
+    /// never used is refused too with a probability of n / 2^64.
+    ///
+    /// A key that has expired stays so in a store that is opened from a checkpoint with a longer retention.
+    pub fn keep_keys(mut self, retention: KeyRetention) -> Self {
+        self.bounds.keys = retention;
         self
     }
 
@@ -247,6 +260,8 @@ impl<M: Model> Options<M> {
     /// # Errors
     /// As [`Store::open_read_only`].
     pub fn open_read_only(self, dir: impl AsRef<Path>) -> Result<Store<M>, OpenError> {
-        self.over(Backend::ReadOnly(Box::new(ReadOnlyLog::open(dir)?)))
+        self.over(Backend::ReadOnly(Box::new(
+            ReadOnlyLog::open_from_checkpoint(dir)?,
+        )))
     }
 }

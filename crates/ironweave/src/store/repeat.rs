@@ -2,20 +2,16 @@
 //!
 //! 1. The frame of a transaction with a key contains the key, the entities that each of its events bound and created, and
 //!    the events that were rejected or rolled back.
-//! 2. The sequence number of the frame of each key is in memory.
+//! 2. The sequence number of the frame of each key is in memory ([`Keys`](crate::store::keys::Keys)).
 //! 3. In a transaction that begins with a known key, no event fires. Each event is compared with the logged attempt of the same
 //!    index, and gets the same receipt or rejection. A different event is rejected as `KeyReused`.
 
-use std::hash::BuildHasherDefault;
-
 use minicbor::Decoder;
 use minicbor::data::Type;
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::base::error::StepError;
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
-use crate::base::image::{ImageError, ImageSink, ImageSource, must_have, take_u64};
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
@@ -28,56 +24,6 @@ use crate::store::view::LogView;
 use crate::store::{bad_frame, lost_frame};
 use crate::value::DecodeError;
 use crate::value::item::{self, raw_item};
-
-/// The keys of a log: the hash of each key, with the sequence number of its frame.
-#[derive(Default)]
-pub(crate) struct Keys(FastMap<u128, Seq>);
-
-impl Keys {
-    pub(crate) fn insert(&mut self, key: &str, seq: Seq) {
-        self.0.insert(xxh3_128(key.as_bytes()), seq);
-    }
-
-    pub(crate) fn get(&self, key: &str) -> Option<Seq> {
-        self.0.get(&xxh3_128(key.as_bytes())).copied()
-    }
-
-    /// Writes the keys to a checkpoint, in the order of their frames.
-    pub(super) fn write(&self, to: &mut dyn ImageSink) -> Result<(), ImageError> {
-        let mut keys: Vec<(Seq, u128)> = self.0.iter().map(|(key, seq)| (*seq, *key)).collect();
-        keys.sort_unstable();
-        to.put(&(keys.len() as u64).to_le_bytes())?;
-        for (seq, key) in keys {
-            to.put(&key.to_le_bytes())?;
-            to.put(&seq.get().to_le_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// Reads the keys of the frames up to one from a checkpoint.
-    pub(super) fn read(from: &mut dyn ImageSource, last: Seq) -> Result<Self, ImageError> {
-        let count = take_u64(from)?;
-        must_have(from, count, 24)?;
-        let mut keys = Self(FastMap::with_capacity_and_hasher(
-            count as usize,
-            BuildHasherDefault::default(),
-        ));
-        let mut next = Seq::ZERO;
-        for _ in 0..count {
-            let (low, high) = (take_u64(from)?, take_u64(from)?);
-            let seq = Seq::new(take_u64(from)?);
-            if seq < next || seq > last {
-                return Err(ImageError::content("its idempotency keys are not in order"));
-            }
-            next = seq.saturating_add(1);
-            let key = u128::from(high) << 64 | u128::from(low);
-            if keys.0.insert(key, seq).is_some() {
-                return Err(ImageError::content("it has an idempotency key twice"));
-            }
-        }
-        Ok(keys)
-    }
-}
 
 /// Returns the events that a transaction attempted and their outcomes, from its frame.
 fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attempt>, StepError> {

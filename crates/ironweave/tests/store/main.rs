@@ -14,6 +14,7 @@ mod changed_types_and_events_read_their_logs;
 mod checkpoints_are_written_while_steps_go_on;
 mod conflicts_are_detected_and_retried;
 mod desk;
+mod idempotency_keys_expire;
 mod idempotency_keys_repeat_receipts;
 mod killed_threads_keep_their_receipts;
 pub mod lamps;

@@ -27,6 +27,7 @@ impl StepError {
             | Self::Unwritable { .. }
             | Self::TimeGoesBack { .. }
             | Self::KeyReused { .. }
+            | Self::KeyExpired { .. }
             | Self::StaleSavepoint => ErrorKind::Invalid,
             Self::Loop { .. } => ErrorKind::Internal,
             Self::Full { .. } | Self::ReadOnly => ErrorKind::Unavailable,
@@ -163,6 +164,7 @@ macro_rules! chain_of {
             | StepError::Changed { chain, .. } => Some(chain),
             StepError::TimeGoesBack { .. }
             | StepError::KeyReused { .. }
+            | StepError::KeyExpired { .. }
             | StepError::RejectedBefore { .. }
             | StepError::ReceiptLost { .. }
             | StepError::StaleSavepoint

@@ -237,6 +237,12 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
              change it; read it again",
         ),
         (
+            StepError::KeyExpired { key: "k".into() },
+            Invalid,
+            "the idempotency key `k` belongs to a transaction that was committed longer ago than keys are kept, so its \
+             result is not known; read the current state, and choose another key for a new request",
+        ),
+        (
             StepError::KeyReused {
                 key: "k".into(),
                 seq: Seq::new(4),

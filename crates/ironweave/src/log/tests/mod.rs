@@ -2,6 +2,7 @@
 
 mod batch;
 mod batches;
+mod beginning;
 mod beside;
 mod checkpoints;
 mod copy;

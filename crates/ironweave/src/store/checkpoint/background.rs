@@ -13,7 +13,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use crate::base::clock::Clock;
@@ -23,13 +23,15 @@ use crate::log::{Cancel, Flush, LogReader, ReadLog, ReadOnlyLog};
 use crate::step::immediates::Limits;
 use crate::step::model::Model;
 use crate::store::checkpoint::policy::{CheckpointPolicy, Growth};
-use crate::store::checkpoint::{Checkpoint, write};
+use crate::store::checkpoint::{Checkpoint, OpenedFrom, write};
 use crate::store::epochs::Bounds;
 use crate::store::{Backend, Store};
 
 /// What a store, the handles on it and its thread share.
 #[derive(Default)]
 pub(in crate::store) struct Checkpoints {
+    /// How the store was opened.
+    opened_from: OnceLock<OpenedFrom>,
     /// Held while a checkpoint is written, since two of one frame would have the same file. This lock is taken before that of a
     /// shared store.
     writing: Mutex<()>,
@@ -41,6 +43,15 @@ pub(in crate::store) struct Checkpoints {
 }
 
 impl Checkpoints {
+    /// Records how the store was opened, once.
+    pub(in crate::store) fn set_opened_from(&self, opened: OpenedFrom) {
+        let _ = self.opened_from.set(opened);
+    }
+
+    pub(in crate::store) fn opened_from(&self) -> &OpenedFrom {
+        self.opened_from.get_or_init(OpenedFrom::default)
+    }
+
     /// Writes a checkpoint while no other one is written, and keeps the result.
     pub(in crate::store) fn write_alone(
         &self,

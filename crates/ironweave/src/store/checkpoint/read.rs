@@ -18,7 +18,7 @@ use crate::step::plan::Plan;
 use crate::store::Epochs;
 use crate::store::checkpoint::{IgnoredCheckpoint, OpenedFrom};
 use crate::store::epochs::Bounds;
-use crate::store::repeat::Keys;
+use crate::store::keys::Keys;
 use crate::store::version::At;
 use crate::store::view::LogView;
 
@@ -122,6 +122,7 @@ impl<'a> Loader<'a> {
             ));
         }
         let mut content = || -> Result<_, ImageError> {
+            from.take_segments()?;
             let epochs = self.epochs(seq, header.epoch, &mut from)?;
             let Some((_, logged, tags)) = epochs.list.last() else {
                 return Err(ImageError::content("it has no schema"));
@@ -139,7 +140,8 @@ impl<'a> Loader<'a> {
             let ColumnTypes { columns, data } = &self.plan.columns;
             let graph = Graph::new(Arc::clone(&self.plan.layout), columns, data);
             let graph = graph.read_image(&order, &mut from)?;
-            let keys = Keys::read(&mut from, seq)?;
+            let last = (seq, Timestamp::from_micros(header.time));
+            let keys = Keys::read(self.bounds.keys, &mut from, last)?;
             if from.left() > 0 {
                 return Err(ImageError::content("there are bytes behind its content"));
             }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::base::image::{ImageError, ImageSink as _};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::base::time::Timestamp;
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
 use crate::log::{CheckpointFiles, CheckpointHeader, CheckpointWriter, Flush};
 use crate::step::model::Model;
 use crate::store::checkpoint::Checkpoint;
-use crate::store::repeat::Keys;
+use crate::store::keys::Keys;
 use crate::store::{Epochs, Store};
 
 /// The number of the newest checkpoints that are always kept. If the newest one turns out to be damaged, the next one is used.
@@ -142,8 +143,11 @@ pub(super) fn of_store<M: Model>(
     let Store {
         epochs, core, keys, ..
     } = store;
+    let log = store.log.log();
+    let segments = log.map(|log| log.segments_before(header.position.seq));
+    let to = files.create(header, &segments.unwrap_or_default())?;
     Ok(UnfinishedCheckpoint {
-        to: write(&files, header, epochs, &core.graph, keys)?,
+        to: write(to, header, epochs, &core.graph, keys)?,
         files,
         seq: header.position.seq,
         flusher,
@@ -152,20 +156,20 @@ pub(super) fn of_store<M: Model>(
 
 /// Writes the content of a checkpoint.
 fn write<S: Storage>(
-    files: &CheckpointFiles,
+    mut to: CheckpointWriter,
     header: CheckpointHeader,
     epochs: &Epochs,
     graph: &Graph<S>,
     keys: &Keys,
 ) -> Result<CheckpointWriter, StorageError> {
-    let mut to = files.create(header)?;
+    let last = (header.position.seq, Timestamp::from_micros(header.time));
     let mut content = || -> Result<(), ImageError> {
         to.put(&(epochs.list.len() as u32).to_le_bytes())?;
         for (schema, ..) in &epochs.list {
             to.put(&schema.get().to_le_bytes())?;
         }
         graph.write_image(&mut to)?;
-        keys.write(&mut to)
+        keys.write(&mut to, last)
     };
     content().map_err(|e| match e {
         ImageError::Storage(e) => e,
