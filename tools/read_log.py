@@ -4,8 +4,7 @@ page alone.
 
 It checks blocks and frames, their order and their checksums, applies all facts, and compares the fingerprint of the graph
 with the one in each frame. It changes nothing. The last line is `ok: N frames, M facts`. A problem is reported with file,
-offset and frame, and ends the program with exit code 1. It refuses a log in which a schema drops something that the graph
-has (*A schema of another shape*), which no store writes yet.
+offset and frame, and ends the program with exit code 1.
 """
 
 import sys
@@ -19,7 +18,7 @@ import re
 
 from log_format import *
 from log_graph import Graph
-from log_records import read_transaction
+from log_records import read_migration, read_transaction
 from log_schema import Schema
 
 SEARCH_SHORT_BYTES, SEARCH_BYTES_MAX = 512, 1 << 30
@@ -43,6 +42,8 @@ class Log:
         self.facts, self.torn, self.timeline = 0, None, 0
         self.schemas, self.graph, self.time, self.keys = [], Graph(), 0, {}
         self.version = VERSIONS[0]
+        # Whether the frame before was in a group and not its last one, and whether it was a schema or a migration.
+        self.in_group, self.may_migrate = False, False
 
     def read(self):
         self.head = self.read_head()
@@ -127,14 +128,20 @@ class Log:
             # A frame with a correct checksum is neither torn nor damaged if a newer program wrote it.
             if frame.version not in VERSIONS:
                 self.refuse(path, at, f"the frame is of format version {frame.version}")
-            if frame.version >= 3 and frame.flags:
-                self.refuse(path, at, f"the frame has the flags {frame.flags:#x}, which are for later versions")
+            flags = frame.flags if frame.version >= 3 else 0
+            if flags not in ((0,) if frame.kind == TRANSACTION else (0, GROUP, GROUP | GROUP_END)):
+                self.refuse(path, at, f"the frame has the flags {flags:#x}, which are for later versions")
             if frame.kind not in (SCHEMA, TRANSACTION, MIGRATION):
                 self.refuse(path, at, f"the frame is of the unknown kind {frame.kind}")
             if frame.durable > frame.seq:
                 self.refuse(path, at, "the frame records itself as durable before it was written")
             if frame.seq != self.next:
                 return at, f"frame {frame.seq} is there instead"
+            if self.in_group and not flags:
+                self.refuse(path, at, "it follows a group of frames without the last frame of the group")
+            if flags == GROUP and not self.in_group and not self.is_whole_group(data, at):
+                return at, "a group of frames begins here and has no end"
+            self.in_group = flags == GROUP
             head = self.head
             if head and head.seq == frame.seq and (head.epoch, head.fingerprint) != (frame.epoch, frame.fingerprint):
                 self.refuse(path, at, "HEAD records another epoch or fingerprint for the frame")
@@ -145,6 +152,20 @@ class Log:
             self.epoch, self.fingerprint = frame.epoch, frame.fingerprint
             self.next += 1
             at += length
+
+    def is_whole_group(self, data, at):
+        """Returns whether the group that begins at an offset has its last frame."""
+        seq = self.next
+        while True:
+            try:
+                frame, length = frame_at(data, at, self.store)
+            except Invalid:
+                return False
+            if frame.seq != seq or not frame.flags:
+                return False
+            if frame.flags & GROUP_END:
+                return True
+            at, seq = at + length, seq + 1
 
     def check_sealed(self, path, data, end, why, following):
         if why:
@@ -205,18 +226,32 @@ class Log:
             raise Invalid(f"it records epoch {frame.epoch} and is in epoch {due}")
         if frame.version < self.version or (frame.version != self.version and not is_schema):
             raise Invalid(f"it is of format version {frame.version} in an epoch of version {self.version}")
-        if frame.kind == MIGRATION:
-            raise Newer("it is a migration, which a later version defines")
+        if frame.kind == MIGRATION and not self.may_migrate:
+            raise Invalid("it is a part of a migration, and does not follow a schema or another part")
+        self.may_migrate = frame.kind != TRANSACTION
         self.version = frame.version
         if is_schema:
             schema = Schema(frame.payload)
-            self.graph.must_fit(schema)
+            if self.schemas:
+                self.graph = self.graph.carried_over(self.schemas[-1], schema)
             self.schemas.append(schema)
+        elif frame.kind == MIGRATION:
+            self.apply_migration(frame)
         else:
             self.apply_transaction(frame)
+        if frame.kind != TRANSACTION and not self.in_group:
+            self.graph.must_be_whole(self.schemas[-1])
         if self.graph.fingerprint != frame.fingerprint:
             found, logged = f"{self.graph.fingerprint:032x}", f"{frame.fingerprint:032x}"
             raise Invalid(f"the graph after it has the fingerprint {found}, and the log says {logged}")
+
+    def apply_migration(self, frame):
+        migration = read_migration(frame, self.schemas[-1])
+        if migration.time < self.time:
+            raise Invalid("its time is before that of the transaction before it")
+        self.graph.apply(migration.facts, self.schemas[-1], is_whole=False)
+        self.time = migration.time
+        self.facts += len(migration.facts)
 
     def apply_transaction(self, frame):
         schema = self.schemas[-1]

@@ -83,6 +83,7 @@ impl From<CopyError> for Failure {
     fn from(e: CopyError) -> Self {
         match e {
             CopyError::NoSuchFrame { .. }
+            | CopyError::InsideMigration { .. }
             | CopyError::SameDirectory { .. }
             | CopyError::InsideStore { .. } => Self::usage(e),
             _ => Self::problem(e),

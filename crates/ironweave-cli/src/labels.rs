@@ -46,7 +46,7 @@ impl Labels {
             }
             match frame.content() {
                 RawContent::Schema(schema) => labels.begin(schema),
-                RawContent::Transaction(record) => {
+                RawContent::Transaction(record) | RawContent::Migration(record) => {
                     record.facts().iter().for_each(|fact| labels.apply(&fact));
                 }
                 _ => {}

@@ -11,6 +11,7 @@
 //! | read and write a schema as JSON | [`Schema::from_json`], [`Schema::to_json`] |
 //! | list the differences of two schemas | [`Schema::diff`] |
 //! | decide whether a log can be read after a change | [`Schema::compatibility`] |
+//! | see how values are read after a change | [`Readings`] |
 //! | check that all indexes are valid | [`Schema::validate`] |
 //! | find the names that an unknown one may mean | [`similar_names`] |
 //! | list the items that a newer version has added | [`Schema::unknown_items`] |
@@ -26,6 +27,7 @@ mod defs;
 mod describe;
 mod diff;
 mod differ;
+mod differ_rules;
 mod encoding;
 mod form;
 mod ix;
@@ -51,5 +53,6 @@ pub use encoding::Encoding;
 pub use form::ReadError;
 pub use ix::{ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, InvariantIx, NameIx, StateIx, TooMany};
 pub use names::similar_names;
+pub use reading::{Reading, Readings};
 pub use unknown::{Raw, Unknown, UnknownItem};
 pub use valid::{Invalid, MANY_MAX, STATES_MAX};

@@ -116,7 +116,7 @@ pub use asynchronous::AsyncStore;
 pub use base::clock::{Clock, ManualClock};
 pub use base::error::{
     Chain, EntityRef, ErrorKind, FrameLocation, Inconsistency, LoopLimit, Name, NameError,
-    OpenError, ReadError, Reason, Reject, StepError,
+    OpenError, ReadError, Reason, RefusedDifference, Reject, StepError,
 };
 pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;
@@ -202,8 +202,8 @@ pub use step::{Ensured, New, Tx};
 pub use store::{
     AnyApplied, AnyReceipt, Changes, Checkpoint, CheckpointPolicy, Committed, Difference,
     Durability, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing, IgnoredCheckpoint,
-    KeyRetention, Occupant, OpenedFrom, Options, Record, RecordedEvent, Records, Savepoint,
-    SharedStore, Store, Ticket, Transaction, VerifyError,
+    KeyRetention, NotFired, Occupant, OpenedFrom, Options, Record, RecordedEvent, Records,
+    Savepoint, SharedStore, Store, Ticket, Transaction, Verified, VerifyError,
 };
 pub use subscribe::Subscription;
 #[cfg(feature = "async")]

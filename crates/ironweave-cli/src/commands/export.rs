@@ -46,6 +46,9 @@ struct SchemaLine {
 struct TransactionLine {
     #[serde(flatten)]
     record: RecordLine,
+    /// Whether it is a part of a migration.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    migration: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     frame: Option<FrameLine>,
 }
@@ -60,7 +63,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     for frame in log.frames(0)? {
         let frame = frame?;
         let record = match frame.content() {
-            RawContent::Transaction(record) => record,
+            RawContent::Transaction(record) | RawContent::Migration(record) => record,
             RawContent::Schema(schema) => {
                 labels.begin(schema);
                 if is_whole {
@@ -81,6 +84,9 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
         }
         let wanted = args.filter.admits(record);
         let mut line = RecordLine::of(record);
+        for fact in record.facts().iter().filter(|_| record.is_migration()) {
+            labels.apply(&fact);
+        }
         for firing in record.firings() {
             for fact in firing.facts() {
                 labels.apply(&fact);
@@ -92,6 +98,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
         if is_whole || !line.firings.is_empty() {
             let frame = is_whole.then(|| frame_line(&frame));
             out.object(&TransactionLine {
+                migration: record.is_migration(),
                 record: line,
                 frame,
             })?;

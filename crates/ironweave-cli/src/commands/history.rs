@@ -51,6 +51,9 @@ impl Args {
             let frame = frame?;
             match frame.content() {
                 RawContent::Schema(schema) => labels.begin(schema),
+                RawContent::Migration(record) => {
+                    (record.facts().iter()).for_each(|fact| labels.apply(&fact));
+                }
                 RawContent::Transaction(record) => {
                     if self
                         .as_of

@@ -29,6 +29,8 @@ pub struct Args {
 struct Line {
     seq: u64,
     schema: Option<IgnoredAny>,
+    #[serde(default)]
+    migration: bool,
     frame: Option<FrameLine>,
 }
 
@@ -118,6 +120,7 @@ fn append(writer: &mut RawWriter, line: &[u8]) -> Result<(), String> {
     let payload = bytes(&frame.payload).ok_or("its payload is not in hexadecimal digits")?;
     let appended = match line.schema {
         Some(_) => writer.append_schema(frame.epoch, fingerprint, &payload),
+        None if line.migration => writer.append_migration(frame.epoch, fingerprint, &payload),
         None => writer.append_transaction(frame.epoch, fingerprint, &payload),
     };
     appended.map_err(|e| e.to_string())

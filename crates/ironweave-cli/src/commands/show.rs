@@ -91,6 +91,10 @@ impl<'f> Printer<'f> {
                 self.labels.begin(schema);
                 return Ok(());
             }
+            RawContent::Migration(record) => {
+                (record.facts().iter()).for_each(|fact| self.labels.apply(&fact));
+                return Ok(());
+            }
             _ => return Ok(()),
         };
         let wanted = self.filter.admits(record);

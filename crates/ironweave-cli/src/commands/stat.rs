@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use ironweave::dynamic::Dynamic;
 use ironweave::raw_log::{RawContent, RawLog};
-use ironweave::{FactKind, Record, Timestamp};
+use ironweave::{FactKind, Facts, Record, Timestamp};
 use serde::Serialize;
 
 use crate::cli::{Show, Source};
@@ -85,6 +85,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
         counts.totals.frames += 1;
         match frame.content() {
             RawContent::Transaction(record) => counts.add(record, frame.bytes()),
+            RawContent::Migration(record) => counts.add_facts(record),
             _ => counts.totals.schemas += 1,
         }
     }
@@ -112,16 +113,26 @@ impl Counts {
             event.events += 1;
             event.facts += facts.len() as u64;
             event.bytes += if i == 0 { bytes } else { 0 };
-            for fact in facts {
-                let of = entry(&mut self.types, fact.entity().type_name());
-                match fact.kind() {
-                    FactKind::Create => of.created += 1,
-                    FactKind::Delete => of.deleted += 1,
-                    FactKind::Move => of.moved += 1,
-                    FactKind::Set | FactKind::SetLink => of.set += 1,
-                    FactKind::Link => of.linked += 1,
-                    FactKind::Unlink => of.unlinked += 1,
-                }
+            self.add_types(facts);
+        }
+    }
+
+    /// Counts the facts of a migration, which are of no event.
+    fn add_facts(&mut self, record: &Record<Dynamic>) {
+        self.totals.facts += record.facts().len() as u64;
+        self.add_types(record.facts());
+    }
+
+    fn add_types(&mut self, facts: Facts<'_, Dynamic>) {
+        for fact in facts {
+            let of = entry(&mut self.types, fact.entity().type_name());
+            match fact.kind() {
+                FactKind::Create => of.created += 1,
+                FactKind::Delete => of.deleted += 1,
+                FactKind::Move => of.moved += 1,
+                FactKind::Set | FactKind::SetLink => of.set += 1,
+                FactKind::Link => of.linked += 1,
+                FactKind::Unlink => of.unlinked += 1,
             }
         }
     }

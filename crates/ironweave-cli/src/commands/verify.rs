@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::process::ExitCode;
 
-use ironweave::raw_log::{RawContent, RawLog};
+use ironweave::raw_log::RawLog;
 use ironweave::{OpenError, StorageError};
 use serde::Serialize;
 
@@ -144,7 +144,7 @@ fn verify(args: &Args, out: &mut Output, verified: &mut Verified) -> Result<Opti
         };
         progress.set(frame.seq().get(), total);
         verified.frames += 1;
-        if let RawContent::Transaction(record) = frame.content() {
+        if let Some(record) = frame.record() {
             verified.facts += record.facts().len() as u64;
         }
     }

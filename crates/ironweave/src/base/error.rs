@@ -21,7 +21,7 @@ pub use inconsistency::Inconsistency;
 pub use kind::ErrorKind;
 pub use name::NameError;
 pub(crate) use name::similar;
-pub use open::{FrameLocation, OpenError};
+pub use open::{FrameLocation, OpenError, RefusedDifference};
 pub use read::ReadError;
 pub use reject::{Reason, Reject};
 

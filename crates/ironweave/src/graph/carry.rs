@@ -92,6 +92,34 @@ impl CarryMap {
         self.entities.get(usize::from(was)).copied().flatten()
     }
 
+    /// The state of the other schema that takes over the entities in a state.
+    pub(crate) fn state(&self, of: EntityIx, was: StateIx) -> Option<StateIx> {
+        let states = self.states.get(usize::from(of))?;
+        states.get(usize::from(was)).copied().flatten()
+    }
+
+    /// The column of the other schema that takes over the values of a column.
+    pub(crate) fn column(&self, was: ColumnIx) -> Option<ColumnIx> {
+        self.columns.get(usize::from(was)).copied().flatten()
+    }
+
+    /// The edge of the other schema that takes over the links of an edge.
+    pub(crate) fn edge(&self, was: EdgeIx) -> Option<EdgeIx> {
+        self.edges.get(usize::from(was)).copied().flatten()
+    }
+
+    /// The columns of the other schema that take over values.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = ColumnIx> {
+        self.columns.iter().flatten().copied()
+    }
+
+    /// Returns whether an edge of the other schema takes over the data of the links of another one.
+    pub(crate) fn has_data(&self, now: EdgeIx) -> bool {
+        let of = self.edges.iter().position(|edge| *edge == Some(now));
+        of.and_then(|was| self.data.get(was))
+            .is_some_and(|data| *data)
+    }
+
     /// The map between two [valid](Schema::validate) schemas. `was` has the indexes of the schema of the graph, and the names
     /// that its items have now, if they were renamed.
     pub(crate) fn by_name(was: &Schema, now: &Schema) -> Self {

@@ -38,6 +38,29 @@ impl<S: Storage> Graph<S> {
         }
     }
 
+    /// Adds all immediate events that are enabled to the pending ones. O(entities).
+    pub(crate) fn wake_all(&mut self) {
+        for entity in EntityIx::all(self.entities.len()) {
+            for slot in 0..self.slots(entity) {
+                if self.is_alive(entity, slot) {
+                    self.wake(entity, slot, self.state_of(entity, slot));
+                }
+            }
+        }
+    }
+
+    /// Returns whether an immediate event is enabled on any entity. O(entities).
+    pub(crate) fn any_is_enabled(&mut self) -> bool {
+        if self.layout.immediates.is_empty() {
+            return false;
+        }
+        self.pending.clear();
+        self.wake_all();
+        let any = !self.pending.is_empty();
+        self.pending.clear();
+        any
+    }
+
     fn wake_if_enabled(&mut self, immediate: u16, slot: u32) {
         if self.enabled(immediate, slot) {
             self.pending

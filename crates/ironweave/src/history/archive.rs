@@ -106,12 +106,13 @@ impl Context<'_> {
         room: &mut Facts,
         see: impl FnOnce(&Facts, &TypeNames, &Layout),
     ) -> Result<(), StorageError> {
-        if kind != FrameKind::Transaction {
+        if !kind.has_facts() {
             return Ok(());
         }
         let names = named.iter().rev().find(|(from, _)| *from <= seq);
         let (_, names) = names.ok_or_else(|| no_schema(seq))?;
-        let decoded = (self.epochs).decode_facts(seq, payload, std::mem::take(room))?;
+        let room_for = std::mem::take(room);
+        let decoded = (self.epochs).decode_facts((seq, kind), payload, room_for)?;
         let plan = self.epochs.plan(seq, self.plan);
         see(&decoded.facts, names, &plan.layout);
         *room = decoded.facts;
@@ -165,8 +166,8 @@ impl<'a> Archive<'a> {
                 into.push((from, names));
             }
         }
-        let (epochs, program) = (self.context.epochs, &self.context.plan.layout.schema);
-        let schemas = epochs.names(program);
+        let epochs = self.context.epochs;
+        let schemas = epochs.names();
         let known = std::mem::replace(&mut self.index.schemas, schemas.len());
         if known == schemas.len() {
             return;
@@ -174,7 +175,7 @@ impl<'a> Archive<'a> {
         (schemas.skip(known)).for_each(|epoch| learn(&mut self.index.names, epoch));
         // If the model is read from the log, its last schema is another one now.
         self.index.asked.clear();
-        (epochs.names_of_program(program)).for_each(|epoch| learn(&mut self.index.asked, epoch));
+        (epochs.names_of_program()).for_each(|epoch| learn(&mut self.index.asked, epoch));
     }
 
     /// Indexes the frames that were written since the last call.
@@ -373,7 +374,7 @@ impl<'a> Archive<'a> {
                 (of_memory.header, &*of_memory.payload, of_memory.position)
             }
         };
-        if header.kind != FrameKind::Transaction {
+        if !header.kind.has_facts() {
             return Err(bad_frame(
                 header.seq,
                 "an index names it, and it is no transaction",

@@ -124,7 +124,7 @@ impl PastQuery<'_> {
     /// nearer to the point than another version.
     fn checkpoint(&self, start: &Version, when: AsOf) -> Option<Arc<Version>> {
         let view = self.view;
-        if view.epochs.have_plans() {
+        if view.epochs.are_of_the_log() {
             return None;
         }
         let worth = start.at.next().saturating_add(CHECKPOINT_FRAMES);
@@ -134,7 +134,12 @@ impl PastQuery<'_> {
         let loader = Loader::of_view(view);
         let may = |at: At| when.includes(at) && at.next() <= view.next();
         let (graph, at) = loader.before(Some(worth), may)?;
-        let version = start.with_graph(graph, at);
+        let version = Arc::new(Version {
+            plan: Arc::clone(&view.plan),
+            graph,
+            at,
+            ..*start
+        });
         self.keyframes.keep(Arc::clone(&version));
         Some(version)
     }
@@ -203,6 +208,8 @@ fn replay_until(
         version
     };
     let mut kept = start.at.next();
+    // The graph before a schema whose migration was not applied to its end.
+    let mut before_migration = None;
     for frame in frames {
         let Frame {
             header,
@@ -218,6 +225,13 @@ fn replay_until(
         if !when.includes(after) {
             break;
         }
+        if let Some(before) = epochs.before_migration_of(seq)
+            && before_migration.is_none()
+            && Some(before) == at.seq
+            && matches!(when, AsOf::Time(_))
+        {
+            before_migration = Some((core.graph.fork(), at, Arc::clone(&plan)));
+        }
         if header.kind == FrameKind::Schema {
             for (_, own) in epochs.begun(seq.checked_sub(1), seq) {
                 epoch::enter(&mut core.graph, own, Some(header.fingerprint))
@@ -225,18 +239,25 @@ fn replay_until(
                 plan = Arc::clone(own);
             }
         }
-        if header.kind == FrameKind::Transaction {
-            let decoded = epochs.decode_facts(seq, &payload, facts)?;
+        if header.kind.has_facts() {
+            let decoded = epochs.decode_replayed((seq, header.kind), &payload, facts)?;
             after.time = decoded.time;
             if !when.includes(after) {
                 break;
             }
             count_replayed();
-            core.replay(&decoded.facts, header.fingerprint)
-                .map_err(|e| bad_frame(seq, e))?;
+            let replayed = match header.kind {
+                FrameKind::Migration => core.replay_part(&decoded.facts, Some(header.fingerprint)),
+                _ => core.replay(&decoded.facts, header.fingerprint),
+            };
+            replayed.map_err(|e| bad_frame(seq, e))?;
             facts = decoded.facts;
         }
         at = after;
+        if epochs.before_migration_of(seq).is_some() {
+            continue;
+        }
+        before_migration = None;
         let (gap, left) = (
             at.next().get() - kept.get(),
             until.get().saturating_sub(at.next().get()),
@@ -245,6 +266,10 @@ fn replay_until(
             keep(&core, &plan, at);
             kept = at.next();
         }
+    }
+    // The time of a migration is after the point, and its schema has no time.
+    if let Some((graph, before, own)) = before_migration {
+        (core.graph, at, plan) = (graph, before, own);
     }
     if at == start.at {
         return Ok(start);

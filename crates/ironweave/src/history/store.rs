@@ -315,7 +315,15 @@ fn as_of<M: Model>(
         keyframes,
         replica,
     };
-    question.as_of(when).map(Snapshot::of)
+    let version = question.as_of(when)?;
+    let seq = version.at.seq;
+    let is_partial = seq.is_some_and(|seq| view.epochs.before_migration_of(seq).is_some());
+    if M::IS_DYNAMIC || !is_partial && Arc::ptr_eq(&version.plan.layout, &view.plan.layout) {
+        return Ok(Snapshot::of(version));
+    }
+    Err(ReadError::OtherShape {
+        seq: seq.unwrap_or_default(),
+    })
 }
 
 /// Returns the facts about an entity, or about the links between two.

@@ -19,7 +19,7 @@ use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault};
 use super::listing::segments;
 use super::scan::{self, Found, Scan, Search};
 use super::segments::Sealed;
-use super::{FrameHeader, Head, Seq, StorageError};
+use super::{FrameHeader, GroupPart, Head, Seq, StorageError};
 use crate::base::storage_error::FORMAT_VERSION;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -83,6 +83,8 @@ pub(super) struct Chain {
     /// The format version of the last segment.
     pub version: u16,
     position_parts: Box<PositionParts>,
+    /// The chain before the group of frames whose last frame was not read yet.
+    before_group: Option<Box<Self>>,
 }
 
 /// The end of a chain.
@@ -122,6 +124,7 @@ impl Chain {
             timeline: 0,
             version: FORMAT_VERSION,
             position_parts: Box::default(),
+            before_group: None,
         }
     }
 
@@ -281,12 +284,22 @@ impl Chain {
         if was_empty && self.last_at.is_some() {
             self.update_header(&path, current)?;
         }
-        let fault = scanned?;
+        // A group without its last frame is as torn as a frame without its last byte.
+        let fault = match self.before_group.take() {
+            None => scanned?,
+            Some(before) => {
+                *self = *before;
+                scanned.map(|_| Some(Fault::Group))?
+            }
+        };
         // A segment with a successor was complete before it was listed, and so before it was scanned.
         let Some(listed) = names.iter().copied().find(|&name| name > current) else {
             return self.check_end(&path, fault, known, check);
         };
-        let first = self.next_segment(Some(listed))?.unwrap_or(listed);
+        let first = match fault {
+            Some(Fault::Group) => listed,
+            _ => self.next_segment(Some(listed))?.unwrap_or(listed),
+        };
         self.check_complete(&path, fault, first)?;
         self.check_header(first, names.last().is_none_or(|last| *last <= first), known)
     }
@@ -329,6 +342,15 @@ impl Chain {
             {
                 let what = "HEAD records another fingerprint or epoch for this frame, so it is of another history";
                 return Err(StorageError::damage(path, self.end, Some(header.seq), what));
+            }
+            match (header.group, self.before_group.is_some()) {
+                (GroupPart::None, true) => {
+                    let what = "it follows a group of frames without the last frame of the group";
+                    return Err(StorageError::damage(path, self.end, Some(header.seq), what));
+                }
+                (GroupPart::Inner, false) => self.before_group = Some(Box::new(self.clone())),
+                (GroupPart::Last, true) => self.before_group = None,
+                (GroupPart::None | GroupPart::Last, false) | (GroupPart::Inner, true) => {}
             }
             self.push(&header, scan.offset() - self.end, checksum);
         }
@@ -401,11 +423,7 @@ impl Chain {
             }
         };
         // A writer may have completed the frame in the meantime. The evidence was written after the frame.
-        let mut scan = Scan::open(path, self.end).map_err(io)?;
-        if matches!(
-            scan.next(self.store, next).map_err(io)?,
-            Found::Frame { .. }
-        ) {
+        if self.has_next(path).map_err(io)? {
             return Ok(None);
         }
         let what = format!(
@@ -416,6 +434,18 @@ impl Chain {
             evidence.durable
         );
         Err(StorageError::damage(path, self.end, Some(next), &what))
+    }
+
+    /// Returns whether the segment has the next frame, and all of its group if it begins one.
+    fn has_next(&self, path: &Path) -> io::Result<bool> {
+        let (mut scan, mut next) = (Scan::open(path, self.end)?, self.next());
+        loop {
+            match scan.next(self.store, next)? {
+                Found::Frame { header, .. } if header.group == GroupPart::Inner => next += 1,
+                Found::Frame { .. } => return Ok(true),
+                Found::End | Found::Bad(_) => return Ok(false),
+            }
+        }
     }
 
     /// Checks that the log has all frames up to the one that `HEAD` records.

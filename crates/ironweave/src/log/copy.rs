@@ -17,7 +17,7 @@ use super::disk::Disk;
 use super::frame::Block;
 use super::head::{Lock, write_head};
 use super::segments::Segments;
-use super::{FileLog, LogOptions, ReadLog, ReadOnlyLog, Seq, StorageError, scan};
+use super::{FileLog, GroupPart, LogOptions, ReadLog, ReadOnlyLog, Seq, StorageError, scan};
 use crate::base::position::Position;
 
 pub(crate) use new_log::NewLog;
@@ -125,7 +125,13 @@ pub(super) fn restore_on(
         (Some(seq), last) if last.is_none_or(|last| last < seq) => {
             return Err(CopyError::NoSuchFrame { seq, last });
         }
-        (Some(until), _) => Some(until),
+        (Some(until), _) => {
+            let frame = log.read(until)?.next().transpose()?;
+            if frame.is_some_and(|frame| frame.header.group == GroupPart::Inner) {
+                return Err(CopyError::InsideMigration { seq: until });
+            }
+            Some(until)
+        }
         (None, last) => last,
     };
     let unfinished = begin(disk, target)?;

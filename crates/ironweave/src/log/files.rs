@@ -394,6 +394,10 @@ impl Log for FileLog {
         self.append_batch(frames)
     }
 
+    fn append_group(&mut self, frames: &[(FrameHeader, Vec<u8>)]) -> Result<(), AppendError> {
+        self.append_frames_of_group(frames)
+    }
+
     fn sync(&mut self) -> Result<(), StorageError> {
         self.check_process()?;
         self.sync_state.sync(Extent::Data)

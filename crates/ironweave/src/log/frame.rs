@@ -8,7 +8,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::{FrameHeader, FrameKind, Seq, StorageError};
+use super::{FrameHeader, FrameKind, GroupPart, Seq, StorageError};
 
 /// The versions of blocks and frames that this code reads. Their layouts differ in the payloads of frames only, and in
 /// what is done with the reserved bytes.
@@ -129,6 +129,8 @@ pub(super) enum Fault {
     Durable(Seq),
     /// Zeros are followed by other bytes.
     Hole,
+    /// A group of frames begins here, and its last frame does not follow.
+    Group,
 }
 
 impl Fault {
@@ -147,6 +149,7 @@ impl Fault {
                 format!("it records frame {seq} as durable before it was written")
             }
             Self::Hole => "zeros were found instead of it, with other bytes after them".into(),
+            Self::Group => "a group of frames begins here and has no end".into(),
         }
     }
 
@@ -204,7 +207,12 @@ pub(super) fn encode(out: &mut Vec<u8>, header: &FrameHeader, payload: &[u8], st
     debug_assert!(payload.len() <= PAYLOAD_BYTES_MAX);
     out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     out.extend_from_slice(&[0; 8]);
-    out.extend_from_slice(&[header.version as u8, header.kind as u8, 0, 0]);
+    out.extend_from_slice(&[
+        header.version as u8,
+        header.kind as u8,
+        header.group as u8,
+        0,
+    ]);
     out.extend_from_slice(&header.epoch.to_le_bytes());
     out.extend_from_slice(&header.seq.get().to_le_bytes());
     let durable_count = header.durable.map_or(0, |seq| seq.get() + 1);
@@ -233,10 +241,20 @@ pub(super) fn decode(bytes: &[u8], store: u64) -> Result<(FrameHeader, &[u8]), F
         return Err(Fault::Version(bytes[16]));
     }
     let flags = u16_at(bytes, 18);
-    if version >= VERSION_WITH_FLAGS && flags != 0 {
-        return Err(Fault::Flags(flags));
-    }
-    let kind = FrameKind::from_byte(bytes[17]).ok_or(Fault::Kind(bytes[17]))?;
+    let kind = FrameKind::from_byte(bytes[17]);
+    // The flags of version 2 are not checked.
+    let flags = if version >= VERSION_WITH_FLAGS {
+        flags
+    } else {
+        0
+    };
+    let group = match kind {
+        Some(kind) => GroupPart::from_flags(flags, kind),
+        None if flags == 0 => Some(GroupPart::None),
+        None => None,
+    };
+    let group = group.ok_or(Fault::Flags(flags))?;
+    let kind = kind.ok_or(Fault::Kind(bytes[17]))?;
     let payload_bytes = u32_at(bytes, 4) as usize;
     let (seq, durable) = unverified_seqs(bytes);
     if let Some(durable) = durable.filter(|durable| *durable >= seq) {
@@ -247,6 +265,7 @@ pub(super) fn decode(bytes: &[u8], store: u64) -> Result<(FrameHeader, &[u8]), F
         seq,
         epoch: u32_at(bytes, 20),
         kind,
+        group,
         durable,
         fingerprint: u128_at(bytes, 40),
     };

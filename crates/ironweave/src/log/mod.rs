@@ -42,9 +42,10 @@
 //!
 //! frame       0      4      8        16   17   18  20    24     32      40           56
 //!             +------+------+--------+----+----+---+-----+------+-------+------------+---------+-----+
-//!             |magic |len   |checksum|vers|kind| 0 |epoch| seq  |durable| fingerprint| payload | 0.. |
+//!             |magic |len   |checksum|vers|kind|flg|epoch| seq  |durable| fingerprint| payload | 0.. |
 //!             +------+------+--------+----+----+---+-----+------+-------+------------+---------+-----+
 //!             magic FC 49 57 1D; len of the payload; durable = frames known durable when it was written
+//!             flg = 1 in a group of frames, 3 in the last one of its group: a log has all of them or none
 //!             zeros up to a multiple of 8
 //!             checksum = XXH3-64 of bytes 16.. (zeros at the end too), seed = store ^ (bytes 0..8 as u64)
 //! ```
@@ -108,8 +109,47 @@ pub(crate) enum FrameKind {
     Schema = 1,
     /// A transaction.
     Transaction = 2,
-    /// A change of the schema's shape and its effect on the graph. It begins an epoch.
+    /// A part of what changes when an epoch begins, beside its schema. It follows the schema, in the same group of frames.
     Migration = 3,
+}
+
+/// The part of a frame in a group. A log has all frames of a group or none of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum GroupPart {
+    /// The frame is not in a group.
+    #[default]
+    None = 0,
+    /// A later frame is in the same group.
+    Inner = 1,
+    /// The frame is the last one of its group.
+    Last = 3,
+}
+
+impl GroupPart {
+    /// Makes frames one group, unless there is only one.
+    pub(crate) fn mark(frames: &mut [(FrameHeader, Vec<u8>)]) {
+        let [inner @ .., _] = frames else { return };
+        if inner.is_empty() {
+            return;
+        }
+        for (header, _) in &mut *inner {
+            header.group = Self::Inner;
+        }
+        if let Some((header, _)) = frames.last_mut() {
+            header.group = Self::Last;
+        }
+    }
+
+    /// Returns the part that the flags of a frame of a kind say, or `None` for flags that have no meaning.
+    fn from_flags(flags: u16, kind: FrameKind) -> Option<Self> {
+        match flags {
+            0 => Some(Self::None),
+            1 if kind != FrameKind::Transaction => Some(Self::Inner),
+            3 if kind != FrameKind::Transaction => Some(Self::Last),
+            _ => None,
+        }
+    }
 }
 
 impl FrameKind {
@@ -120,6 +160,11 @@ impl FrameKind {
             3 => Some(Self::Migration),
             _ => None,
         }
+    }
+
+    /// Returns whether a frame of the kind has facts.
+    pub(crate) fn has_facts(self) -> bool {
+        self != Self::Schema
     }
 }
 
@@ -141,6 +186,8 @@ pub(crate) struct FrameHeader {
     pub epoch: u32,
     /// The kind of the frame.
     pub kind: FrameKind,
+    /// Whether the frame is in a group. A log in memory, of which nothing can be lost, does not keep it.
+    pub group: GroupPart,
     /// The last frame known to be durable when this one was written. An append sets it and ignores the given value.
     pub durable: Option<Seq>,
     /// The fingerprint of the graph after this frame.
@@ -155,6 +202,7 @@ impl FrameHeader {
             seq,
             epoch,
             kind,
+            group: GroupPart::None,
             durable: None,
             fingerprint,
         }
@@ -290,6 +338,17 @@ pub(crate) trait Log: ReadLog {
                 error,
             })?;
             frames.appended(|| self.position_of(header.seq).ok()?);
+        }
+        Ok(())
+    }
+
+    /// Writes frames of which the log is to have all or none, without syncing. An open removes a group without its last frame.
+    ///
+    /// # Errors
+    /// As [`append`](Log::append), of all frames.
+    fn append_group(&mut self, frames: &[(FrameHeader, Vec<u8>)]) -> Result<(), AppendError> {
+        for (header, payload) in frames {
+            self.append(*header, payload)?;
         }
         Ok(())
     }

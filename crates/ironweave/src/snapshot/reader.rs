@@ -14,7 +14,7 @@ use crate::snapshot::replica::{Replica, SnapshotFollower};
 use crate::step::model::Model;
 use crate::store::feed::Feed;
 use crate::store::view::LogView;
-use crate::store::{Records, Store, VerifyError, records, verify};
+use crate::store::{Records, Store, Verified, VerifyError, records, verify};
 
 /// A handle that reads and follows a store from any thread while the thread that owns the store steps it, returned by
 /// [`Store::reader`] and [`SharedStore::reader`](crate::SharedStore::reader).
@@ -179,6 +179,15 @@ impl<M: Model> StoreReader<M> {
     /// # Errors
     /// As [`Store::verify`].
     pub fn verify(&self) -> Result<u64, VerifyError> {
+        verify::verify_view::<M>(self.view()).map(|found| found.agreed)
+    }
+
+    /// As [`Store::verify`], with the events that could not be fired again. It says which events are of epochs whose events, entities
+    /// or fields are not those of this program; their facts are replayed.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub fn verify_all(&self) -> Result<Verified, VerifyError> {
         verify::verify_view::<M>(self.view())
     }
 

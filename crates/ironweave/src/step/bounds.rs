@@ -25,6 +25,28 @@ impl<S: Storage> Core<S> {
         self.open.journal.try_each_fact_after(start, check)
     }
 
+    /// Checks the bounds of all entities, and that no acyclic edge has a cycle. O(size of the graph).
+    pub(crate) fn check_all_bounds(&self) -> Result<(), StepError> {
+        for entity in EntityIx::all(self.graph.layout.entities.len()) {
+            for slot in self.graph.living(entity) {
+                self.check_bounds_of(entity, slot, None)?;
+            }
+        }
+        for &edge in &self.graph.layout.acyclic {
+            let near = self.graph.layout.edges[usize::from(edge)].from.entity;
+            let forward = true;
+            for slot in self.graph.living(near) {
+                // A link to a lower slot is in each cycle, or one to the slot itself.
+                for &far in self.graph.links(Hop { edge, forward }, slot) {
+                    if far <= slot {
+                        self.check_acyclic(edge, slot, far)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Checks the bounds of the entities that a fact created, linked or unlinked. These edges may have a cycle.
     fn check_bounds_after(&self, fact: Fact, cyclic: &[EdgeIx]) -> Result<(), StepError> {
         match fact {

@@ -107,6 +107,15 @@ impl<S: Storage> Core<S> {
         fired
     }
 
+    /// Fires the immediate events that are enabled on any entity, and what they enable. O(entities).
+    pub(crate) fn fire_all_enabled(&mut self, plan: &Plan) -> Result<(), StepError> {
+        if self.graph.layout.immediates.is_empty() {
+            return Ok(());
+        }
+        self.graph.wake_all();
+        self.fire_immediates(plan)
+    }
+
     fn fire_enabled(&mut self, plan: &Plan, base: usize) -> Result<(), StepError> {
         let mut counts = Counts::default();
         let limits = self.limits(plan);

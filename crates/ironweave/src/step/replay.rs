@@ -11,9 +11,32 @@ impl<S: Storage> Core<S> {
     /// Applies the facts of a logged transaction, after which the graph must have this fingerprint. On an error or a panic
     /// the graph is as before, or it is marked as broken.
     pub(crate) fn replay(&mut self, facts: &Facts, fingerprint: u128) -> Result<(), String> {
+        self.replay_if(facts, |core| {
+            core.graph.must_be_complete(facts)?;
+            core.must_be(fingerprint)
+        })
+    }
+
+    /// As [`Core::replay`], for facts of a migration, after which entities may lack what later facts of the migration set. The
+    /// graph may have any fingerprint if none is given.
+    pub(crate) fn replay_part(
+        &mut self,
+        facts: &Facts,
+        fingerprint: Option<u128>,
+    ) -> Result<(), String> {
+        let must_be = |core: &mut Self| fingerprint.map_or(Ok(()), |logged| core.must_be(logged));
+        self.replay_if(facts, must_be)
+    }
+
+    #[inline(always)]
+    fn replay_if(
+        &mut self,
+        facts: &Facts,
+        is_right: impl FnOnce(&mut Self) -> Result<(), String>,
+    ) -> Result<(), String> {
         let apply = || {
-            self.apply_all(facts)
-                .and_then(|()| self.must_be(fingerprint))
+            self.apply_all(facts)?;
+            is_right(self)
         };
         let replayed = match catch_unwind(AssertUnwindSafe(apply)) {
             Ok(replayed) => replayed,
@@ -50,7 +73,7 @@ impl<S: Storage> Core<S> {
                 return Err(format!("{}: {e}", facts.render(*fact, &self.graph.layout)));
             }
         }
-        self.graph.must_be_complete(facts)
+        Ok(())
     }
 
     /// An error if the graph has another fingerprint than the log says.

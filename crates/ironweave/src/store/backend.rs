@@ -38,6 +38,17 @@ impl Backend {
         }
     }
 
+    /// See [`CommitLog::append_group`].
+    pub(super) fn append_group(
+        &mut self,
+        frames: &[(FrameHeader, Vec<u8>)],
+    ) -> Result<(), AppendError> {
+        match self {
+            Self::Writable(log) => log.append_group(frames),
+            Self::Unlogged | Self::ReadOnly(_) => Err(AppendError::Refused(self.refusal())),
+        }
+    }
+
     /// See [`CommitLog::memory`].
     #[inline(always)]
     pub(super) fn memory(&mut self) -> Option<&mut MemoryLog> {

@@ -211,6 +211,16 @@ impl CommitLog {
         }
     }
 
+    /// Writes frames of which the log is to have all or none, and makes them durable, whatever the policy is.
+    pub(crate) fn append_group(
+        &mut self,
+        frames: &[(FrameHeader, Vec<u8>)],
+    ) -> Result<(), AppendError> {
+        let log = self.log.get_mut();
+        log.append_group(frames)?;
+        log.sync().map_err(AppendError::Indeterminate)
+    }
+
     /// Writes frames together, with one sync if the policy requires one. Returns when the policy allows it. On an error, the
     /// policy allows it for the first frames only.
     pub(crate) fn append_all(&mut self, frames: &mut FrameBatch) -> Result<(), BatchError> {

@@ -11,6 +11,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod commit;
 #[cfg(test)]
 mod cost;
+pub(crate) mod epoch;
 mod epochs;
 pub(crate) mod feed;
 pub(crate) mod frame;
@@ -51,7 +52,7 @@ pub use records::Records;
 pub use share::SharedStore;
 pub use share::tickets::Ticket;
 pub use transaction::{Committed, Savepoint, Transaction};
-pub use verify::{Difference, VerifyError};
+pub use verify::{Difference, NotFired, Verified, VerifyError};
 
 use crate::base::error::{Inconsistency, ReadError, StepError};
 use crate::base::hash::FastMap;
@@ -108,6 +109,9 @@ pub struct Store<M: Model> {
     pub(crate) followers: Followers,
     /// State of the layers above that does not follow commits, which handles on other threads use too.
     pub(crate) shared: Arc<Followers>,
+    /// The graph of the last epoch of the log, if it has another shape than the model and is only read. `core` has what is carried
+    /// over from it.
+    replayed: Option<Box<epoch::Replay>>,
     checkpoints: Arc<Checkpoints>,
     model: PhantomData<fn() -> M>,
 }
@@ -415,7 +419,8 @@ impl<M: Model> Store<M> {
     }
 
     /// Fires all events of the log again with the current guards, arcs and handlers, on a separate graph, and compares the facts
-    /// and the fingerprint of each frame. Returns the number of transactions, all of which agree.
+    /// and the fingerprint of each frame. Returns the number of transactions, all of which agree. The facts of earlier epochs with
+    /// other events or of another shape, and of migrations, are replayed and not counted; see [`Store::verify_all`].
     ///
     /// A store of a [`Dynamic`](crate::dynamic::Dynamic) model, which has no code, decodes all events, applies the facts again
     /// and compares the fingerprints.
@@ -423,6 +428,15 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// [`VerifyError::Differs`] with the first difference; a failure to read the log.
     pub fn verify(&self) -> Result<u64, VerifyError> {
+        verify::verify_view::<M>(self.view()).map(|found| found.agreed)
+    }
+
+    /// As [`Store::verify`], with the events that could not be fired again. It says which events are of epochs whose events, entities
+    /// or fields are not those of this program; their facts are replayed.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub fn verify_all(&self) -> Result<Verified, VerifyError> {
         verify::verify_view::<M>(self.view())
     }
 

@@ -10,7 +10,7 @@ use crate::base::position::Seq;
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
-use crate::log::{Frame, FrameHeader, FrameKind, MemoryLog, ReadLog as _};
+use crate::log::{Frame, FrameHeader, FrameKind, GroupPart, MemoryLog, ReadLog as _};
 use crate::schema::Schema;
 use crate::step::clock::TransactionTime;
 use crate::step::immediates::Limits;
@@ -21,7 +21,8 @@ use crate::store::batch::Unwritten;
 use crate::store::checkpoint::policy::CheckpointPolicy;
 use crate::store::checkpoint::read::Loader;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
-use crate::store::epochs::{Bounds, check_schema};
+use crate::store::epoch::{Migrate, Replay};
+use crate::store::epochs::{Bounds, check_schema, own_plan};
 use crate::store::frame::PayloadBuffer;
 use crate::store::keys::Keys;
 use crate::store::shadow::Shadow;
@@ -138,7 +139,7 @@ impl<M: Model> Store<M> {
         limits: Limits,
         clock: Clock,
         bounds: Bounds,
-        paranoid: bool,
+        (paranoid, migrate): (bool, Option<Box<dyn Migrate>>),
     ) -> Result<Self, OpenError> {
         let mut binding = M::binding();
         binding.add_encodings();
@@ -160,7 +161,7 @@ impl<M: Model> Store<M> {
             store.core.graph.fingerprinting = false;
         } else {
             store.open_from_checkpoint();
-            store.begin_log()?;
+            store.begin_log(migrate)?;
         }
         if paranoid {
             store.make_paranoid();
@@ -168,9 +169,9 @@ impl<M: Model> Store<M> {
         Ok(store)
     }
 
-    /// Replays the log, and writes the schema of this program if it is not the last schema of the log, or if that is of an
+    /// Replays the log, and begins an epoch if the schema of this program is not the last schema of the log, or if that is of an
     /// earlier format version.
-    fn begin_log(&mut self) -> Result<(), OpenError> {
+    fn begin_log(&mut self, migrate: Option<Box<dyn Migrate>>) -> Result<(), OpenError> {
         self.catch_up()?;
         if M::IS_DYNAMIC && !self.log.is_writable() && self.epochs.list.is_empty() {
             let what = "the log has no schema yet, so there is nothing to read; open it when its program has";
@@ -179,8 +180,10 @@ impl<M: Model> Store<M> {
         if self.log.is_writable() {
             self.core.graph.sort_acyclic_edges();
             (self.epochs.check_all_known()).map_err(|e| self.log.place(e))?;
-            if !self.epochs.continue_with(&self.plan.layout.schema) {
+            if self.epochs.list.is_empty() {
                 self.write_schema()?;
+            } else if !self.epochs.continue_with(&self.plan.layout.schema) {
+                self.begin_epoch(migrate)?;
             }
         }
         Ok(())
@@ -262,6 +265,7 @@ impl<M: Model> Store<M> {
             base: None,
             followers: Followers::default(),
             shared: Arc::default(),
+            replayed: None,
             checkpoints: Arc::default(),
             model: PhantomData,
         }
@@ -306,11 +310,30 @@ impl<M: Model> Store<M> {
         if let Err(e) = self.core.open.check_whole() {
             return Err(StorageError::stopped(&e.to_string()).into());
         }
-        self.apply_frames()
+        let is_followed = self.followers.listen();
+        if let Some(own) = self.replayed.as_ref().filter(|_| is_followed) {
+            let head = self.log.log().and_then(|log| log.head());
+            return match head.is_some_and(|head| head.seq >= own.next) {
+                true => Err(self.log.place(continued_otherwise(own.next)).into()),
+                false => Ok(()),
+            };
+        }
+        // The graph that is shown until the new frames are applied.
+        let mut shown = self.replayed.take().map(|own| self.exchange(*own));
+        let applied = (self.apply_frames(&mut shown))
             .map_err(|e| e.map_storage(|e| self.log.place(e)))
+            .and_then(|()| self.show_in_program());
+        if applied.is_err()
+            && let Some(shown) = shown
+        {
+            let own = self.exchange(shown);
+            self.replayed = Some(Box::new(own));
+        }
+        applied
     }
 
-    fn apply_frames(&mut self) -> Result<(), OpenError> {
+    /// Applies the frames of the log. If the graph is one of the model and a schema of another shape follows, it is moved to `shown`.
+    fn apply_frames(&mut self, shown: &mut Option<Replay>) -> Result<(), OpenError> {
         let Self {
             core,
             plan,
@@ -323,10 +346,14 @@ impl<M: Model> Store<M> {
             ..
         } = self;
         let mut facts = Facts::default();
+        // Whether the graph was carried over, and may lack what later frames of the migration set.
+        let mut is_partial = false;
         let Some(log) = log.log() else {
             return Ok(());
         };
         let frames = log.read(*next)?;
+        // Then nothing is shown yet.
+        let log_is_new = epochs.list.is_empty();
         for frame in frames {
             let Frame {
                 header,
@@ -341,32 +368,63 @@ impl<M: Model> Store<M> {
                     let logged =
                         Schema::from_cbor(&payload).map_err(|e| bad_frame(header.seq, e))?;
                     let place = (header.seq, header.version);
-                    if M::IS_DYNAMIC {
+                    let mut begun = Arc::clone(epochs);
+                    let plan_after = if M::IS_DYNAMIC {
                         check_schema(header.seq, &logged)?;
-                        let next = Arc::new(Plan {
-                            limits: plan.limits,
-                            clock: plan.clock.clone(),
-                            ..Plan::of_log(logged)
-                        });
-                        epoch::enter(&mut core.graph, &next, Some(header.fingerprint))
-                            .map_err(|e| bad_frame(header.seq, e))?;
-                        *plan = next;
-                        Arc::make_mut(epochs).add_logged(place, plan)?;
+                        let own = own_plan(logged, plan);
+                        Arc::make_mut(&mut begun).add_logged(place, &own)?;
+                        own
                     } else {
+                        Arc::make_mut(&mut begun).add(place, logged, plan)?;
+                        Arc::clone(plan)
+                    };
+                    let mut entered = begun.begun(place.0.checked_sub(1), place.0).peekable();
+                    if entered.peek().is_none() {
                         (core.must_be(header.fingerprint)).map_err(|e| bad_frame(header.seq, e))?;
-                        Arc::make_mut(epochs).add(place, logged, &plan.layout.schema)?;
+                    } else if !M::IS_DYNAMIC && followers.listen() {
+                        return Err(continued_otherwise(header.seq).into());
                     }
+                    is_partial = entered.peek().is_some();
+                    if !M::IS_DYNAMIC
+                        && !log_is_new
+                        && shown.is_none()
+                        && let Some((_, own)) = entered.next()
+                    {
+                        let carried = epoch::carried(&core.graph, own, Some(header.fingerprint));
+                        let carried = carried.map_err(|e| bad_frame(header.seq, e))?;
+                        *shown = Some(Replay {
+                            graph: std::mem::replace(&mut core.graph, carried),
+                            next: *next,
+                            epochs: Arc::clone(epochs),
+                            time: core.open.clock.last(),
+                        });
+                    }
+                    for (_, own) in entered {
+                        epoch::enter(&mut core.graph, own, Some(header.fingerprint))
+                            .map_err(|e| bad_frame(header.seq, e))?;
+                    }
+                    (*plan, *epochs) = (plan_after, begun);
+                }
+                FrameKind::Migration => {
+                    let place = (header.seq, header.kind);
+                    let decoded = epochs.decode_replayed(place, &payload, facts)?;
+                    check_time(header.seq, decoded.time, core.open.clock.last())?;
+                    if !M::IS_DYNAMIC && followers.listen() {
+                        return Err(continued_otherwise(header.seq).into());
+                    }
+                    flat::replay_part(core, &decoded.facts, Some(header.fingerprint))
+                        .map_err(|e| bad_frame(header.seq, e))?;
+                    core.open.clock.set(decoded.time);
+                    core.open.clock.end(true);
+                    Arc::make_mut(epochs).migrated(header.seq);
+                    is_partial = true;
+                    facts = decoded.facts;
                 }
                 FrameKind::Transaction => {
-                    let decoded = epochs.decode_facts(header.seq, &payload, facts)?;
+                    let place = (header.seq, header.kind);
+                    let decoded = epochs.decode_replayed(place, &payload, facts)?;
                     let last = core.open.clock.last();
-                    if decoded.time < last {
-                        let time = decoded.time;
-                        let what = format_args!(
-                            "its time, {time}, is before that of the previous transaction, {last}"
-                        );
-                        return Err(bad_frame(header.seq, what).into());
-                    }
+                    check_time(header.seq, decoded.time, last)?;
                     let key = decoded.meta.key.as_deref();
                     if let Some(before) = key.and_then(|key| keys.get(key)) {
                         let what = format_args!("its idempotency key is that of frame {before}");
@@ -381,14 +439,11 @@ impl<M: Model> Store<M> {
                     }
                     facts = decoded.facts;
                 }
-                FrameKind::Migration => {
-                    let seq = header.seq;
-                    let what = format!(
-                        "frame {seq} is a migration, which this version of ironweave cannot read; no file was changed; open the store \
-                         with a newer version"
-                    );
-                    return Err(StorageError::at(StorageFailure::Version, seq, what).into());
-                }
+            }
+            // A log in memory does not say where a migration ends.
+            if is_partial && header.group != GroupPart::Inner && log.segments().is_some() {
+                (core.graph.must_be_whole()).map_err(|e| bad_frame(header.seq, e))?;
+                is_partial = false;
             }
             *next = header.seq + 1;
             if !followers.listen() {
@@ -430,8 +485,29 @@ impl<M: Model> Store<M> {
             }
         })?;
         let place = (self.next, header.version);
-        Arc::make_mut(&mut self.epochs).add(place, schema.clone(), &schema)?;
+        Arc::make_mut(&mut self.epochs).add(place, schema, &self.plan)?;
         self.next += 1;
         Ok(())
     }
+}
+
+/// Returns an error if the time of a frame is before that of the one before it.
+#[inline]
+fn check_time(seq: Seq, time: Timestamp, last: Timestamp) -> Result<(), StorageError> {
+    if time >= last {
+        return Ok(());
+    }
+    let what = format_args!("its time, {time}, is before that of the previous transaction, {last}");
+    Err(bad_frame(seq, what))
+}
+
+/// Returns the error of a store that is open for reading, when a program with another model has continued its log, and snapshots
+/// or subscriptions of the store have the model of before.
+#[cold]
+fn continued_otherwise(seq: Seq) -> StorageError {
+    let what = format!(
+        "another version of the program has migrated the log with frame {seq}, and this store has snapshots or \
+         subscriptions from before; open the store again"
+    );
+    StorageError::at(StorageFailure::Version, seq, what)
 }

@@ -13,6 +13,7 @@ use crate::step::immediates::Limits;
 use crate::step::model::Model;
 use crate::store::checkpoint::policy::CheckpointPolicy;
 use crate::store::commit::{CommitLog, Durability};
+use crate::store::epoch::Migrate;
 use crate::store::epochs::Bounds;
 use crate::store::keys::KeyRetention;
 use crate::store::{Backend, Store};
@@ -28,6 +29,7 @@ pub struct Options<M: Model> {
     interpreted: bool,
     bounds: Bounds,
     checkpoints: CheckpointPolicy,
+    migrate: Option<Box<dyn Migrate>>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -58,6 +60,7 @@ impl<M: Model> Default for Options<M> {
             interpreted: false,
             bounds: Bounds::default(),
             checkpoints: CheckpointPolicy::default(),
+            migrate: None,
             model: PhantomData,
         }
     }
@@ -224,7 +227,8 @@ impl<M: Model> Options<M> {
     }
 
     fn over(self, log: Backend) -> Result<Store<M>, OpenError> {
-        let mut store = Store::over(log, self.limits, self.clock, self.bounds, self.paranoid)?;
+        let paranoid = (self.paranoid, self.migrate);
+        let mut store = Store::over(log, self.limits, self.clock, self.bounds, paranoid)?;
         if self.interpreted {
             store.core.interpret_arcs();
         }

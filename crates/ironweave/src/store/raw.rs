@@ -7,14 +7,13 @@ use std::sync::Arc;
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{FORMAT_VERSION, StorageError};
 use crate::log::{
-    CopyError, Frame, FrameHeader, FrameKind, Frames, NewLog, ReadLog as _, ReadOnlyLog,
+    CopyError, Frame, FrameHeader, FrameKind, Frames, GroupPart, NewLog, ReadLog as _, ReadOnlyLog,
 };
 use crate::schema::Schema;
 use crate::step::dynamic::Dynamic;
 use crate::step::plan::Plan;
 use crate::store::backend::place;
 use crate::store::record::{DecodedTransaction, Record};
-use crate::store::tags::Tags;
 use crate::store::{Epochs, Store, bad_frame};
 
 /// A log that is read by its own schemas: the frames that it had when it was opened or last [refreshed](Self::refresh).
@@ -137,6 +136,8 @@ pub enum RawContent {
     Schema(Arc<Schema>),
     /// A transaction, with the names and encodings of the schema before it.
     Transaction(Record<Dynamic>),
+    /// A part of what changed when the schema before it began its epoch: facts of no event.
+    Migration(Record<Dynamic>),
 }
 
 impl RawFrame {
@@ -188,11 +189,11 @@ impl RawFrame {
         &self.content
     }
 
-    /// Returns the transaction, or `None` for a schema.
+    /// Returns the transaction or the part of a migration, or `None` for a schema.
     #[must_use]
     pub fn record(&self) -> Option<&Record<Dynamic>> {
         match &self.content {
-            RawContent::Transaction(record) => Some(record),
+            RawContent::Transaction(record) | RawContent::Migration(record) => Some(record),
             RawContent::Schema(_) => None,
         }
     }
@@ -236,21 +237,22 @@ impl RawFrames {
         self.epochs.check(header)?;
         self.next = header.seq + 1;
         let wanted = header.seq >= self.from;
+        if header.kind == FrameKind::Migration {
+            self.epochs.migrated(header.seq);
+        }
         let content = match header.kind {
             FrameKind::Schema => RawContent::Schema(self.begin_epoch(&frame)?),
-            FrameKind::Transaction if !wanted => return Ok(None),
-            FrameKind::Transaction => {
+            FrameKind::Transaction | FrameKind::Migration if !wanted => return Ok(None),
+            FrameKind::Transaction | FrameKind::Migration => {
                 let Some((plan, _)) = &self.plan else {
                     return Err(bad_frame(header.seq, "no schema precedes it"));
                 };
                 let transaction = DecodedTransaction::read(&frame, &self.epochs, plan)?;
-                RawContent::Transaction(Record::new(Arc::new(transaction)))
-            }
-            FrameKind::Migration => {
-                return Err(bad_frame(
-                    header.seq,
-                    "it is a migration, which this version does not read",
-                ));
+                let record = Record::new(Arc::new(transaction));
+                match header.kind {
+                    FrameKind::Migration => RawContent::Migration(record),
+                    _ => RawContent::Transaction(record),
+                }
             }
         };
         let (header, position) = (*header, *position);
@@ -267,12 +269,10 @@ impl RawFrames {
     fn begin_epoch(&mut self, frame: &Frame) -> Result<Arc<Schema>, StorageError> {
         let seq = frame.header.seq;
         let schema = read_schema(frame)?;
-        let tags = Tags::new(frame.header.version, &schema, &schema)
-            .ok_or_else(|| bad_frame(seq, "its schema has a name twice"))?;
-        let plan = Plan::of_log(schema.clone());
         let shared = Arc::new(schema.clone());
-        self.plan = Some((Arc::new(plan), Arc::clone(&shared)));
-        self.epochs.list.push((seq, schema, Arc::new(tags)));
+        let plan = Arc::new(Plan::of_log(schema));
+        (self.epochs).add_logged((seq, frame.header.version), &plan)?;
+        self.plan = Some((plan, Arc::clone(&shared)));
         Ok(shared)
     }
 }
@@ -321,6 +321,8 @@ impl fmt::Debug for RawFrames {
 pub struct RawWriter {
     log: NewLog,
     next: Seq,
+    /// A schema, and the parts of its migration so far.
+    group: Vec<(FrameHeader, Vec<u8>)>,
 }
 
 impl RawWriter {
@@ -335,6 +337,7 @@ impl RawWriter {
         Ok(Self {
             log: NewLog::create(target.as_ref())?,
             next: Seq::ZERO,
+            group: Vec::new(),
         })
     }
 
@@ -354,7 +357,24 @@ impl RawWriter {
         fingerprint: u128,
         payload: &[u8],
     ) -> Result<(), CopyError> {
-        self.append(FrameKind::Schema, epoch, fingerprint, payload)
+        self.end_group()?;
+        self.hold(FrameKind::Schema, epoch, fingerprint, payload);
+        Ok(())
+    }
+
+    /// Appends a part of the migration with which the epoch of the last schema begins, as it was in a frame of the format version
+    /// that this program writes.
+    ///
+    /// # Errors
+    /// Failures of the disk.
+    pub fn append_migration(
+        &mut self,
+        epoch: u32,
+        fingerprint: u128,
+        payload: &[u8],
+    ) -> Result<(), CopyError> {
+        self.hold(FrameKind::Migration, epoch, fingerprint, payload);
+        Ok(())
     }
 
     /// Appends a transaction, as it was in a frame of the format version that this program writes.
@@ -367,22 +387,25 @@ impl RawWriter {
         fingerprint: u128,
         payload: &[u8],
     ) -> Result<(), CopyError> {
-        self.append(FrameKind::Transaction, epoch, fingerprint, payload)
-    }
-
-    fn append(
-        &mut self,
-        kind: FrameKind,
-        epoch: u32,
-        fingerprint: u128,
-        payload: &[u8],
-    ) -> Result<(), CopyError> {
-        self.log.append(
-            FrameHeader::new(self.next, epoch, kind, fingerprint),
-            payload,
-        )?;
+        self.end_group()?;
+        let header = FrameHeader::new(self.next, epoch, FrameKind::Transaction, fingerprint);
+        self.log.append(header, payload)?;
         self.next += 1;
         Ok(())
+    }
+
+    /// Holds a frame until it is known whether its group ends with it.
+    fn hold(&mut self, kind: FrameKind, epoch: u32, fingerprint: u128, payload: &[u8]) {
+        let header = FrameHeader::new(self.next, epoch, kind, fingerprint);
+        self.group.push((header, payload.to_vec()));
+        self.next += 1;
+    }
+
+    /// Appends the frames that are held.
+    fn end_group(&mut self) -> Result<(), CopyError> {
+        let mut group = std::mem::take(&mut self.group);
+        GroupPart::mark(&mut group);
+        self.log.append_group(&group)
     }
 
     /// Replays the log, which checks all that a store checks when it opens, and gives the directory its name. Returns the fingerprint of
@@ -391,6 +414,7 @@ impl RawWriter {
     /// # Errors
     /// [`CopyError::NotALog`], after which the directory does not exist; failures of the disk.
     pub fn finish(mut self) -> Result<u128, CopyError> {
+        self.end_group()?;
         let dir = self.log.close()?;
         let fingerprint = match Store::<Dynamic>::open_read_only(dir) {
             Ok(store) => store.fingerprint(),

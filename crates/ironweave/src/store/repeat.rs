@@ -15,7 +15,7 @@ use crate::base::id::Id;
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
-use crate::log::{Frame, FrameKind};
+use crate::log::Frame;
 use crate::schema::{EntityIx, EventIx};
 use crate::step::bindings::Bindings;
 use crate::step::repeat::{Attempt, Outcome, Repeat, print};
@@ -28,7 +28,10 @@ use crate::value::item::{self, raw_item};
 /// Returns the events that a transaction attempted and their outcomes, from its frame.
 fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attempt>, StepError> {
     let bad = |e: DecodeError| StepError::Storage(view.place(bad_frame(seq, e)));
-    let events = &view.plan.layout.schema.events;
+    // The events of an earlier epoch, with the names that they have now.
+    let own = view.epochs.renamed_plan(seq, &view.plan);
+    let plan = own.as_ref().unwrap_or(&view.plan);
+    let events = &plan.layout.schema.events;
     // The events that stayed have names: one entry for each event of the program, which replay has checked.
     let mut fired = (decoded.firings.iter().enumerate())
         .filter(|(_, f)| !events[usize::from(f.event)].immediate);
@@ -49,7 +52,7 @@ fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attem
             let (firing, event, outcome) = next()?;
             let reader = decoded.reader(firing).map_err(bad)?;
             all.push(Attempt {
-                print: print(&view.plan, event, &reader),
+                print: print(plan, event, &reader),
                 outcome,
             });
         }
@@ -105,19 +108,30 @@ fn names_of_today(
     of: EventIx,
     mut then: Vec<Vec<Id>>,
 ) -> Result<Vec<u8>, StepError> {
-    let mut events = view.epochs.tags(seq)?.events.iter();
-    let logged = events.find(|event| event.event == of);
-    let named = logged.map_or(&[][..], |event| &event.named);
+    let lost = |event: &str, name: &str| StepError::ReceiptLost {
+        seq,
+        event: event.into(),
+        name: name.into(),
+    };
+    let (of, named) = match view.epochs.foreign(seq) {
+        None => {
+            let mut events = view.epochs.tags(seq)?.events.iter();
+            let logged = events.find(|event| event.event == of);
+            let named = logged.map_or(&[][..], |event| &event.named);
+            (of, named.to_vec())
+        }
+        Some(foreign) => {
+            let def = &view.epochs.plan(seq, &view.plan).layout.schema[of];
+            let now = foreign.event(of).ok_or_else(|| lost(&def.name, ""))?;
+            (now, foreign.names(of, now))
+        }
+    };
     let def = &view.plan.layout.schema[of];
     let mut today = Bindings::default();
     for (i, name) in def.names.iter().enumerate() {
         let at = named.get(i).copied().flatten();
         let Some(ids) = at.and_then(|at| then.get_mut(at)) else {
-            return Err(StepError::ReceiptLost {
-                seq,
-                event: def.name.as_str().into(),
-                name: name.name.as_str().into(),
-            });
+            return Err(lost(&def.name, &name.name));
         };
         today.push_many(std::mem::take(ids).into_iter());
     }
@@ -130,7 +144,7 @@ fn names_of_today(
 fn logged(view: &LogView<'_>, seq: Seq) -> Result<Decoded, StorageError> {
     let frame = view.frames(seq)?.next();
     let frame = frame.ok_or_else(|| lost_frame(seq))??;
-    let decoded = view.epochs.decode(seq, &frame.payload);
+    let decoded = (view.epochs).decode((seq, frame.header.kind), &frame.payload);
     decoded.map_err(|e| view.place(e))
 }
 
@@ -145,13 +159,17 @@ pub(super) fn changed_since(
         let Frame {
             header, payload, ..
         } = frame?;
-        if header.kind != FrameKind::Transaction {
+        if !header.kind.has_facts() {
             continue;
         }
-        let decoded = view.epochs.decode(header.seq, &payload)?;
+        let place = (header.seq, header.kind);
+        let decoded = view.epochs.decode(place, &payload)?;
+        let plan = view.epochs.plan(header.seq, &view.plan);
         for fact in &decoded.facts.list {
-            for entity in fact.touches(&view.plan.layout).into_iter().flatten() {
-                changed.insert(entity, header.seq);
+            for (own, slot) in fact.touches(&plan.layout).into_iter().flatten() {
+                if let Some(entity) = view.epochs.entity_of_program(header.seq, own) {
+                    changed.insert((entity, slot), header.seq);
+                }
             }
         }
     }

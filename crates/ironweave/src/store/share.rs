@@ -36,7 +36,8 @@ use crate::store::commit::Acknowledged;
 use crate::store::share::queue::Queue;
 use crate::store::view::LogView;
 use crate::store::{
-    AnyReceipt, Backend, Checkpoint, Committed, Store, Transaction, VerifyError, retry, verify,
+    AnyReceipt, Backend, Checkpoint, Committed, Store, Transaction, Verified, VerifyError, retry,
+    verify,
 };
 
 /// A handle on a store that threads share; [`Store::share`] creates it. A clone is another handle on the same store.
@@ -381,6 +382,15 @@ impl<M: Model> SharedStore<M> {
     /// # Errors
     /// As [`Store::verify`] and [`SharedStore::read`].
     pub fn verify(&self) -> Result<u64, VerifyError> {
+        verify::verify_view::<M>(self.view()).map(|found| found.agreed)
+    }
+
+    /// As [`Store::verify`], with the events that could not be fired again. It says which events are of epochs whose events, entities
+    /// or fields are not those of this program; their facts are replayed.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub fn verify_all(&self) -> Result<Verified, VerifyError> {
         verify::verify_view::<M>(self.view())
     }
 

@@ -1,5 +1,6 @@
 //! Verification: firing the events of a log again with the current code.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::base::error::{ErrorKind, ReadError};
@@ -7,7 +8,7 @@ use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
-use crate::log::FrameKind;
+use crate::log::{FrameHeader, FrameKind};
 use crate::schema::EventIx;
 use crate::step::fire::By;
 use crate::step::model::Model;
@@ -47,6 +48,30 @@ impl fmt::Display for Difference {
             "frame {seq} ({time}), event {event}: the log has `{logged}`, and the current code does `{today}`"
         )
     }
+}
+
+/// What a verification has found in a log that is right.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The number of transactions whose events gave the logged facts when they were fired again. Of a store without the types of
+    /// its model, it is the number of transactions whose facts were replayed.
+    pub agreed: u64,
+    /// The events that could not be fired again, by name: those of epochs whose events, entities or fields are not those of the
+    /// program. Their facts were replayed.
+    pub not_fired: Vec<NotFired>,
+}
+
+/// An event that a verification could not fire again.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotFired {
+    /// The name of the event in the log.
+    pub event: String,
+    /// The number of transactions with the event.
+    pub transactions: u64,
+    /// The first of them.
+    pub first: Seq,
 }
 
 /// The error of a verification.
@@ -113,7 +138,7 @@ impl From<StorageError> for VerifyError {
 /// See [`Store::verify`](crate::Store::verify).
 pub(crate) fn verify_view<M: Model>(
     view: Result<LogView<'_>, ReadError>,
-) -> Result<u64, VerifyError> {
+) -> Result<Verified, VerifyError> {
     let view = view.map_err(|e| match e {
         ReadError::Unlogged => VerifyError::Unlogged,
         e => VerifyError::Storage(e.into_storage()),
@@ -126,7 +151,7 @@ pub(crate) fn verify_view<M: Model>(
 }
 
 /// Replays all facts on an empty graph. Without the code of the model, no event can be fired again.
-fn verify_facts(view: &LogView<'_>) -> Result<u64, VerifyError> {
+fn verify_facts(view: &LogView<'_>) -> Result<Verified, VerifyError> {
     let base = view.base.as_ref().map(|base| &base.graph);
     let mut core = flat::core(&view.plan, base);
     let mut agreed = 0;
@@ -137,31 +162,54 @@ fn verify_facts(view: &LogView<'_>) -> Result<u64, VerifyError> {
             let entered = epoch::enter(&mut core.graph, plan, Some(fingerprint));
             entered.map_err(|e| view.place(bad_frame(seq, e)))?;
         }
-        if frame.header.kind == FrameKind::Transaction {
-            (view.epochs.decode(seq, &frame.payload))
-                .and_then(|decoded| {
-                    flat::replay(&mut core, &decoded.facts, fingerprint)
-                        .map_err(|e| bad_frame(seq, e))
-                })
-                .map_err(|e| view.place(e))?;
-            agreed += 1;
+        let kind = frame.header.kind;
+        if kind.has_facts() {
+            let decoded = view.epochs.decode((seq, kind), &frame.payload);
+            let decoded = decoded.map_err(|e| view.place(e))?;
+            replay_frame(&mut core, &frame.header, &decoded.facts).map_err(|e| view.place(e))?;
+            agreed += u64::from(kind == FrameKind::Transaction);
         }
     }
-    Ok(agreed)
+    let not_fired = Vec::new();
+    Ok(Verified { agreed, not_fired })
 }
 
-fn verify(view: &LogView<'_>) -> Result<u64, VerifyError> {
+fn verify(view: &LogView<'_>) -> Result<Verified, VerifyError> {
     let plan = &*view.plan;
     let base = view.base.as_ref().map(|base| &base.graph);
     let mut core = flat::core(plan, base);
+    let mut not_fired: BTreeMap<String, (u64, Seq)> = BTreeMap::new();
     let mut agreed = 0;
     for frame in view.frames(Seq::ZERO)? {
         let frame = frame?;
-        if frame.header.kind != FrameKind::Transaction {
+        let (seq, kind) = (frame.header.seq, frame.header.kind);
+        for (_, own) in view.epochs.begun(seq.checked_sub(1), seq) {
+            let entered = epoch::enter(&mut core.graph, own, Some(frame.header.fingerprint));
+            entered.map_err(|e| view.place(bad_frame(seq, e)))?;
+        }
+        if !kind.has_facts() {
             continue;
         }
-        let seq = frame.header.seq;
-        let decoded = view.epochs.decode(seq, &frame.payload);
+        if let Some(plan) = view
+            .epochs
+            .foreign(seq)
+            .map(|_| view.epochs.plan(seq, &view.plan))
+        {
+            let decoded = view.epochs.decode((seq, kind), &frame.payload);
+            let decoded = decoded.map_err(|e| view.place(e))?;
+            let events: BTreeSet<EventIx> = decoded.firings.iter().map(|f| f.event).collect();
+            for event in events {
+                not_fired.entry(name(plan, event)).or_insert((0, seq)).0 += 1;
+            }
+        }
+        if kind == FrameKind::Migration || view.epochs.foreign(seq).is_some() {
+            let decoded =
+                (view.epochs).decode_replayed((seq, kind), &frame.payload, Facts::default());
+            let decoded = decoded.map_err(|e| view.place(e))?;
+            replay_frame(&mut core, &frame.header, &decoded.facts).map_err(|e| view.place(e))?;
+            continue;
+        }
+        let decoded = view.epochs.decode((seq, kind), &frame.payload);
         let decoded = decoded.map_err(|e| view.place(e))?;
         core.open.clock.set(decoded.time);
         core.open.meta = decoded.meta.clone();
@@ -200,7 +248,24 @@ fn verify(view: &LogView<'_>) -> Result<u64, VerifyError> {
         core.keep();
         agreed += 1;
     }
-    Ok(agreed)
+    let not_fired = not_fired.into_iter();
+    let not_fired = not_fired.map(|(event, (transactions, first))| NotFired {
+        event,
+        transactions,
+        first,
+    });
+    let not_fired = not_fired.collect();
+    Ok(Verified { agreed, not_fired })
+}
+
+/// Applies the facts of a frame, after which the graph must have the fingerprint of the frame.
+fn replay_frame(core: &mut Core, header: &FrameHeader, facts: &Facts) -> Result<(), StorageError> {
+    let fingerprint = header.fingerprint;
+    let replayed = match header.kind {
+        FrameKind::Migration => flat::replay_part(core, facts, Some(fingerprint)),
+        _ => flat::replay(core, facts, fingerprint),
+    };
+    replayed.map_err(|e| bad_frame(header.seq, e))
 }
 
 fn name(plan: &Plan, event: EventIx) -> String {

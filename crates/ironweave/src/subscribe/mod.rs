@@ -260,8 +260,12 @@ impl Version {
     /// Returns the version after a transaction.
     fn after(&self, transaction: &DecodedTransaction) -> Result<Arc<Self>, StorageError> {
         let mut core = Core::new(self.graph.fork());
-        core.replay(&transaction.decoded.facts, transaction.fingerprint)
-            .map_err(|e| bad_frame(transaction.seq, e))?;
+        let (facts, fingerprint) = (&transaction.decoded.facts, transaction.fingerprint);
+        let replayed = match transaction.is_migration {
+            true => core.replay_part(facts, Some(fingerprint)),
+            false => core.replay(facts, fingerprint),
+        };
+        replayed.map_err(|e| bad_frame(transaction.seq, e))?;
         let at = At {
             seq: Some(transaction.seq),
             time: transaction.decoded.time,

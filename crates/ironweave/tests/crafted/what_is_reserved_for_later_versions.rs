@@ -129,14 +129,6 @@ fn a_group_that_is_appended_is_not_applied() {
 }
 
 #[test]
-fn a_migration_is_of_a_newer_version() {
-    for mut frames in [bank(), forge::frames(&committed("epochs"))] {
-        frames[2].kind = FrameKind::Migration;
-        is_of_a_newer_version::<Bank>(frames, 2, "is a migration");
-    }
-}
-
-#[test]
 fn unknown_keys_of_the_metadata_are_skipped() {
     let mut frames = shop();
     change(&mut frames[4], |records| {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ironweave_schema::{Change, Difference, Item, Verdict};
+use ironweave_schema::{Difference, Refused, Usage};
 
 use crate::base::error::{ErrorKind, Name};
 use crate::base::position::Seq;
@@ -37,11 +37,46 @@ pub enum OpenError {
         /// frames from `seq` on.
         is_newer: bool,
         /// The changes from the schema of the log to that of the program because of which it is refused, each with its
-        /// verdict.
-        differences: Vec<Difference>,
+        /// verdict and the data that it fails for.
+        differences: Vec<RefusedDifference>,
+    },
+    /// The log cannot be continued with the model of the program: its migration failed, or the graph after it is not valid.
+    Migration {
+        /// The name of the model of this program.
+        model: Name,
+        /// The reason.
+        reason: Box<str>,
     },
     /// The directory or the log could not be read or written.
     Storage(StorageError),
+}
+
+/// A difference of two schemas that is refused, with the data because of which it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusedDifference {
+    /// The difference.
+    pub difference: Difference,
+    /// The data that fails its check, if it has one.
+    pub usage: Option<Usage>,
+}
+
+impl RefusedDifference {
+    pub(crate) fn of(refused: &Refused<'_>) -> Self {
+        Self {
+            difference: refused.difference.clone(),
+            usage: refused.usage.clone(),
+        }
+    }
+}
+
+/// Renders the change, the data that fails its check, and what to write.
+impl fmt::Display for RefusedDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { difference, usage } = self;
+        let usage = usage.clone();
+        Refused { difference, usage }.fmt(f)
+    }
 }
 
 /// The place of a frame in a log.
@@ -65,7 +100,7 @@ impl OpenError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Schema { .. } => ErrorKind::Internal,
+            Self::Schema { .. } | Self::Migration { .. } => ErrorKind::Internal,
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -154,7 +189,7 @@ impl OpenError {
     #[must_use]
     pub fn storage(&self) -> Option<&StorageError> {
         match self {
-            Self::Schema { .. } => None,
+            Self::Schema { .. } | Self::Migration { .. } => None,
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -191,6 +226,7 @@ impl OpenError {
                     differences,
                 }
             }
+            migration @ Self::Migration { .. } => migration,
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -210,6 +246,7 @@ impl fmt::Debug for OpenError {
             Self::Torn(_) => "Torn",
             Self::Version(_) => "Version",
             Self::Schema { .. } => "Schema",
+            Self::Migration { .. } => "Migration",
             Self::Storage(_) => "Storage",
         };
         write!(f, "{name}({self})")
@@ -229,19 +266,6 @@ impl From<StorageError> for OpenError {
     }
 }
 
-/// What to write instead of a change that is not taken. Most changes of stored data are not, whatever their verdicts are,
-/// because data is neither checked nor migrated yet.
-fn what_to_write(difference: &Difference) -> &str {
-    match (&difference.verdict, &difference.change) {
-        (Verdict::Refused { hint }, _) if !difference.is_of_shape() => hint,
-        (_, Change::Added(Item::Edge { .. })) => "make its ends `Option<..>` or `Many<..>`",
-        (_, Change::Added(_)) => "leave it out",
-        (_, Change::Removed(_)) => "keep it",
-        (_, Change::Renamed { .. }) => "keep the name",
-        _ => "leave it as it was",
-    }
-}
-
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -256,11 +280,22 @@ impl fmt::Display for OpenError {
                     let FrameLocation { segment, offset } = &**location;
                     write!(f, "{} at offset {offset}: ", segment.display())?;
                 }
+                if *is_newer && !differences.is_empty() {
+                    write!(
+                        f,
+                        "a newer version of `{model}` has continued this log with frame {seq}, and this version cannot show \
+                         what it has written"
+                    )?;
+                    for (i, difference) in differences.iter().take(LISTED_MAX).enumerate() {
+                        write!(f, "{} {difference}", if i == 0 { ":" } else { ";" })?;
+                    }
+                    return f.write_str("; open the store with the newer version");
+                }
                 if *is_newer {
                     return write!(
                         f,
-                        "a newer version of `{model}` has continued this log with frame {seq}, and this version cannot read \
-                         it; open the store with the newer version"
+                        "a newer version of `{model}` has continued this log with frame {seq}, and this version would take \
+                         back its changes; open the store with the newer version, or for reading only"
                     );
                 }
                 write!(
@@ -269,21 +304,19 @@ impl fmt::Display for OpenError {
                      log to the program that are not taken:"
                 )?;
                 for difference in differences.iter().take(LISTED_MAX) {
-                    write!(
-                        f,
-                        "\n- {}; {}",
-                        difference.change,
-                        what_to_write(difference)
-                    )?;
+                    write!(f, "\n- {difference}")?;
                 }
                 if let Some(more @ 1..) = differences.len().checked_sub(LISTED_MAX) {
                     write!(f, "\n- and {more} more")?;
                 }
                 f.write_str(
-                    "\nOpen the store with the program that wrote it; changes of stored data need migrations, which are not \
-                     supported yet",
+                    "\nNothing was written. The program that wrote the log can open it as before",
                 )
             }
+            Self::Migration { model, reason } => write!(
+                f,
+                "the log cannot be continued with this version of `{model}`: {reason}; nothing was written"
+            ),
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)

@@ -72,6 +72,17 @@ impl NewLog {
         (log.append(header, payload)).map_err(|e| e.into_storage().into())
     }
 
+    /// Appends frames of a group.
+    pub(crate) fn append_group(
+        &mut self,
+        frames: &[(FrameHeader, Vec<u8>)],
+    ) -> Result<(), CopyError> {
+        let Some(log) = &mut self.log else {
+            return Ok(());
+        };
+        (log.append_group(frames)).map_err(|e| e.into_storage().into())
+    }
+
     /// Closes the log and returns its directory, in which it can be checked.
     pub(crate) fn close(&mut self) -> Result<&Path, CopyError> {
         if let Some(log) = self.log.take() {

@@ -70,6 +70,11 @@ pub enum CopyError {
         /// The last frame of the log.
         last: Option<Seq>,
     },
+    /// The frame up to which the log is to be copied belongs to a migration, and later frames belong to it too.
+    InsideMigration {
+        /// The frame.
+        seq: Seq,
+    },
     /// Frames that were imported are not those of a log.
     NotALog(Box<OpenError>),
     /// The copy was read back, and is not equal to the original.
@@ -136,6 +141,11 @@ impl fmt::Display for CopyError {
                 seq,
                 last: Some(last),
             } => write!(f, "the log has no frame {seq}: its last frame is {last}"),
+            Self::InsideMigration { seq } => write!(
+                f,
+                "frame {seq} is a part of a migration that later frames complete; nothing was written; name the frame before \
+                 the migration or its last one"
+            ),
             Self::NotALog(e) => write!(
                 f,
                 "the frames are not those of a log; nothing was kept: {e}"

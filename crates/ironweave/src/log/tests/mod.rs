@@ -12,6 +12,7 @@ mod damage;
 mod durable;
 mod faults;
 mod fork;
+mod groups;
 mod history;
 mod kill;
 mod listing;

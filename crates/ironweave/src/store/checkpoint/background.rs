@@ -217,7 +217,8 @@ fn write_of_log<M: Model>(
     let files = files
         .ok_or_else(|| StorageError::new(StorageFailure::Internal, "the log has no checkpoints"))?;
     let log = Backend::ReadOnly(Box::new(log));
-    let store = Store::<M>::over(log, Limits::default(), Clock::default(), bounds, false);
+    let alone = (false, None);
+    let store = Store::<M>::over(log, Limits::default(), Clock::default(), bounds, alone);
     let store = store.map_err(|e| match e.storage() {
         Some(storage) => storage.duplicate(),
         None => StorageError::new(StorageFailure::Internal, e.to_string()),

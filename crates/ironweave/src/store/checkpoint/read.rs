@@ -7,17 +7,18 @@ use std::sync::Arc;
 
 use crate::base::image::{ImageError, ImageSource as _, must_have, take_u32, take_u64};
 use crate::base::position::Seq;
+use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::graph::Graph;
 use crate::graph::column::ColumnTypes;
 use crate::graph::fact::Facts;
 use crate::graph::storage::Storage;
-use crate::log::{CheckpointFiles, Frame, FrameKind, ReadLog};
+use crate::log::{CheckpointFiles, Frame, FrameHeader, FrameKind, GroupPart, ReadLog};
 use crate::schema::{Cardinality, EdgeDef, Schema};
 use crate::step::plan::Plan;
 use crate::store::Epochs;
 use crate::store::checkpoint::{IgnoredCheckpoint, OpenedFrom};
-use crate::store::epochs::Bounds;
+use crate::store::epochs::{Bounds, Epoch};
 use crate::store::keys::Keys;
 use crate::store::version::At;
 use crate::store::view::LogView;
@@ -38,7 +39,7 @@ pub(in crate::store) struct Loaded<S: Storage> {
 /// What a checkpoint is read with.
 pub(crate) struct Loader<'a> {
     pub log: &'a dyn ReadLog,
-    pub plan: &'a Plan,
+    pub plan: &'a Arc<Plan>,
     pub bounds: Bounds,
 }
 
@@ -124,9 +125,17 @@ impl<'a> Loader<'a> {
         let mut content = || -> Result<_, ImageError> {
             from.take_segments()?;
             let epochs = self.epochs(seq, header.epoch, &mut from)?;
-            let Some((_, logged, tags)) = epochs.list.last() else {
+            let Some(Epoch {
+                schema: logged,
+                tags,
+                ..
+            }) = epochs.list.last()
+            else {
                 return Err(ImageError::content("it has no schema"));
             };
+            if !epochs.end_in_program() {
+                return Err(ImageError::content("it is of a schema of another shape"));
+            }
             let order = tags.image_order();
             let many = |def: &EdgeDef| {
                 [&def.from, &def.to].map(|end| end.cardinality == Cardinality::Many)
@@ -155,8 +164,9 @@ impl<'a> Loader<'a> {
             return Err("the fingerprint of its graph is not the one in its header".into());
         }
         let time = Timestamp::from_micros(header.time);
-        if frame.header.kind == FrameKind::Transaction {
-            let decoded = epochs.decode_facts(seq, &frame.payload, Facts::default());
+        if frame.header.kind.has_facts() {
+            let place = (seq, frame.header.kind);
+            let decoded = epochs.decode_facts(place, &frame.payload, Facts::default());
             if decoded.map_err(|e| e.to_string())?.time != time {
                 return Err(format!("its time is not that of frame {seq}"));
             }
@@ -204,9 +214,30 @@ impl<'a> Loader<'a> {
             .map_err(ImageError::content)?;
             let logged = Schema::from_cbor(&frame.payload).map_err(ImageError::content)?;
             let place = (schema, frame.header.version);
-            (epochs.add(place, logged, &self.plan.layout.schema)).map_err(ImageError::content)?;
+            (epochs.add(place, logged, self.plan)).map_err(ImageError::content)?;
+            if frame.header.group == GroupPart::Inner {
+                self.migration(schema, &mut epochs)
+                    .map_err(ImageError::content)?;
+            }
         }
         Ok(epochs)
+    }
+
+    /// Records the frames of the migration that follows a schema.
+    fn migration(&self, schema: Seq, epochs: &mut Epochs) -> Result<(), StorageError> {
+        for frame in self.log.read(schema.saturating_add(1))? {
+            let FrameHeader {
+                seq, kind, group, ..
+            } = frame?.header;
+            if kind != FrameKind::Migration {
+                break;
+            }
+            epochs.migrated(seq);
+            if group == GroupPart::Last {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Reads a frame of the log.

@@ -165,7 +165,7 @@ fn write<S: Storage>(
     let last = (header.position.seq, Timestamp::from_micros(header.time));
     let mut content = || -> Result<(), ImageError> {
         to.put(&(epochs.list.len() as u32).to_le_bytes())?;
-        for (schema, ..) in &epochs.list {
+        for schema in epochs.list.iter().map(|epoch| epoch.from) {
             to.put(&schema.get().to_le_bytes())?;
         }
         graph.write_image(&mut to)?;

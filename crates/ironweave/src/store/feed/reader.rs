@@ -6,7 +6,7 @@ use crate::base::error::ReadError;
 use crate::base::notifier::Wait;
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
-use crate::log::{Frame, FrameKind, Frames, LogReader};
+use crate::log::{Frame, Frames, LogReader};
 use crate::step::plan::Plan;
 use crate::store::backend::place;
 #[cfg(feature = "async")]
@@ -132,7 +132,7 @@ impl FeedReader {
 
     /// Decodes the frame at `next`, or passes over it if it is no transaction.
     fn decode(&mut self, frame: &Frame) -> Result<(), StorageError> {
-        if frame.header.kind != FrameKind::Transaction {
+        if !frame.header.kind.has_facts() {
             self.position = Some(frame.position);
             self.advance();
             return Ok(());

@@ -29,13 +29,14 @@ use crate::base::meta::Meta;
 use crate::base::storage_error::FORMAT_VERSION;
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
+use crate::log::FrameKind;
 use crate::schema::Cardinality;
 use crate::step::field_codec::FieldReader;
 use crate::step::open::{Firing, OpenTransaction};
 pub(super) use crate::store::frame::meta::decode_names;
 use crate::store::frame::meta::{DecodedMeta, check_attempts, check_names};
 pub(super) use crate::store::frame::write::{
-    PayloadBuffer, encode, encode_expected, expected_bytes,
+    PayloadBuffer, encode, encode_expected, encode_facts, expected_bytes, record_bytes,
 };
 use crate::store::tags::EventTags;
 pub(crate) use crate::store::tags::Tags;
@@ -161,19 +162,34 @@ impl fmt::Display for FrameError {
     }
 }
 
-/// Decodes a transaction.
-pub(crate) fn decode(payload: &[u8], tags: &Tags) -> Result<Decoded, FrameError> {
-    read(payload, tags, Facts::default(), true)
+/// Decodes a transaction or a migration.
+pub(crate) fn decode(kind: FrameKind, payload: &[u8], tags: &Tags) -> Result<Decoded, FrameError> {
+    match kind {
+        FrameKind::Migration => read_migration(payload, tags, Facts::default()),
+        _ => read(payload, tags, Facts::default(), true),
+    }
 }
 
-/// Decodes a transaction without its firings, which a replay does not need. The memory of `room` is reused for its facts.
+/// As [`decode`], without the firings, which a replay does not need. The memory of `room` is reused for its facts.
 pub(crate) fn decode_facts(
+    kind: FrameKind,
     payload: &[u8],
     tags: &Tags,
     mut room: Facts,
 ) -> Result<Decoded, FrameError> {
     room.clear();
-    read(payload, tags, room, false)
+    match kind {
+        FrameKind::Migration => read_migration(payload, tags, room),
+        _ => read(payload, tags, room, false),
+    }
+}
+
+/// Decodes a migration, of which version 2 has none.
+fn read_migration(payload: &[u8], tags: &Tags, facts: Facts) -> Result<Decoded, FrameError> {
+    if tags.version < FORMAT_VERSION {
+        return Err(DecodeError::new("format version 2 has no migrations").into());
+    }
+    read::read_migration(payload, tags, facts)
 }
 
 /// Decodes a transaction with or without its firings. The firings are validated in both cases, so that a transaction that was

@@ -67,6 +67,22 @@ impl<'b> Parts<'b> {
     }
 }
 
+/// Decodes a migration: facts that belong to no firing.
+pub(super) fn read_migration(
+    payload: &[u8],
+    tags: &Tags,
+    facts: Facts,
+) -> Result<Decoded, FrameError> {
+    let parts = Parts::of(payload)?;
+    if !(parts.firings.is_empty() && parts.bindings.is_empty() && parts.metadata.is_empty()) {
+        return Err(DecodeError::new("a migration has events or metadata").into());
+    }
+    let time = Timestamp::from_micros(parts.header.time);
+    let mut decoded = Decoded::new(time, DecodedMeta::default(), facts);
+    read_facts(&parts, tags, &mut decoded.facts)?;
+    Ok(decoded)
+}
+
 /// Decodes a transaction with or without its firings.
 pub(super) fn read(
     payload: &[u8],

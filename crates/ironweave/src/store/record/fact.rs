@@ -278,8 +278,7 @@ impl<'r> FactEntity<'r> {
     /// Returns the entity as an [`Occupant`] of type `T`, or `None` if it is of another type.
     #[must_use]
     pub fn occupant<T: Entity>(&self) -> Option<Occupant<T>> {
-        (self.entity == T::INDEX && self.name == T::NAME)
-            .then(|| Occupant::new(self.slot, self.generation))
+        (self.name == T::NAME).then(|| Occupant::new(self.slot, self.generation))
     }
 }
 

@@ -80,7 +80,7 @@ impl<'r, M: Model> Firing<'r, M> {
     /// Returns whether the event is of type `E`.
     #[must_use]
     pub fn is<E: Event<Model = M>>(&self) -> bool {
-        self.decoded().event == E::INDEX
+        self.decoded().event == E::INDEX && self.transaction().foreign.is_none()
     }
 
     /// Returns the event if it is of type `E`, or `None` for another event.
@@ -113,6 +113,7 @@ impl<'r, M: Model> Firing<'r, M> {
             });
         }
         let known = M::Event::NAMES.iter().position(|name| **name == **event);
+        let known = known.filter(|_| self.transaction().foreign.is_none());
         let reader = self.transaction().decoded.reader(self.index);
         reader
             .and_then(|reader| match known {
@@ -139,7 +140,11 @@ impl<'r, M: Model> Firing<'r, M> {
     #[must_use]
     pub fn fired_on<T: Entity<Model = M>>(&self) -> Option<T> {
         let name = self.def().names.first()?;
-        (name.entity == T::INDEX).then_some(())?;
+        let entity = match &self.transaction().foreign {
+            Some(foreign) => foreign.entity(name.entity)?,
+            None => name.entity,
+        };
+        (entity == T::INDEX).then_some(())?;
         self.immediate_on().map(|on| T::from_id(on.id))
     }
 

@@ -19,6 +19,7 @@ mod changes;
 mod fact;
 mod facts;
 mod firing;
+mod foreign;
 mod json;
 mod net;
 
@@ -31,6 +32,7 @@ pub use changes::Changes;
 pub use fact::{Fact, FactEntity, FactKind};
 pub use facts::{FactIter, Facts};
 pub use firing::{Field, Firing, RecordedEvent};
+pub(crate) use foreign::ToProgram;
 pub use net::Occupant;
 use net::SlotChanges;
 pub(crate) use net::about;
@@ -42,7 +44,7 @@ use crate::base::time::Timestamp;
 use crate::db::entity::{Entity, Place};
 use crate::graph::Graph;
 use crate::graph::storage::{Flat, Storage};
-use crate::log::{Frame, FrameHeader};
+use crate::log::{Frame, FrameHeader, FrameKind};
 use crate::schema::EntityIx;
 use crate::step::event::Event;
 use crate::step::model::Model;
@@ -63,6 +65,10 @@ pub(crate) struct DecodedTransaction {
     /// How the values are encoded, by the schema under which the transaction was written.
     pub encodings: Arc<Encodings>,
     pub plan: Arc<Plan>,
+    /// Whether it is a part of a migration: its facts are of no event.
+    pub is_migration: bool,
+    /// The items of the model of the store, if its indexes are those of a logged schema.
+    pub foreign: Option<Arc<ToProgram>>,
     /// What its facts say about generations, once it is needed.
     slot_changes: OnceLock<SlotChanges>,
 }
@@ -90,9 +96,11 @@ impl DecodedTransaction {
             seq,
             position: Some(position),
             fingerprint: header.fingerprint,
-            decoded: epochs.decode(seq, payload)?,
+            decoded: epochs.decode((seq, header.kind), payload)?,
             encodings: Arc::clone(&epochs.tags(seq)?.encodings),
             plan: Arc::clone(epochs.plan(seq, plan)),
+            is_migration: header.kind == FrameKind::Migration,
+            foreign: epochs.foreign(seq).cloned(),
             slot_changes: OnceLock::new(),
         })
     }
@@ -106,6 +114,8 @@ impl DecodedTransaction {
             decoded,
             encodings: Encodings::of_this_program(),
             plan: Arc::clone(plan),
+            is_migration: false,
+            foreign: None,
             slot_changes: OnceLock::new(),
         }
     }
@@ -307,6 +317,13 @@ impl<M: Model> Record<M> {
         self.firings().map(|firing| firing.event())
     }
 
+    /// Returns whether the record is a part of a migration: what changed when a new version of the model began to continue the
+    /// log. Its facts are of no event.
+    #[must_use]
+    pub fn is_migration(&self) -> bool {
+        self.transaction.is_migration
+    }
+
     /// Returns all facts of the transaction, in order.
     #[must_use]
     pub fn facts(&self) -> Facts<'_, M> {
@@ -315,9 +332,11 @@ impl<M: Model> Record<M> {
             plan,
             encodings,
             slot_changes,
+            foreign,
             ..
         } = &*self.transaction;
         Facts::new(&decoded.facts, &plan.layout)
+            .translated_by(foreign.as_deref())
             .encoded_by(encodings)
             .with_context(self.context())
             .with_slot_changes(slot_changes)
