@@ -1,7 +1,8 @@
 //! Points that are far from the version that a query starts from.
 //!
 //! Facts are applied to shared pages in about twice the time that they take in vectors, because the keyframes on the way share the
-//! pages. So most of a long way is gone in vectors, which are then copied to pages once. The rest is short, and has keyframes.
+//! pages. So most of a long way is gone in vectors, which are then copied to pages once. The rest is short, and has keyframes. A way
+//! on which the model changes is gone on pages.
 
 use std::sync::Arc;
 
@@ -31,10 +32,13 @@ pub(super) fn approach(
     let way = until.frames_since(start.at.next()).unwrap_or_default();
     // The graph is copied to vectors and back.
     let worth = FAR_FRAMES.max(start.graph.population() as u64);
-    if way < worth || view.epochs.have_plans() {
+    if way < worth {
         return Ok(start);
     }
     let stop = Seq::new(until.get() - LAST_FRAMES);
+    if view.epochs.begun(start.at.seq, stop).next().is_some() {
+        return Ok(start);
+    }
     let mut core = flat::core(&start.plan, start.at.seq.map(|_| &start.graph));
     let (mut at, mut facts) = (start.at, Facts::default());
     for frame in view.frames(start.at.next())? {
@@ -48,11 +52,16 @@ pub(super) fn approach(
             break;
         }
         let mut time = at.time;
-        if header.kind == FrameKind::Transaction {
-            let decoded = view.epochs.decode_facts(seq, &payload, facts)?;
-            flat::replay(&mut core, &decoded.facts, header.fingerprint)
-                .map_err(|e| bad_frame(seq, e))?;
-            (time, facts) = (decoded.time, decoded.facts);
+        match header.kind {
+            FrameKind::Schema => {}
+            FrameKind::Transaction => {
+                let decoded = (view.epochs).decode_replayed((seq, header.kind), &payload, facts)?;
+                flat::replay(&mut core, &decoded.facts, header.fingerprint)
+                    .map_err(|e| bad_frame(seq, e))?;
+                (time, facts) = (decoded.time, decoded.facts);
+            }
+            // No version may be in the middle of a migration.
+            FrameKind::Migration => return Ok(start),
         }
         at = At {
             seq: Some(seq),
@@ -98,8 +107,9 @@ fn next_time(
         if header.seq >= until {
             break;
         }
-        if header.kind == FrameKind::Transaction {
-            let decoded = (view.epochs).decode_facts(header.seq, &payload, Facts::default())?;
+        if header.kind.has_facts() {
+            let frame = (header.seq, header.kind);
+            let decoded = (view.epochs).decode_facts(frame, &payload, Facts::default())?;
             return Ok(Some((header.seq, decoded.time)));
         }
     }
