@@ -175,7 +175,7 @@ impl Difference {
     fn subject(&self) -> String {
         let text = self.change.to_string();
         let needs = match &self.change {
-            Change::Added(Item::Field { .. } | Item::Data { .. } | Item::Edge { .. }) => {
+            Change::Added(Item::Field { .. } | Item::Data { .. } | Item::EventField { .. }) => {
                 self.verdict != Verdict::Free
             }
             _ => false,
@@ -197,7 +197,7 @@ impl Schema {
             return Compatibility::default();
         }
         let (was, renamed) = self.renamed_by(now);
-        let mut differences = Diff::of(&was, now, renamed);
+        let mut differences = Diff::of(self, &was, now, renamed);
         if differences.is_empty() {
             differences.push(Difference {
                 change: Change::Renumbered,

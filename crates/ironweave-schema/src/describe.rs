@@ -376,7 +376,7 @@ record!(EntityDef { name, states, initial } lists { renamed });
 record!(StateDef { name, terminal, to } lists { renamed });
 record!(TransitionDef { to, verb });
 record!(ColumnDef { entity, state, name, ty, key, index, default } optional { encoding } lists { renamed });
-record!(EdgeDef { from, to, data, acyclic } optional { encoding });
+record!(EdgeDef { from, to, data, acyclic } optional { encoding, default });
 record!(EndDef {
     entity,
     name,
@@ -394,8 +394,8 @@ record!(EventDef {
     arcs,
     mays,
     guards
-} lists { renamed });
-record!(EventFieldDef { name, ty } optional { encoding } lists { renamed });
+} lists { renamed, upcasts });
+record!(EventFieldDef { name, ty } optional { encoding, default } lists { renamed });
 record!(NameDef {
     name,
     entity,
@@ -407,7 +407,7 @@ record!(InvariantDef {
     entity,
     via,
     check
-});
+} lists { renamed });
 small_record!(Path { root, hops });
 small_record!(Hop { edge, forward });
 small_record!(Assign { column, source });

@@ -1,8 +1,10 @@
 //! Round trips of random schemas through CBOR and JSON, items of a newer version, and errors of malformed input.
 
 mod crafted;
+mod pairs;
 mod random;
 mod renamed;
+mod verdicts;
 
 use self::random::Random;
 use crate::*;
