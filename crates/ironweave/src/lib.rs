@@ -189,6 +189,39 @@ pub use history::{AsOf, HistoryEntry};
 /// # }
 /// ```
 pub use ironweave_macros::model;
+/// Compares the schema of a model with a file in the repository, so that a change of the model is reviewed with what it means for
+/// existing stores. Call it in a test:
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// # fn test() {
+/// ironweave::assert_compatible!(lamps::Model, "schema.json");
+/// # }
+/// ```
+///
+/// The path is relative to the directory of the package. The model may be left out in a module that has it as `Model`.
+///
+/// The assertion fails if the file is missing or differs from the schema, and lists all differences: first those because of which a
+/// store would be refused, then those that depend on its data, each with what to write, and then those that are taken for each store. It
+/// also names the command that writes the file: `IRONWEAVE_BLESS=1 cargo test -p package`, or with the value `migrated` if some of the
+/// changes are not taken for each store. With `1` such changes are not written, so that nobody takes them unread. Nothing is written
+/// if the variable `CI` is set.
+///
+/// # Panics
+/// If the file is not that of the schema.
+#[macro_export]
+macro_rules! assert_compatible {
+    ($file:literal $(,)?) => {
+        $crate::assert_compatible!(Model, $file)
+    };
+    ($model:ty, $file:expr $(,)?) => {
+        $crate::plumbing::assert_compatible::<$model>(
+            (env!("CARGO_MANIFEST_DIR"), env!("CARGO_PKG_NAME")),
+            $file,
+        )
+    };
+}
+
 pub use log::TornTail;
 #[cfg(feature = "sqlite")]
 pub use project::sqlite::{SqliteError, SqliteOptions, SqliteProjection};

@@ -11,7 +11,7 @@ use crate::graph::carry::CarryMap;
 use crate::graph::carry::have_same_tables;
 use crate::graph::fact::Facts;
 use crate::log::{FrameHeader, FrameKind};
-use crate::schema::{Difference, EntityIx, Schema, Verdict};
+use crate::schema::{Change, Difference, EntityIx, Flag, Item, Schema, Verdict};
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Decoded, FrameError};
 use crate::store::tags::Tags;
@@ -348,7 +348,21 @@ pub(super) fn check_schema(seq: Seq, logged: &Schema) -> Result<(), StorageError
 /// Returns whether frames that were written before a change are replayed after it as they are: neither their facts nor what
 /// they say about events depend on it.
 fn is_replayed(difference: &Difference) -> bool {
-    !difference.is_of_shape() && !matches!(difference.verdict, Verdict::Refused { .. })
+    let of_events = match &difference.change {
+        Change::Removed(Item::Event(_) | Item::EventField { .. })
+        | Change::Became {
+            flag: Flag::Immediate,
+            ..
+        }
+        | Change::Ceased {
+            flag: Flag::Immediate,
+            ..
+        } => true,
+        _ => difference.may_fire(),
+    };
+    !difference.is_of_shape()
+        && !of_events
+        && !matches!(difference.verdict, Verdict::Refused { .. })
 }
 
 /// Returns the error of a frame that no schema precedes.

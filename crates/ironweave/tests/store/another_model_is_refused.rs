@@ -17,15 +17,12 @@ fn a_store_of_another_shape_is_refused_with_all_differences() {
         let e = e.expect_err("another model");
         assert!(e.is_schema(), "{e}");
         let keep = |field, event| {
-            format!(
-                "- event `{event}` no longer has field `{field}: u32`; if it has another name now, write \
-                 `#[renamed(from = \"{field}\")]` on it; otherwise keep it, because the log may have events with it\n"
-            )
+            format!("- event `{event}` no longer has field `{field}: u32`; keep it\n")
         };
         let add = |field, event| {
             format!(
-                "- event `{event}` now has field `{field}: u32`; make it `Option<u32>`, because the events in the log do not \
-                 have it\n"
+                "- event `{event}` now has field `{field}: u32`; the events in the log do not have it: give `#[default(..)]`, make it \
+                 `Option<u32>`, or write `#[upcast(from = \"{event}\", with = ..)]` on `{event}`\n"
             )
         };
         let all = [
