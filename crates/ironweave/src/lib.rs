@@ -135,7 +135,8 @@ pub use history::{AsOf, HistoryEntry};
 /// | attribute | on | declares |
 /// |---|---|---|
 /// | `#[entity]` | a struct | an entity type; its fields are values, or edges of type `T`, `Option<T>` or `Many<T>` |
-/// | `#[key]`, `#[index]`, `#[index(ordered)]`, `#[default]` | a field of an entity | how entities are found by the field, and its default |
+/// | `#[key]`, `#[index]`, `#[index(ordered)]` | a field of an entity | how entities are found by the field |
+/// | `#[default]`, `#[default(value)]` | a field, data of a state or of links | the value of what does not have one yet |
 /// | `#[inverse(Entity::field)]`, `#[edge(..)]` | an edge | the other end of an edge, and the options of an end |
 /// | `#[states(Entity)]` | an enum | the lifecycle of an entity type, with `#[initial]`, `#[terminal]` and `#[to(..)]` on its variants |
 /// | `#[event]` | a struct | an event that a program fires |
@@ -143,6 +144,7 @@ pub use history::{AsOf, HistoryEntry};
 /// | `create`, `moves`, `link`, `unlink`, `relink`, `set`, `delete` | an event | the changes that the event makes |
 /// | `when`, `guard` | an event | the conditions of the event |
 /// | `#[may(..)]` | an event | the changes that its handler, an implementation of [`Apply`], may make |
+/// | `#[renamed(from = "..")]` | an item that has a name | the names that it had in earlier logs |
 /// | `#[invariant(Entity, via = [..], path)]` | a unit struct | a condition that is checked when a transaction commits |
 ///
 /// The module also gets the types [`Model`](trait@Model), a parameter of [`Store`], and [`AnyEvent`](trait@AnyEvent), and the
