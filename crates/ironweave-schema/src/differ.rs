@@ -120,6 +120,7 @@ impl<'s> Diff<'s> {
             change,
             verdict,
             of_shape,
+            may_fire: false,
         });
     }
 
@@ -136,7 +137,7 @@ impl<'s> Diff<'s> {
     }
 
     /// Returns whether both schemas have an entity type, and a state of it.
-    fn has_kept(
+    pub(crate) fn has_kept(
         &self,
         schema: &'s Schema,
         entity: EntityIx,

@@ -17,17 +17,31 @@ impl<'s> Diff<'s> {
             self.event(a, b);
         }
         for e in pairs.added {
+            let from = self.differences.len();
             self.rule(Change::Added(item(e)));
+            self.fires(from, e);
         }
         let model = || Item::Model(now.name.clone());
         self.reordered(pairs.reordered, model, "events");
+    }
+
+    /// Says of the differences after the first `from` ones that they make an event immediate, if it is and if entities of the type that it
+    /// fires on may exist.
+    fn fires(&mut self, from: usize, event: &'s EventDef) {
+        let on = event.names.first().filter(|_| event.immediate);
+        let may_fire = on.is_some_and(|on| self.has_kept(self.now, on.entity, None));
+        for difference in self.differences.iter_mut().skip(from) {
+            difference.may_fire = may_fire;
+        }
     }
 
     fn event(&mut self, a: &'s EventDef, b: &'s EventDef) {
         let (was, now) = (self.was, self.now);
         let item = || Item::Event(b.name.clone());
         self.former_names(item, &a.renamed, &b.renamed);
+        let from = self.differences.len();
         self.flag(item, None, Flag::Immediate, a.immediate, b.immediate);
+        self.fires(from, b);
         let logged = self.logged.get(b.name.as_str()).copied();
         let logged = logged.unwrap_or(&a.name);
         // An event whose trigger has changed is another event. An immediate one has only the entity that it fired on.

@@ -242,10 +242,14 @@ pub(crate) fn other_event_type(
     reading: Reading,
 ) -> Judged {
     match reading {
+        Reading::AsStored | Reading::Converted => free(),
+        Reading::Tried => refused(format!(
+            "the schema does not know whether `{was}` in the events of the log can be read as `{now}`: keep the type, or {}",
+            upcast(event, logged)
+        )),
         Reading::Impossible => refused(format!(
             "`{was}` cannot be read as `{now}` in the events of the log: keep the type, or {}",
             upcast(event, logged)
         )),
-        _ => free(),
     }
 }

@@ -165,13 +165,13 @@ impl<'s> Readings<'s> {
     }
 
     /// Returns whether logged events are read as events of the later schema by the names of their fields: each field of the
-    /// later event has a counterpart that can be read, an `Option`, or a default.
+    /// later event has a counterpart that is known to be readable, an `Option`, or a default.
     #[must_use]
     pub fn event(&self, was: &EventDef, now: &EventDef) -> bool {
         let fields: HashMap<&str, &EventFieldDef> =
             was.fields.iter().map(|f| (&*f.name, f)).collect();
         let is_read = |now: &EventFieldDef| match fields.get(&*now.name) {
-            Some(was) => self.event_field(was, now) != Reading::Impossible,
+            Some(was) => self.event_field(was, now) <= Reading::Converted,
             None => may_be_missing(now),
         };
         was.immediate == now.immediate && now.fields.iter().all(is_read)

@@ -10,7 +10,7 @@ use proc_macro2::Ident;
 
 use super::bindings::{Binding, binding, mended};
 use super::entities;
-use super::model::{Event, EventField, FieldKind, Literal, Name, Resolved, Typed};
+use super::model::{Event, EventField, FieldDefault, FieldKind, Literal, Name, Resolved, Typed};
 use super::names::plain;
 use super::renamed::former_names;
 use super::table::Table;
@@ -258,6 +258,11 @@ fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Error
     scope.def.fields.push(EventFieldDef {
         name: plain(&written.name),
         ty: types::text(&written.ty),
+        default: written.json.default.as_ref().map(|default| match default {
+            FieldDefault::OfType => "default".to_owned(),
+            FieldDefault::Call(path) => format!("{}()", types::text(path)),
+            FieldDefault::Value(value) => types::text(value),
+        }),
         renamed: former_names(&written.renamed),
         ..EventFieldDef::default()
     });

@@ -90,6 +90,7 @@ fn invariants(
             entity,
             via,
             check: types::text(&invariant.check),
+            renamed: renamed::former_names(&invariant.renamed),
             ..InvariantDef::default()
         });
         invariants.push(Invariant {

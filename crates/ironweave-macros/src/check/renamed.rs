@@ -39,7 +39,8 @@ fn namespace<'a>(
                     former,
                     format!(
                         "the model still has the {what} `{text}`, so `{name}` cannot have been renamed from it: rename or \
-                         remove `{text}`"
+                         remove `{text}`. If `{text}` is a new one, give it another name until no log has the former one, and \
+                         then remove this attribute"
                     ),
                 );
             } else if let Some((_, first)) = taken.iter().find(|(taken, _)| *taken == text) {
@@ -74,6 +75,12 @@ pub fn check(ast: &ast::Module, errors: &mut Errors) {
             namespace("data", data.map(|d| (&d.name, &d.renamed)), errors);
         }
     }
+    let invariants = ast.invariants.iter();
+    namespace(
+        "invariant",
+        invariants.map(|i| (&i.name, &i.renamed)),
+        errors,
+    );
     let events = ast.events.iter();
     namespace("event", events.map(|e| (&e.name, &e.renamed)), errors);
     for event in &ast.events {

@@ -154,6 +154,8 @@ pub struct Data {
     pub name: Ident,
     /// Its type.
     pub ty: Type,
+    /// `#[default]` or `#[default(value)]`, for entities that were in the state before it had the data.
+    pub default: Option<Default>,
     /// Former names, by `#[renamed(from = "..")]`.
     pub renamed: Vec<LitStr>,
 }
@@ -202,15 +204,25 @@ pub struct EventField {
     pub renamed: Vec<LitStr>,
 }
 
-/// `#[serde(..)]` on a field of an event.
+/// `#[serde(..)]` and `#[default(..)]` on a field of an event.
 #[derive(std::default::Default)]
 pub struct Json {
     /// `rename = "name"`.
     pub rename: Option<syn::LitStr>,
     /// `alias = "name"`.
     pub aliases: Vec<syn::LitStr>,
-    /// `default`, or `default = "path"`.
-    pub default: Option<Option<syn::ExprPath>>,
+    /// The value of the field if the JSON, or an event that was logged before, does not have it.
+    pub default: Option<FieldDefault>,
+}
+
+/// The default of a field of an event.
+pub enum FieldDefault {
+    /// `#[serde(default)]` or `#[default]`: that of the type's `Default`.
+    OfType,
+    /// `#[serde(default = "path")]`: the result of a function.
+    Call(syn::ExprPath),
+    /// `#[default(value)]`.
+    Value(syn::Expr),
 }
 
 /// `#[invariant(Entity, via = [..], path)]` on a unit struct.
@@ -227,6 +239,8 @@ pub struct Invariant {
     pub via: Vec<Ident>,
     /// The function.
     pub check: syn::Path,
+    /// Former names, by `#[renamed(from = "..")]`.
+    pub renamed: Vec<LitStr>,
 }
 
 /// `root.hop.hop`.

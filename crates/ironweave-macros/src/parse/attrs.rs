@@ -3,6 +3,7 @@
 use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
+use syn::punctuated::Punctuated;
 use syn::{Attribute, LitInt, LitStr, Meta, Result, Token};
 
 use super::ast::{Default, EdgeOptions, Index, OnDelete, To};
@@ -309,9 +310,9 @@ pub fn default(mark: &Ours) -> Result<Default> {
     })
 }
 
-/// The former names of an item: each `#[renamed(from = "name")]`. An attribute that cannot be read is reported and left out.
+/// The former names of an item, by `#[renamed(from = "name", from = "name")]`. An attribute that cannot be read is reported and left out.
 pub fn renamed(marks: &[Ours], errors: &mut Errors) -> Vec<LitStr> {
-    let argument = |input: ParseStream<'_>| {
+    let one = |input: ParseStream<'_>| {
         let word: Ident = input.parse()?;
         if word != "from" {
             let message = format!("expected `from`, and found `{word}`");
@@ -328,8 +329,13 @@ pub fn renamed(marks: &[Ours], errors: &mut Errors) -> Vec<LitStr> {
         Ok(name)
     };
     let marks = marks.iter().filter(|mark| mark.name == "renamed");
+    let all = |input: ParseStream<'_>| {
+        let names = Punctuated::<LitStr, Token![,]>::parse_separated_nonempty_with(input, one)?;
+        Ok(names.into_iter())
+    };
     marks
-        .filter_map(|mark| mark.parse(errors, argument))
+        .filter_map(|mark| mark.parse(errors, all))
+        .flatten()
         .collect()
 }
 

@@ -422,7 +422,7 @@ fn judged(was: &Schema, now: &Schema) -> BTreeSet<String> {
         for field in &new.fields {
             let found = earlier(&old.fields, |f| &f.name, (&field.name, &field.renamed));
             let is_read = match found {
-                Some(old) => is_read(&old.ty, &field.ty) != Some(false),
+                Some(old) => is_read(&old.ty, &field.ty) == Some(true),
                 None => field.default.is_some() || field.ty.starts_with("Option<"),
             };
             if !is_read {

@@ -66,8 +66,11 @@ fn option(of: Encoding) -> Encoding {
     Encoding::Option(Box::new(of))
 }
 
+/// A change and its description.
+type Taken = (&'static str, fn(&mut Schema));
+
 /// What is taken without a word of code.
-const TAKEN: [(&str, fn(&mut Schema)); 32] = [
+const TAKEN: [Taken; 32] = [
     ("an entity", |s| s.entities.push(EntityDef::default())),
     ("a state", |s| {
         s.entities[0].states.push(StateDef::default())
@@ -454,5 +457,35 @@ fn a_key_in_an_event_is_read_if_the_key_has_the_same_parts() {
         "the encoding of field `bed` of event `Cleaned` was `list of key of `Bed` by no: u8` and is now `list of key of `Bed` by no: \
          String`; `Vec<Key<Bed>>` cannot be read as `Vec<Key<Bed>>` in the events of the log: keep the type, or write \
          `#[upcast(from = \"Cleaned\", with = ..)]` on `Cleaned`"
+    );
+}
+
+#[test]
+fn an_event_that_becomes_immediate_may_fire_on_entities_that_exist() {
+    let fires = |change: fn(&mut Schema)| {
+        let (was, mut now) = (clinic(), clinic());
+        change(&mut now);
+        let differences = was.compatibility(&now).differences;
+        differences.iter().any(Difference::may_fire)
+    };
+    let idle = |schema: &mut Schema, entity: u16| {
+        let mut event = schema.events[1].clone();
+        event.name = "Idle".to_owned();
+        event.names[0].entity = EntityIx::new(entity);
+        schema.events.push(event);
+    };
+    assert!(fires(|s| s.events[0].immediate = true));
+    assert!(!fires(|s| s.events[1].immediate = false));
+    let (was, mut now) = (clinic(), clinic());
+    idle(&mut now, 0);
+    assert!(was.compatibility(&now).differences[0].may_fire());
+    let mut now = clinic();
+    now.entities.push(EntityDef::default());
+    idle(&mut now, 2);
+    assert!(
+        !was.compatibility(&now)
+            .differences
+            .iter()
+            .any(Difference::may_fire)
     );
 }

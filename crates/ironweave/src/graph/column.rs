@@ -115,6 +115,22 @@ impl ColumnType {
         self
     }
 
+    /// Returns the default in CBOR, if the column has one.
+    ///
+    /// # Errors
+    /// Why the default cannot be written, or would be read back as another value.
+    #[must_use]
+    pub fn encoded_default(&self) -> Option<Result<Vec<u8>, ColumnError>> {
+        let value = self.default?();
+        let mut column = (self.flat)(self.equal);
+        column.grow();
+        let encoded = match column.set(0, &*value, &mut Vec::new()) {
+            Ok(_) => Ok(column.encoded(0)?),
+            Err(e) => Err(e),
+        };
+        Some(encoded)
+    }
+
     /// Sets how a value is compared with what is read back of it, in addition to what it serializes.
     #[must_use]
     pub fn compared(mut self, equal: Option<Equal>) -> Self {

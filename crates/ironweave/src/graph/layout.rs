@@ -238,7 +238,7 @@ impl Layout {
             if def.key {
                 entity.key.push(ix);
             }
-            if def.default.is_some() {
+            if def.default.is_some() && def.state.is_none() {
                 entity.defaults.push(ix);
             }
         }

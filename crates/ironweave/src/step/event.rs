@@ -57,7 +57,8 @@ pub trait Event: Sized + 'static {
     #[doc(hidden)]
     const ALIASES: &'static [(&'static str, u16)] = &[];
 
-    /// Returns the default of a field that is missing in JSON; `None` if the field is required.
+    /// Returns the default of a field that is missing in JSON, or in an event that was logged before it had the field; `None` if the
+    /// field is required.
     #[doc(hidden)]
     #[must_use]
     fn missing(_field: u16) -> Option<Box<dyn Any>> {
@@ -317,6 +318,14 @@ impl EventValues for Literals {
     }
 }
 
+/// Decodes an event from its logged fields.
+///
+/// # Errors
+/// If a field is of another type, or missing and neither optional nor with a default.
+pub(crate) fn decode_event<E: Event>(reader: &FieldReader<'_>) -> Result<E, DecodeError> {
+    E::Fields::decode(reader, (E::missing, 0)).map(E::of)
+}
+
 type Decode = fn(&FieldReader<'_>) -> Result<Box<dyn DynEvent>, DecodeError>;
 
 /// Gives the literals of an event, by index.
@@ -339,7 +348,7 @@ impl EventType {
     #[must_use]
     pub fn of<E: Event>() -> Self {
         Self {
-            decode: Some(|reader| Ok(Box::new(E::of(E::Fields::decode(reader, 0)?)))),
+            decode: Some(|reader| Ok(Box::new(decode_event::<E>(reader)?))),
             literals: no_such_value,
             encodings: || {
                 let mut encodings = Vec::new();

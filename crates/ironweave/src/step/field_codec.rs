@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::base::cbor::{ARRAY, MAP, NULL, UINT, head};
 use crate::base::id::Id;
 use crate::step::bind::Ref;
+use crate::step::fields::Missing;
 use crate::value::fixed::word_of;
 use crate::value::item::{self, raw_item};
 use crate::value::{DecodeError, EncodeError, Equal, decode, encode_faithful};
@@ -176,13 +177,20 @@ impl<'b> FieldReader<'b> {
         Ok(Self { fields })
     }
 
-    /// Reads one field. A field that the log does not have, because it was added to the event later, is `None`.
+    /// Reads one field. A field that the log does not have, because it was added to the event later, has its default or is `None`.
     ///
     /// # Errors
-    /// If it is of another type, or missing and not optional.
-    pub fn field<T: DeserializeOwned>(&self, index: u16) -> Result<T, DecodeError> {
-        match self.raw(usize::from(index)) {
-            Some(bytes) => decode(bytes),
+    /// If it is of another type, or missing and neither optional nor with a default.
+    pub fn field<T: DeserializeOwned + 'static>(
+        &self,
+        index: u16,
+        missing: Missing,
+    ) -> Result<T, DecodeError> {
+        if let Some(bytes) = self.raw(usize::from(index)) {
+            return decode(bytes);
+        }
+        match missing(index).and_then(|value| value.downcast().ok()) {
+            Some(default) => Ok(*default),
             None => decode(&[NULL])
                 .map_err(|_| DecodeError::new(format_args!("field {index} is missing"))),
         }

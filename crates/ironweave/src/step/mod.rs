@@ -47,6 +47,7 @@ pub(crate) mod plan;
 mod record;
 pub(crate) mod repeat;
 mod replay;
+pub(crate) mod review;
 pub(crate) mod tx;
 mod undo;
 

@@ -17,7 +17,7 @@ use crate::graph::carry::CarryMap;
 use crate::graph::carry::have_same_tables;
 use crate::graph::fact::Facts;
 use crate::log::{FrameHeader, FrameKind};
-use crate::schema::{Difference, EntityIx, Schema, Verdict};
+use crate::schema::{Change, Difference, EntityIx, Flag, Schema, Verdict};
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Decoded};
 use crate::store::record::ToProgram;
@@ -424,8 +424,14 @@ impl Epochs {
         let ours = &program.layout.schema;
         let compatibility = schema.compatibility(ours);
         let differences = || compatibility.differences.iter();
-        let is_refused =
-            |difference: &Difference| matches!(difference.verdict, Verdict::Refused { .. });
+        // What the log says about such an event is not what the program knows of it.
+        let is_of_events = |difference: &Difference| {
+            let is_trigger = matches!(
+                difference.change,
+                Change::Became { flag, .. } | Change::Ceased { flag, .. } if flag == Flag::Immediate
+            );
+            is_trigger || matches!(difference.verdict, Verdict::Refused { .. })
+        };
         let has_own_graph = differences().any(Difference::is_of_shape);
         // What the program has in addition does not matter, unless the schema before this one has it too.
         let before = self.list.last();
@@ -434,7 +440,7 @@ impl Epochs {
             before.has_own_graph || changes.iter().any(Difference::is_of_shape)
         });
         let renamed = schema.with_names_of(ours);
-        let ours_alone = !has_own_graph && !differences().any(is_refused);
+        let ours_alone = !has_own_graph && !differences().any(is_of_events);
         let of_program = ours_alone.then(|| Tags::new(version, &renamed, ours));
         let (tags, own, replayed) = match of_program.flatten() {
             Some(tags) => (Arc::new(tags), None, None),

@@ -61,6 +61,7 @@ pub mod earlier {
     pub struct Rented {
         pub room: Key<Room>,
         pub rent: i32,
+        pub stars: f32,
     }
 
     #[event]
@@ -129,6 +130,10 @@ pub mod wider {
         pub architect: Option<String>,
         pub area: u64,
         pub seats: Option<u8>,
+        #[default("wood")]
+        pub of: String,
+        #[serde(default = "super::two")]
+        pub floors: u8,
     }
 
     #[event]
@@ -144,6 +149,7 @@ pub mod wider {
         pub rent: Option<i64>,
         pub like: Option<Key<Room>>,
         pub room: Key<Room>,
+        pub stars: f64,
     }
 
     #[event]
@@ -166,6 +172,10 @@ pub mod wider {
     pub struct Stopped {
         pub alarm: Alarm,
     }
+}
+
+fn two() -> u8 {
+    2
 }
 
 /// Changes that an old log does not allow.
@@ -231,6 +241,7 @@ fn rooms(dir: &std::path::Path) -> u128 {
     store.step(earlier::Rented {
         room: Key::new("attic".to_owned()),
         rent: -5,
+        stars: 1.5,
     });
     store.step(earlier::Joined {
         room: Key::new("hall".to_owned()),
@@ -269,6 +280,8 @@ fn wider_types_and_more_fields_of_events_are_taken() {
         architect: None,
         area: 0,
         seats: Some(seats),
+        of: "wood".into(),
+        floors: 2,
     };
     let mut repeat = |seats| -> Result<wider::Room, StepError> {
         let meta = Meta::new().with_idempotency_key("attic");
@@ -284,11 +297,14 @@ fn wider_types_and_more_fields_of_events_are_taken() {
         architect: Some("ann".into()),
         area: 1 << 40,
         seats: None,
+        of: "stone".into(),
+        floors: 1,
     });
     store.step(wider::Rented {
         rent: Some(1 << 40),
         like: Some(Key::new("attic")),
         room: Key::new("loft"),
+        stars: 0.1,
     });
     store.step(wider::Joined {
         room: Key::new("loft"),
@@ -317,8 +333,13 @@ fn wider_types_and_more_fields_of_events_are_taken() {
     let built = firing.decode::<wider::Built>().expect("the event");
     let built = built.expect("it is decoded");
     assert_eq!((built.architect, built.area), (None, 70));
+    assert_eq!((&*built.of, built.floors), ("wood", 2));
     let shown: Vec<&str> = firing.fields().iter().map(|field| field.name()).collect();
     assert_eq!(shown, ["name", "area", "seats"]);
+    let record = store.frames(3).expect("a log").next().expect("a frame");
+    let record = record.expect("a record");
+    let rented = record.events::<wider::Rented>().next().expect("the event");
+    assert_eq!(rented.expect("it is decoded").stars, 1.5);
     drop(store);
 
     let e = Store::<earlier::Model>::open(dir.path()).expect_err("a newer log");

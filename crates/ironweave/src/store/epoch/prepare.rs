@@ -183,14 +183,25 @@ pub(super) fn set_defaults(core: &mut Core, plan: &Plan, map: &CarryMap) -> Resu
         }
     }
     for (edge, def) in EdgeIx::all(layout.edges.len()).zip(&layout.schema.edges) {
-        let is_option = matches!(def.encoding, Some(Encoding::Option(_)));
-        if def.data.is_none() || !is_option || map.has_data(edge) {
+        if def.data.is_none() || map.has_data(edge) {
             continue;
         }
+        let default = plan.columns.data.get(usize::from(edge));
+        let default = default.and_then(|ty| ty.as_ref()?.encoded_default());
+        let value = match default.transpose() {
+            Ok(Some(value)) => value,
+            Ok(None) if matches!(def.encoding, Some(Encoding::Option(_))) => NULL.to_vec(),
+            Ok(None) => continue,
+            Err(e) => {
+                return Err(e
+                    .into_step(&layout.edges[usize::from(edge)].from.path)
+                    .to_string());
+            }
+        };
         let forward = true;
         for slot in 0..graph.slots(def.from.entity) {
             for far in graph.links(Hop { edge, forward }, slot).to_vec() {
-                let set = graph.set_link_encoded(journal, edge, (slot, far), &NULL);
+                let set = graph.set_link_encoded(journal, edge, (slot, far), &value);
                 set.map_err(|e| e.to_string())?;
             }
         }

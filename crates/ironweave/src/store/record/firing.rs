@@ -11,9 +11,8 @@ use crate::base::storage_error::StorageError;
 use crate::db::entity::Entity;
 use crate::schema::{Encoding, EventDef, EventFieldDef};
 use crate::step::any_event::{AnyEvent, EventMaker};
-use crate::step::event::Event;
+use crate::step::event::{Event, decode_event};
 use crate::step::field_codec::FieldReader;
-use crate::step::fields::Fields as _;
 use crate::step::model::Model;
 use crate::step::open::Firing as RawFiring;
 use crate::store::bad_frame;
@@ -91,8 +90,7 @@ impl<'r, M: Model> Firing<'r, M> {
     pub fn decode<E: Event<Model = M>>(&self) -> Option<Result<E, StorageError>> {
         self.is::<E>().then(|| {
             (self.transaction().decoded.reader(self.index))
-                .and_then(|reader| E::Fields::decode(&reader, 0))
-                .map(E::of)
+                .and_then(|reader| decode_event::<E>(&reader))
                 .map_err(|e| self.bad(e))
         })
     }
@@ -319,7 +317,7 @@ impl EventMaker for FromLog<'_> {
     type Error = DecodeError;
 
     fn make<E: Event>(self) -> Result<E, DecodeError> {
-        E::Fields::decode(&self.0, 0).map(E::of)
+        decode_event(&self.0)
     }
 
     fn no_such_event(self) -> DecodeError {
