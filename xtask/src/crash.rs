@@ -6,6 +6,7 @@
 //! | `log::tests::power`, `kill`, `faults` | power cuts, kills and failures at each change of a few fixed lives |
 //! | `log::tests::damage`, `damaged_logs_are` | each byte is cut off or flipped |
 //! | `log::tests::checkpoints`, `copy`, `damaged_checkpoints_are` | the same for checkpoints, backups and restores |
+//! | `log::tests::migrations`, `a_migration_is_written` | a migration is interrupted at each change, at each byte of its frames, and killed |
 //! | `killed_writers` | processes that write to a store are killed at random instants |
 //! | `random_changes_do_no_harm` | frames with right checksums and random content |
 
@@ -13,7 +14,7 @@ use anyhow::Result;
 
 use crate::tools::{TESTS, cargo, run as run_command};
 
-const CRASH_TESTS: [&str; 11] = [
+const CRASH_TESTS: [&str; 13] = [
     "log::tests::crash",
     "log::tests::power",
     "log::tests::kill",
@@ -21,6 +22,8 @@ const CRASH_TESTS: [&str; 11] = [
     "log::tests::damage",
     "log::tests::checkpoints",
     "log::tests::copy",
+    "log::tests::migrations",
+    "a_migration_is_written",
     "damaged_logs_are",
     "damaged_checkpoints_are",
     "killed_writers",
