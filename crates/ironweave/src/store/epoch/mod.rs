@@ -14,6 +14,7 @@ mod prepare;
 mod project;
 mod write;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::base::error::OpenError;
@@ -22,7 +23,7 @@ use crate::graph::Graph;
 use crate::graph::carry::CarryMap;
 use crate::graph::storage::Flat;
 use crate::log::FrameHeader;
-use crate::schema::{Compatibility, EntityIx, Refused};
+use crate::schema::{Compatibility, EntityDef, EntityIx, Refused, Schema};
 use crate::step::Core;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
@@ -63,6 +64,13 @@ pub(crate) struct MigrationContext<'a> {
     pub compatibility: &'a Compatibility,
     /// Those of them that the store refuses without a migration.
     pub refused: &'a [Refused<'a>],
+}
+
+/// Returns whether a schema is of another model: it has no entity type of the model, by the names that its items have now.
+fn is_of_another_model(renamed: &Schema, ours: &Schema) -> bool {
+    let known: HashSet<&str> = ours.entities.iter().map(|def| def.name.as_str()).collect();
+    let is_known = |def: &EntityDef| known.contains(def.name.as_str());
+    !renamed.entities.is_empty() && !known.is_empty() && !renamed.entities.iter().any(is_known)
 }
 
 /// What is needed to begin an epoch, beside the graph.
