@@ -129,7 +129,7 @@ pub use db::lists::{Indexed, Links, Places, Selected};
 pub use db::query::Filter;
 pub use db::{Db, Reader};
 pub use graph::key::KeyQuery;
-pub use history::{AsOf, HistoryEntry};
+pub use history::{AsOf, HistoryEntry, Retained, Retention, RetentionPlan};
 /// Declares a model: turns an inline module of entities, states, events and invariants into types.
 ///
 /// | attribute | on | declares |
@@ -206,7 +206,7 @@ pub use ironweave_macros::model;
 /// The assertion fails if the file is missing or differs from the schema, and lists all differences: first those because of which a
 /// store would be refused, then those that depend on its data, each with what to write, and then those that are taken for each store. It
 /// also names the command that writes the file: `IRONWEAVE_BLESS=1 cargo test -p package`, or with the value `migrated` if some of the
-/// changes are not taken for each store. With `1` such changes are not written, so that nobody takes them unread. Nothing is written
+/// changes are not taken for each store. With `1` such changes are not written, so that none is taken unread. Nothing is written
 /// if the variable `CI` is set.
 ///
 /// # Panics
