@@ -75,6 +75,11 @@ impl<M: Model> Store<M> {
     /// All content that is replayed is validated, even if its checksums are right; see *What is refused* in
     /// `docs/log-format.md`. The error of invalid content has the file, the frame and the offset.
     ///
+    /// If the model has changed since the log was written, the differences are compared with the data. If all are taken, the graph is
+    /// carried over by name, new fields get their defaults, the immediate events that are enabled fire, and a new epoch begins in the
+    /// log, as a whole or not at all. Otherwise the error lists all differences that are not taken, with the data because of which
+    /// they are not, and what to write.
+    ///
     /// One process writes. If it forks, it must do so before it opens the store. A fork has only the forking thread, and locks of
     /// other threads may never be released in it. A step or sync in a fork returns an error and writes nothing.
     ///
@@ -103,6 +108,10 @@ impl<M: Model> Store<M> {
 
     /// Opens the store in a directory for reading only. Another process may have it open for writing. Nothing is written or
     /// locked. [`Store::refresh`] reads the transactions that were written since. It reads what [`Store::open`] reads.
+    ///
+    /// If the last schema of the log is not the model of this program, the graph is carried over to it in memory: after each refresh, in
+    /// O(size of the graph). [`Store::unseen`] names what is not shown. It is an error if entities are in states that the model does not
+    /// have, or if the graph cannot be one of the model.
     ///
     /// # Errors
     /// [`OpenError`], if the directory has no store, or the log is damaged or of another model.

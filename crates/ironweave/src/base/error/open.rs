@@ -58,6 +58,12 @@ pub struct RefusedDifference {
 }
 
 impl RefusedDifference {
+    /// A difference that is refused whatever data there is.
+    pub(crate) fn unchecked(difference: Difference) -> Self {
+        let usage = None;
+        Self { difference, usage }
+    }
+
     pub(crate) fn of(refused: &Refused<'_>) -> Self {
         Self {
             difference: refused.difference.clone(),

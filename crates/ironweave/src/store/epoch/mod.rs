@@ -14,19 +14,27 @@ mod prepare;
 mod project;
 mod write;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::base::error::{OpenError, RefusedDifference};
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::graph::carry::CarrySummary;
 use crate::log::FrameHeader;
-use crate::schema::Compatibility;
+use crate::schema::{Compatibility, EntityDef, Schema};
 use crate::step::migrate::MigrationCode;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::version::At;
 use crate::store::{Epochs, Store};
 pub(super) use project::Replay;
+
+/// Returns whether a schema is of another model: it has no entity type of the model, by the names that its items have now.
+fn is_of_another_model(renamed: &Schema, ours: &Schema) -> bool {
+    let known: HashSet<&str> = ours.entities.iter().map(|def| def.name.as_str()).collect();
+    let is_known = |def: &EntityDef| known.contains(def.name.as_str());
+    !renamed.entities.is_empty() && !known.is_empty() && !renamed.entities.iter().any(is_known)
+}
 
 /// What is needed to begin an epoch, beside the graph.
 pub(super) struct Ending<'a> {

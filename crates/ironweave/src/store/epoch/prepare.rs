@@ -18,7 +18,7 @@ use crate::step::plan::Plan;
 use crate::step::{Core, epoch};
 use crate::store::epoch::judge::Judge;
 use crate::store::epoch::write::{frames, schema_frame};
-use crate::store::epoch::{Ending, Prepared};
+use crate::store::epoch::{Ending, Prepared, is_of_another_model};
 use crate::store::epochs::own_plan;
 
 /// The CBOR of a value that is missing.
@@ -57,6 +57,17 @@ pub(super) fn prepare(
         && !(refused.is_empty() && last.has_tags_of_program())
     {
         return Err(error(&[], true));
+    }
+    if code.is_none() && is_of_another_model(&renamed, ours) {
+        let all = compatibility.differences.iter().cloned();
+        let of_shape = all.filter(Difference::is_of_shape);
+        return Err(OpenError::Schema {
+            model: ours.name.as_str().into(),
+            seq: last.from,
+            location: None,
+            is_newer: false,
+            differences: of_shape.map(RefusedDifference::unchecked).collect(),
+        });
     }
     if !refused.is_empty() && code.is_none() {
         return Err(error(&refused, false));
