@@ -94,6 +94,7 @@ pub(crate) use copy::NewLog;
 pub use copy::{Copied, CopyError, backup, restore, unfinished};
 use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
+pub(crate) use frame::frame_bytes;
 pub(crate) use memory::{MemoryLog, MemoryReader};
 pub(crate) use read::{Frames, ReadOnlyLog};
 pub(crate) use segment_index::SegmentIndex;

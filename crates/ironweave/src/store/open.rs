@@ -14,6 +14,7 @@ use crate::log::{Frame, FrameHeader, FrameKind, GroupPart, MemoryLog, ReadLog as
 use crate::schema::Schema;
 use crate::step::clock::TransactionTime;
 use crate::step::immediates::Limits;
+use crate::step::migrate::MigrationCode;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
@@ -21,7 +22,7 @@ use crate::store::batch::Unwritten;
 use crate::store::checkpoint::policy::CheckpointPolicy;
 use crate::store::checkpoint::read::Loader;
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
-use crate::store::epoch::{Migrate, Replay};
+use crate::store::epoch::Replay;
 use crate::store::epochs::{Bounds, check_schema, own_plan};
 use crate::store::frame::PayloadBuffer;
 use crate::store::keys::Keys;
@@ -139,7 +140,29 @@ impl<M: Model> Store<M> {
         limits: Limits,
         clock: Clock,
         bounds: Bounds,
-        (paranoid, migrate): (bool, Option<Box<dyn Migrate>>),
+        (paranoid, code): (bool, Option<MigrationCode>),
+    ) -> Result<Self, OpenError> {
+        let mut store = Self::unread(log, limits, clock, bounds)?;
+        if matches!(store.log, Backend::Unlogged) {
+            store.core.logged = false;
+            store.core.open.stop_recording();
+            store.core.graph.fingerprinting = false;
+        } else {
+            store.open_from_checkpoint();
+            store.begin_log(code)?;
+        }
+        if paranoid {
+            store.make_paranoid();
+        }
+        Ok(store)
+    }
+
+    /// Returns a store over a log, of which nothing was read.
+    pub(super) fn unread(
+        log: Backend,
+        limits: Limits,
+        clock: Clock,
+        bounds: Bounds,
     ) -> Result<Self, OpenError> {
         let mut binding = M::binding();
         binding.add_encodings();
@@ -155,23 +178,12 @@ impl<M: Model> Store<M> {
             ..Self::new(flat::core(&plan, None), plan, log)
         };
         store.core.open.clock = TransactionTime::after(Timestamp::default(), &store.plan.clock);
-        if matches!(store.log, Backend::Unlogged) {
-            store.core.logged = false;
-            store.core.open.stop_recording();
-            store.core.graph.fingerprinting = false;
-        } else {
-            store.open_from_checkpoint();
-            store.begin_log(migrate)?;
-        }
-        if paranoid {
-            store.make_paranoid();
-        }
         Ok(store)
     }
 
     /// Replays the log, and begins an epoch if the schema of this program is not the last schema of the log, or if that is of an
     /// earlier format version.
-    fn begin_log(&mut self, migrate: Option<Box<dyn Migrate>>) -> Result<(), OpenError> {
+    fn begin_log(&mut self, code: Option<MigrationCode>) -> Result<(), OpenError> {
         self.catch_up()?;
         if M::IS_DYNAMIC && !self.log.is_writable() && self.epochs.list.is_empty() {
             let what = "the log has no schema yet, so there is nothing to read; open it when its program has";
@@ -183,7 +195,7 @@ impl<M: Model> Store<M> {
             if self.epochs.list.is_empty() {
                 self.write_schema()?;
             } else if !self.epochs.continue_with(&self.plan.layout.schema) {
-                self.begin_epoch(migrate)?;
+                self.begin_epoch(code)?;
             }
         }
         Ok(())
@@ -191,7 +203,7 @@ impl<M: Model> Store<M> {
 
     /// Starts from the newest valid checkpoint, if there is one. A `Dynamic` store needs a plan for each epoch, so it replays the
     /// whole log.
-    fn open_from_checkpoint(&mut self) {
+    pub(super) fn open_from_checkpoint(&mut self) {
         let Some(log) = self.log.log().filter(|_| !M::IS_DYNAMIC) else {
             return;
         };
@@ -333,7 +345,7 @@ impl<M: Model> Store<M> {
     }
 
     /// Applies the frames of the log. If the graph is one of the model and a schema of another shape follows, it is moved to `shown`.
-    fn apply_frames(&mut self, shown: &mut Option<Replay>) -> Result<(), OpenError> {
+    pub(super) fn apply_frames(&mut self, shown: &mut Option<Replay>) -> Result<(), OpenError> {
         let Self {
             core,
             plan,

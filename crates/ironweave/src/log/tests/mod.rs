@@ -16,6 +16,7 @@ mod groups;
 mod history;
 mod kill;
 mod listing;
+mod migrations;
 mod power;
 mod segment_index;
 mod share;

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use crate::base::error::{OpenError, RefusedDifference};
+use crate::base::error::{MigrationError, OpenError, RefusedDifference};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::base::time::Timestamp;
@@ -101,10 +101,7 @@ impl<M: Model> Store<M> {
             });
         }
         let map = CarryMap::by_name(&renamed, ours);
-        let failed = |reason: String| OpenError::Migration {
-            model: ours.name.as_str().into(),
-            reason: reason.into(),
-        };
+        let failed = |reason: String| MigrationError::new(reason);
         let mut core: Core = flat::core(plan, None);
         core.graph = carry(graph, plan, &map)?;
         core.begin();
