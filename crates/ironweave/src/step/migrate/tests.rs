@@ -519,12 +519,12 @@ fn a_change_that_is_refused_says_why_and_has_no_effect() {
         }),
         "`Bed.height` is of type `i32`, and the value is the text \"x\"",
     );
-    let nobody = Id {
+    let missing = Id {
         slot: 9,
         generation: 1,
     };
     expect(
-        refused(move |_, new| new.delete(v2::Bed::from_id(nobody))),
+        refused(move |_, new| new.delete(v2::Bed::from_id(missing))),
         "Bed/9.1 does not exist in the new graph; it was deleted, or never existed",
     );
     expect(
