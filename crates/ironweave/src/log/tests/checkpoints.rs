@@ -172,11 +172,7 @@ fn after_a_power_cut_each_checkpoint_is_whole_or_missing() {
         // The schema is the first of four frames.
         if name % 4 == 2 {
             let began = std::time::Instant::now();
-            while store
-                .last_checkpoint()
-                .and_then(|last| Some(last.unwrap().seq()))
-                != store.seq()
-            {
+            while store.last_checkpoint().map(|last| last.unwrap().seq()) != store.seq() {
                 assert!(
                     began.elapsed().as_secs() < 60,
                     "{:?}",
