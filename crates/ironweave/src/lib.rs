@@ -233,6 +233,7 @@ pub use step::any_event::AnyEvent;
 pub use step::event::{Applied, Apply, Bound, Event, Handles, Named, Receipt};
 pub use step::guarded::Guarded;
 pub use step::model::Model;
+pub use step::upcast::{LoggedEvent, UpcastError};
 pub use step::{Ensured, New, Tx};
 pub use store::{
     AnyApplied, AnyReceipt, Changes, Checkpoint, CheckpointPolicy, Committed, Difference,
