@@ -165,7 +165,7 @@ impl<'s> Readings<'s> {
     fn key(&self, was: EntityIx, now: EntityIx) -> Reading {
         let (was, now) = (self.was.key(was), self.now.key(now));
         let part = |(was, now): (&&ColumnDef, &&ColumnDef)| {
-            // That of a valid schema does not, so that no key is compared for ever.
+            // That of a valid schema does not. Without this check, the comparison of an invalid one might not end.
             let holds_key = |def: &ColumnDef| def.encoding.as_ref().is_some_and(holds_key);
             match was.name != now.name || holds_key(was) || holds_key(now) {
                 true => Reading::Impossible,

@@ -206,7 +206,7 @@ pub use ironweave_macros::model;
 /// The assertion fails if the file is missing or differs from the schema, and lists all differences: first those because of which a
 /// store would be refused, then those that depend on its data, each with what to write, and then those that are taken for each store. It
 /// also names the command that writes the file: `IRONWEAVE_BLESS=1 cargo test -p package`, or with the value `migrated` if some of the
-/// changes are not taken for each store. With `1` such changes are not written, so that nobody takes them unread. Nothing is written
+/// changes are not taken for each store. With `1` such changes are not written, so that none is taken unread. Nothing is written
 /// if the variable `CI` is set.
 ///
 /// # Panics
