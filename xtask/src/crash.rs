@@ -6,6 +6,7 @@
 //! | `log::tests::power`, `kill`, `faults` | power cuts, kills and failures at each change of a few fixed lives |
 //! | `log::tests::damage`, `damaged_logs_are` | each byte is cut off or flipped |
 //! | `log::tests::checkpoints`, `copy`, `damaged_checkpoints_are` | the same for checkpoints, backups and restores |
+//! | `store::checkpoint`, `log::tests::beginning` | the thread that writes checkpoints is failed or ended at each of its changes; what is damaged or missing before one |
 //! | `killed_writers` | processes that write to a store are killed at random instants |
 //! | `random_changes_do_no_harm` | frames with right checksums and random content |
 
@@ -13,13 +14,15 @@ use anyhow::Result;
 
 use crate::tools::{TESTS, cargo, run as run_command};
 
-const CRASH_TESTS: [&str; 11] = [
+const CRASH_TESTS: [&str; 13] = [
     "log::tests::crash",
     "log::tests::power",
     "log::tests::kill",
     "log::tests::faults",
     "log::tests::damage",
     "log::tests::checkpoints",
+    "log::tests::beginning",
+    "store::checkpoint",
     "log::tests::copy",
     "damaged_logs_are",
     "damaged_checkpoints_are",

@@ -98,8 +98,10 @@ fn lane(name: &'static str, sample: impl FnMut() -> f64 + 'static) -> Lane {
     }
 }
 
-/// A new store on disk with the tasks of all callers, and the events of each caller.
-fn filled(callers: usize) -> Result<(Scratch, Store<Model>, Vec<Vec<Asked>>), Box<dyn Error>> {
+/// The directory of a store on disk, the store with the tasks of all callers, and the events of each caller.
+type Filled = (Scratch, Store<Model>, Vec<Vec<Asked>>);
+
+fn filled(callers: usize) -> Result<Filled, Box<dyn Error>> {
     let dir = Scratch::new("append")?;
     let tasks = callers * TASKS;
     let ours = Ours::on(Store::open(&dir.0)?, tasks);

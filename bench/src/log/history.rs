@@ -3,7 +3,9 @@
 //!
 //! There are 100 tasks with 1,000 versions each, in random order, so that each question is about another task: the figure
 //! without `_again` is that of the first question about a task, whose frames or pages were not read by the program before.
-//! Both are in the cache of the operating system. `_first` is the very first question, which may make indexes.
+//! Both are in the cache of the operating system. `_first` is the very first question, which may make indexes. `_write` is the
+//! time in which all transactions were written: by ironweave one by one, by SQLite as one transaction, which it copies from its
+//! log at the end, and without syncs in between.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -29,15 +31,24 @@ pub fn run(options: &Options) -> Measured {
     let mut rows = Vec::new();
     for &versions in &options.entities {
         let ops = operations(versions);
+        let filled = |name, began: Instant, rows: &mut Vec<Row>| {
+            let took = began.elapsed().as_nanos() as f64;
+            let row = row("log_history", name, versions, vec![took]);
+            rows.push(row.in_unit("ms", 1e6).of("versions"));
+        };
         let dir = Scratch::new("history")?;
         let store = Store::options().durability(Durability::Os).open(&dir.0)?;
+        let began = Instant::now();
         let mut ours = Ours::on(store, TASKS, &ops);
+        filled("ironweave_write", began, &mut rows);
         let answer = asked("ironweave", &mut ours, versions, options.samples, &mut rows);
         drop((ours, dir));
         #[cfg(feature = "peers")]
         {
             let dir = Scratch::new("history")?;
+            let began = Instant::now();
             let mut sqlite = Sqlite::on_disk(&dir.0, TASKS, &ops);
+            filled("sqlite_write", began, &mut rows);
             let theirs = asked("sqlite", &mut sqlite, versions, options.samples, &mut rows);
             assert_eq!(answer, theirs, "they tell the same");
         }

@@ -11,6 +11,7 @@
 //! Each is measured on a store that was just opened. The files are in the cache of the operating system.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::tasks::{Tasks, fill, options};
@@ -38,14 +39,19 @@ fn measured(facts: usize, samples: usize) -> Measured {
     let middle = store.seq().map_or(0, |seq| seq.get() / 2);
     drop(store);
     let mut took: [Vec<f64>; 5] = Default::default();
+    let files = |extension: &str| -> std::io::Result<Vec<PathBuf>> {
+        let paths = fs::read_dir(&dir.0)?.map(|file| Ok(file?.path()));
+        let paths = paths.collect::<std::io::Result<Vec<_>>>()?.into_iter();
+        let is_one = |path: &PathBuf| path.extension().is_some_and(|e| e == extension);
+        Ok(paths.filter(is_one).collect())
+    };
+    // The indexes that the writer has left are there for each first question about a history, and no others.
+    let of_writer = files("index")?;
     let clear = |extension: &str| -> std::io::Result<()> {
-        for file in fs::read_dir(&dir.0)? {
-            let path = file?.path();
-            if path.extension().is_some_and(|e| e == extension) {
-                fs::remove_file(path)?;
-            }
-        }
-        Ok(())
+        let paths = files(extension)?.into_iter();
+        paths
+            .filter(|path| !of_writer.contains(path))
+            .try_for_each(fs::remove_file)
     };
     let open = |took: &mut Vec<f64>| -> Result<Tasks, Box<dyn std::error::Error>> {
         let began = Instant::now();
@@ -72,7 +78,6 @@ fn measured(facts: usize, samples: usize) -> Measured {
         assert_eq!(store.as_of(middle)?.fingerprint(), then);
         took[3].push(began.elapsed().as_nanos() as f64);
         drop(store);
-        // What the writer has left is not there again.
         clear("index")?;
     }
     let names = [

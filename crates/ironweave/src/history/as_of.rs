@@ -1,5 +1,6 @@
 //! The graph at a point in the past: the last keyframe or checkpoint before that point, with the facts between the two applied.
 
+mod far;
 #[cfg(test)]
 mod tests;
 
@@ -107,11 +108,13 @@ impl PastQuery<'_> {
             None => self.beginning(when)?,
         };
         let start = self.checkpoint(&start, when).unwrap_or(start);
-        let frames = self.view.frames(start.at.next())?;
         let until = match when {
             AsOf::Seq(seq) => (seq + 1).min(self.view.next()),
-            AsOf::Position(_) | AsOf::Time(_) => self.view.next(),
+            AsOf::Position(_) => self.view.next(),
+            AsOf::Time(time) => far::first_after(self.view, time, start.at.next())?,
         };
+        let start = far::approach((self.view, self.keyframes), start, until)?;
+        let frames = self.view.frames(start.at.next())?;
         let (epochs, keyframes) = (&self.view.epochs, self.keyframes);
         let version = replay_until(start, (when, until), frames, epochs, keyframes)?;
         Ok(version)
@@ -242,6 +245,7 @@ fn replay_until(
             if !when.includes(after) {
                 break;
             }
+            count_replayed();
             let replayed = match header.kind {
                 FrameKind::Migration => core.replay_part(&decoded.facts, Some(header.fingerprint)),
                 _ => core.replay(&decoded.facts, header.fingerprint),
@@ -271,4 +275,16 @@ fn replay_until(
         return Ok(start);
     }
     Ok(keep(&core, &plan, at))
+}
+
+/// Counts the transactions that are applied to shared pages, in tests only.
+fn count_replayed() {
+    #[cfg(test)]
+    REPLAYED.set(REPLAYED.get() + 1);
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The number of transactions that this thread has applied to shared pages.
+    static REPLAYED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }

@@ -61,7 +61,10 @@ impl<T> Recent<T> {
             return;
         }
         if self.young.bytes + bytes > BYTES_MAX / 2 {
-            self.old = std::mem::take(&mut self.young);
+            std::mem::swap(&mut self.young, &mut self.old);
+            // The table keeps its memory.
+            self.young.values.clear();
+            self.young.bytes = 0;
         }
         self.young.bytes += bytes;
         self.young.values.insert(key, (value, bytes));

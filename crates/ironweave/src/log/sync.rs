@@ -54,12 +54,10 @@ impl Waiter {
 }
 
 impl State {
-    /// Removes the callers that are woken when a sync has ended, in the order in which they are woken.
+    /// Removes the callers that are woken when a sync has ended, in the order in which they are woken. If the log has stopped,
+    /// the last of them finds that, and wakes the next one.
     fn take_woken(&mut self) -> Vec<Arc<Waiter>> {
         let waiting = std::mem::take(&mut self.waiting);
-        if self.stopped.is_some() {
-            return waiting;
-        }
         let is_done = |waiter: &Arc<Waiter>| waiter.seq.is_none_or(|seq| self.durable >= Some(seq));
         let (mut woken, mut rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_done);
         // The caller that runs the next sync is woken last, so that its sync includes next frames of the others.
@@ -244,6 +242,9 @@ impl Flush for SyncState {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
     use super::super::disk::Disk;
     use super::*;
 
@@ -254,16 +255,20 @@ mod tests {
         let sync = SyncState::new(file, None);
         sync.record_write(Seq::new(5));
         sync.state().syncing = true;
-        thread::scope(|s| {
-            let wait = || sync.flush_to(Seq::new(5));
-            let waiting: Vec<_> = (0..callers).map(|_| s.spawn(wait)).collect();
-            while sync.waiting() < callers {
-                thread::yield_now();
-            }
-            sync.state().syncing = false;
-            check(&sync);
-            waiting.into_iter().map(|w| w.join().unwrap()).collect()
-        })
+        let (results, all) = mpsc::channel();
+        for _ in 0..callers {
+            let (sync, results) = (Arc::clone(&sync), results.clone());
+            thread::spawn(move || results.send(sync.flush_to(Seq::new(5))));
+        }
+        while sync.waiting() < callers {
+            thread::yield_now();
+        }
+        sync.state().syncing = false;
+        check(&sync);
+        // The wait is limited, so that a failing test ends.
+        let limit = Duration::from_secs(60);
+        let one = |_| all.recv_timeout(limit).expect("every caller is woken");
+        (0..callers).map(one).collect()
     }
 
     #[test]

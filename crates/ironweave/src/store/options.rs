@@ -119,7 +119,7 @@ impl<M: Model> Options<M> {
         self
     }
 
-    /// Sets how long idempotency keys are kept. Default: for ever, which takes about 40 to 80 bytes of memory for each key.
+    /// Sets how long idempotency keys are kept. Default: forever, which takes about 40 to 80 bytes of memory for each key.
     ///
     /// A transaction whose key has expired is an error, [`StepError::KeyExpired`](crate::StepError::KeyExpired), and never a
     /// second execution of the request. For this, an expired key takes about 10 to 20 bytes. With n expired keys, a key that was

@@ -1,4 +1,4 @@
-//! A store keeps idempotency keys for as long as it is told. A key that has expired is an error, and never fires its events again,
+//! A store keeps idempotency keys as long as its options say. A key that has expired is an error, and never fires its events again,
 //! also after the store was opened again, from its log or from a checkpoint.
 
 use std::path::Path;

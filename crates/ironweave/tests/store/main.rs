@@ -12,6 +12,7 @@ mod batches_are_single_steps;
 mod changed_models_open_their_logs;
 mod changed_types_and_events_read_their_logs;
 mod checkpoints_are_written_while_steps_go_on;
+mod checkpoints_fit_the_edges_of_the_model;
 mod conflicts_are_detected_and_retried;
 mod desk;
 mod idempotency_keys_expire;
