@@ -218,7 +218,7 @@ fn a_verification_fires_what_upcasters_read_and_names_what_it_could_not_fire() {
     let dir = temp_dir();
     logged(dir.path());
     let store = Store::<v2::Model>::open(dir.path()).expect("the changes are taken");
-    let verified = store.verify().expect("the same facts");
+    let verified = store.verify_all().expect("the same facts");
     assert_eq!(verified.agreed, 4);
     let not_fired: Vec<(&str, u64, Seq)> = (verified.not_fired.iter())
         .map(|event| (&*event.event, event.transactions, event.first))
