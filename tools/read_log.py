@@ -4,7 +4,8 @@ page alone.
 
 It checks blocks and frames, their order and their checksums, applies all facts, and compares the fingerprint of the graph
 with the one in each frame. It changes nothing. The last line is `ok: N frames, M facts`. A problem is reported with file,
-offset and frame, and ends the program with exit code 1.
+offset and frame, and ends the program with exit code 1. It reads segments in archives if the package zstandard is there. It refuses a log
+whose first frames were dropped, whose graph is only in checkpoints.
 """
 
 import sys
@@ -16,6 +17,7 @@ import json
 import os
 import re
 
+from log_archive import Archived
 from log_format import *
 from log_graph import Graph
 from log_records import read_migration, read_transaction
@@ -36,8 +38,8 @@ class Problem(Exception):
 class Log:
     """A log that was read, or is being read."""
 
-    def __init__(self, directory, on_transaction):
-        self.directory, self.on_transaction = directory, on_transaction
+    def __init__(self, directory, on_transaction, archives=None):
+        self.directory, self.on_transaction, self.archives = directory, on_transaction, archives
         self.next, self.epoch, self.fingerprint, self.store = 0, 0, 0, None
         self.facts, self.torn, self.timeline = 0, None, 0
         self.schemas, self.graph, self.time, self.keys = [], Graph(), 0, {}
@@ -48,16 +50,18 @@ class Log:
     def read(self):
         self.head = self.read_head()
         names = [n for n in os.listdir(self.directory) if re.fullmatch(r"\d{20}\.log", n, re.ASCII)]
-        firsts = sorted(n for n in (int(name[:20]) for name in names) if n <= M64)
+        firsts = {n for n in (int(name[:20]) for name in names) if n <= M64}
+        self.read_archived()
+        if self.archived:
+            firsts = {n for n in firsts if n >= self.archived.left.seq}.union(self.archived.segments)
+        firsts = sorted(firsts)
         if not firsts:
             if self.head:
                 self.refuse(self.segment(0), 0, "the segment is missing: HEAD records a later frame as durable")
             raise Problem(self.directory, None, None, "there is no log: no file is named like a segment")
         for i, first in enumerate(firsts):
             following = firsts[i + 1] if i + 1 < len(firsts) else None
-            path = self.segment(first)
-            with open(path, "rb") as file:
-                data = file.read()
+            path, data = self.load(first)
             if not self.enter(path, data, first, following is None):
                 return
             end, why = self.read_frames(path, data)
@@ -68,6 +72,35 @@ class Log:
 
     def segment(self, first):
         return os.path.join(self.directory, f"{first:020}.log")
+
+    def read_archived(self):
+        path = os.path.join(self.directory, "ARCHIVED")
+        try:
+            self.archived = Archived.read(self.directory)
+        except (Invalid, struct.error) as e:
+            raise Problem(path, 0, None, e)
+        if self.archived and self.archived.kept.seq:
+            kept = self.archived.kept.seq
+            what = f"the frames before {kept} were dropped; the graph is only in checkpoints, which this program does not read"
+            raise Problem(path, None, None, what)
+
+    def load(self, first):
+        """Returns the path and the bytes of a segment, in the directory or in an archive."""
+        path = self.segment(first)
+        try:
+            with open(path, "rb") as file:
+                return path, file.read()
+        except FileNotFoundError:
+            if not self.archived or first not in self.archived.segments:
+                raise
+        path = self.archived.path(first)
+        try:
+            return self.archived.load(first, self.archives)
+        except FileNotFoundError as e:
+            raise Problem(e.filename, None, first, "the archive of the segment is missing; name its directory with --archives")
+        except Exception as e:
+            # The packages that decompress have exceptions of their own.
+            raise Problem(path, None, first, e)
 
     def refuse(self, path, offset, what):
         raise Problem(path, offset, self.next, what)
@@ -91,8 +124,6 @@ class Log:
         """Checks the header of a segment. Returns False if it is torn, which ends the log."""
         if first != self.next:
             missing = self.segment(self.next)
-            if self.next == 0 and os.path.exists(os.path.join(self.directory, "ARCHIVED")):
-                raise Problem(self.directory, None, None, "its first segments were archived by a newer version")
             raise Problem(missing, None, self.next, f"the segment is missing; the next one there is {path}")
         try:
             block = Block.decode(data, SEGMENT_MAGIC)
@@ -271,16 +302,16 @@ class Log:
             self.on_transaction({"seq": frame.seq, "position": position, **transaction.as_json(schema)})
 
 
-def check(directory, on_transaction=None):
+def check(directory, on_transaction=None, archives=None):
     """Reads a log and returns it. A problem is reported only if it is found twice, since a writer may be writing."""
     try:
-        log = Log(directory, None)
+        log = Log(directory, None, archives)
         log.read()
     except (Problem, OSError):
-        log = Log(directory, None)
+        log = Log(directory, None, archives)
         log.read()
     if on_transaction:
-        log = Log(directory, on_transaction)
+        log = Log(directory, on_transaction, archives)
         log.read()
     return log
 
@@ -290,6 +321,7 @@ def main():
     parser.add_argument("directory", nargs="+", help="the directory of a store")
     parser.add_argument("--events", action="store_true", help="print each transaction as a line of JSON, with events and facts")
     parser.add_argument("--fingerprint", action="store_true", help="print the fingerprint of the graph at the end of the log")
+    parser.add_argument("--archives", help="the directory of segments in archives, if it was moved")
     options = parser.parse_args()
     print_line = lambda transaction: print(json.dumps(transaction, ensure_ascii=False, allow_nan=False))
     failed = False
@@ -297,7 +329,7 @@ def main():
         # With several directories, each line about one begins with its path.
         prefix = f"{directory}: " if len(options.directory) > 1 else ""
         try:
-            log = check(directory, print_line if options.events else None)
+            log = check(directory, print_line if options.events else None, options.archives)
         except (Problem, OSError) as e:
             failed = True
             sys.stdout.flush()

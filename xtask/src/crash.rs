@@ -7,6 +7,7 @@
 //! | `log::tests::damage`, `damaged_logs_are` | each byte is cut off or flipped |
 //! | `log::tests::checkpoints`, `copy`, `damaged_checkpoints_are` | the same for checkpoints, backups and restores |
 //! | `store::checkpoint`, `log::tests::beginning` | the thread that writes checkpoints is failed or ended at each of its changes; what is damaged or missing before one |
+//! | `log::tests::archive`, `archived_segments_answer` | the same for archives and dropped frames |
 //! | `killed_writers` | processes that write to a store are killed at random instants |
 //! | `random_changes_do_no_harm` | frames with right checksums and random content |
 
@@ -14,7 +15,7 @@ use anyhow::Result;
 
 use crate::tools::{TESTS, cargo, run as run_command};
 
-const CRASH_TESTS: [&str; 13] = [
+const CRASH_TESTS: [&str; 15] = [
     "log::tests::crash",
     "log::tests::power",
     "log::tests::kill",
@@ -24,6 +25,8 @@ const CRASH_TESTS: [&str; 13] = [
     "log::tests::beginning",
     "store::checkpoint",
     "log::tests::copy",
+    "log::tests::archive",
+    "archived_segments_answer",
     "damaged_logs_are",
     "damaged_checkpoints_are",
     "killed_writers",

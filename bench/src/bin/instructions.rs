@@ -100,6 +100,13 @@ fn find<Y: Yard>(entities: usize, steps: usize) {
     }
 }
 
+/// Relinks a task to another worker. Each worker has a tenth of the tasks.
+fn relink<Y: Yard>(entities: usize, steps: usize) {
+    let mut yard = Y::new(entities, entities / 10);
+    yard.relink_all(&yard::relinks(entities, entities / 10, steps, 5));
+    std::hint::black_box(yard.picture());
+}
+
 /// Steps of ironweave with a log in memory, beside a reader from which no snapshot is taken. The queue of the reader becomes
 /// long after about 26,000 of them.
 fn followed(entities: usize, steps: usize) {
@@ -166,6 +173,13 @@ fn main() -> ExitCode {
             "imbl" => value::<Imbl>(row, *entities, *steps),
             "rpds" => value::<Rpds>(row, *entities, *steps),
             _ => value::<ironweave::Valued>(row, *entities, *steps),
+        }
+        return ExitCode::SUCCESS;
+    }
+    if row == "relink" {
+        match name.as_str() {
+            "flat" => relink::<yard::flat::Flat>(*entities, *steps),
+            _ => relink::<yard::ours::OursGraph>(*entities, *steps),
         }
         return ExitCode::SUCCESS;
     }

@@ -34,7 +34,7 @@ pub enum Graph {
 impl Moment {
     /// Replays the log.
     pub fn open(&self) -> Result<Graph> {
-        let store = source::store(&self.source.store)?;
+        let store = source::store(&self.source)?;
         Ok(match self.as_of {
             None => Graph::Now(Box::new(store)),
             Some(when) => Graph::Then(as_of(&store, when)?),

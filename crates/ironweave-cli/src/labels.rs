@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ironweave::raw_log::{RawContent, RawLog};
+use ironweave::raw_log::{RawContent, RawFrames, RawLog};
 use ironweave::schema::{ColumnDef, Schema};
 use ironweave::{Fact, FactEntity, FactKind, Id, Seq};
 use serde_json::value::RawValue;
@@ -36,10 +36,21 @@ pub struct Part {
 }
 
 impl Labels {
+    /// Returns the labels before the first of some frames. If earlier frames were dropped, the entities that these created have no
+    /// key.
+    pub fn before(frames: &RawFrames) -> Self {
+        let mut labels = Self::default();
+        if let Some(schema) = frames.schema() {
+            labels.begin(schema);
+        }
+        labels
+    }
+
     /// Learns the keys of all entities that a log has created up to a frame.
     pub fn of_log(log: &RawLog, until: Option<Seq>) -> Result<Self> {
-        let mut labels = Self::default();
-        for frame in log.frames(0)? {
+        let frames = log.frames(log.first())?;
+        let mut labels = Self::before(&frames);
+        for frame in frames {
             let frame = frame?;
             if until.is_some_and(|until| frame.seq() > until) {
                 break;

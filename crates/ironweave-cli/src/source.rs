@@ -7,19 +7,33 @@ use ironweave::dynamic::Dynamic;
 use ironweave::raw_log::{CopyError, RawLog};
 use ironweave::{OpenError, Store};
 
+use crate::cli::Source;
 use crate::failure::{Failure, Result};
 
 /// The number of directories that a message names.
 const STORES_MAX: usize = 3;
 
 /// Opens the log of a store.
-pub fn log(dir: &Path) -> Result<RawLog> {
-    RawLog::open(dir).map_err(|e| unopened(dir, e.into()))
+pub fn log(source: &Source) -> Result<RawLog> {
+    let Source { store, archives } = source;
+    let log = RawLog::open_with_archives(store, archives.as_ref());
+    log.map_err(|e| unopened(store, e.into()))
 }
 
 /// Opens a store for reading. O(size of the log).
-pub fn store(dir: &Path) -> Result<Store<Dynamic>> {
-    Store::<Dynamic>::open_read_only(dir).map_err(|e| unopened(dir, e))
+pub fn store(source: &Source) -> Result<Store<Dynamic>> {
+    open(source).map_err(|e| unopened(&source.store, e))
+}
+
+/// As [`store`], with the error as it is.
+pub fn open(source: &Source) -> Result<Store<Dynamic>, OpenError> {
+    let Source { store, archives } = source;
+    let options = Store::<Dynamic>::options();
+    let options = match archives {
+        Some(archives) => options.archives(archives),
+        None => options,
+    };
+    options.open_read_only(store)
 }
 
 /// Returns the failure of a copy of a store.

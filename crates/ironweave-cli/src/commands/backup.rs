@@ -46,10 +46,11 @@ impl From<&raw_log::Copied> for CopiedLine {
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     let mut progress = Progress::of_bytes("copying");
-    let copied = raw_log::backup(&args.source.store, &args.target, |done, total| {
-        progress.set(done, total);
-    })
-    .map_err(|e| source::copy_failed(&args.source.store, e))?;
+    let copied = source::log(&args.source)?
+        .backup(&args.target, |done, total| {
+            progress.set(done, total);
+        })
+        .map_err(|e| source::copy_failed(&args.source.store, e))?;
     drop(progress);
     let mut out = Output::direct(show);
     if out.is_json() {

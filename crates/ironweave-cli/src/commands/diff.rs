@@ -24,14 +24,14 @@ pub struct Args {
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let store = source::store(&args.source.store)?;
+    let store = source::store(&args.source)?;
     let (from, to) = (
         graph::as_of(&store, args.from)?,
         graph::as_of(&store, args.to)?,
     );
     let changes = from.diff(&to)?;
     // A deleted entity has its key in the log only.
-    let labels = Labels::of_log(&source::log(&args.source.store)?, from.seq().max(to.seq()))?;
+    let labels = Labels::of_log(&source::log(&args.source)?, from.seq().max(to.seq()))?;
     let mut out = Output::paged(show);
     let facts = changes.facts();
     if out.is_json() {

@@ -54,13 +54,14 @@ struct TransactionLine {
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let log = source::log(&args.source.store)?;
+    let log = source::log(&args.source)?;
     args.filter.check(&log)?;
     args.filter.check_beginning(&log)?;
     let is_whole = args.filter.is_empty();
     let mut out = Output::direct(show);
-    let mut labels = Labels::default();
-    for frame in log.frames(0)? {
+    let frames = log.frames(log.first())?;
+    let mut labels = Labels::before(&frames);
+    for frame in frames {
         let frame = frame?;
         let record = match frame.content() {
             RawContent::Transaction(record) | RawContent::Migration(record) => record,

@@ -39,15 +39,16 @@ impl Args {
         &self,
         mut visit: impl FnMut(&Record<Dynamic>, &Firing<'_, Dynamic>, &Labels) -> Result,
     ) -> Result {
-        let log = source::log(&self.source.store)?;
+        let log = source::log(&self.source)?;
         let schemas = log.schemas()?;
         let types = schemas.iter().flat_map(|(_, schema)| &schema.entities);
         names::check("type", &self.entity_type, types.map(|entity| &*entity.name))?;
         if let Some(when) = self.as_of {
             when.check(&log)?;
         }
-        let mut labels = Labels::default();
-        for frame in log.frames(0)? {
+        let frames = log.frames(log.first())?;
+        let mut labels = Labels::before(&frames);
+        for frame in frames {
             let frame = frame?;
             match frame.content() {
                 RawContent::Schema(schema) => labels.begin(schema),

@@ -35,23 +35,25 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     };
     let mut progress = Progress::of_bytes("copying");
     let mut is_begun = false;
-    let copied = raw_log::restore(&args.source.store, &args.target, until, |done, total| {
-        // Before the first call, the directory may be that of another command.
-        if !std::mem::replace(&mut is_begun, true)
-            && let Ok(unfinished) = raw_log::unfinished(&args.target)
-        {
-            interrupt::removes(unfinished);
-        }
-        progress.set(done, total);
-    })
-    .map_err(|e| source::copy_failed(&args.source.store, e))?;
+    let log = source::log(&args.source)?;
+    let copied = log
+        .restore(&args.target, until, |done, total| {
+            // Before the first call, the directory may be that of another command.
+            if !std::mem::replace(&mut is_begun, true)
+                && let Ok(unfinished) = raw_log::unfinished(&args.target)
+            {
+                interrupt::removes(unfinished);
+            }
+            progress.set(done, total);
+        })
+        .map_err(|e| source::copy_failed(&args.source.store, e))?;
     drop(progress);
     let mut out = Output::direct(show);
     if out.is_json() {
         out.object(&CopiedLine::from(&copied))?;
     } else {
         let until = copied.last.map_or("an empty log".into(), |last| {
-            format!("frames 0 to {}", last.seq())
+            format!("frames {} to {}", log.first(), last.seq())
         });
         let target = args.target.display();
         out.line(format_args!(
@@ -64,8 +66,9 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
 
 /// Returns the last frame that is not after a time.
 fn last_until(args: &Args, time: Timestamp) -> Result<Seq> {
+    let log = source::log(&args.source)?;
     let (mut last, mut first_time) = (None, None);
-    for frame in source::log(&args.source.store)?.frames(0)? {
+    for frame in log.frames(log.first())? {
         let frame = frame?;
         if let Some(record) = frame.record() {
             first_time = first_time.or(Some(record.time()));

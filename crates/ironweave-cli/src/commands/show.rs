@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use ironweave::Firing;
 use ironweave::dynamic::Dynamic;
-use ironweave::raw_log::{RawContent, RawFrame};
+use ironweave::raw_log::{RawContent, RawFrame, RawFrames};
 
 use super::filter::Filter;
 use super::records::{self, RecordLine};
@@ -28,14 +28,15 @@ pub struct Args {
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let log = source::log(&args.source.store)?;
+    let log = source::log(&args.source)?;
     args.filter.check(&log)?;
     args.filter.check_beginning(&log)?;
     let mut out = Output::paged(show);
-    let mut printer = Printer::new(&args.filter, args.last);
+    let frames = log.frames(log.first())?;
+    let mut printer = Printer::new(&args.filter, args.last, &frames);
     let total = log.last().map_or(0, |last| last.get() + 1);
     let mut progress = Progress::of_frames("reading");
-    for frame in log.frames(0)? {
+    for frame in frames {
         let frame = frame?;
         if frame
             .record()
@@ -73,12 +74,13 @@ pub struct Printer<'f> {
 
 impl<'f> Printer<'f> {
     /// Prints all transactions, or only the last ones when [`Printer::end`] is called.
-    pub fn new(filter: &'f Filter, last: Option<usize>) -> Self {
+    /// `frames` are those that it will print.
+    pub fn new(filter: &'f Filter, last: Option<usize>, frames: &RawFrames) -> Self {
         Self {
             filter,
             last,
             kept: VecDeque::new(),
-            labels: Labels::default(),
+            labels: Labels::before(frames),
             shown: 0,
         }
     }

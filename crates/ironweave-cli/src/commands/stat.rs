@@ -75,11 +75,11 @@ struct Counts {
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let log = source::log(&args.source.store)?;
+    let log = source::log(&args.source)?;
     let total = log.last().map_or(0, |last| last.get() + 1);
     let mut progress = Progress::of_frames("reading");
     let mut counts = Counts::default();
-    for frame in log.frames(0)? {
+    for frame in log.frames(log.first())? {
         let frame = frame?;
         progress.set(frame.seq().get(), total);
         counts.totals.frames += 1;

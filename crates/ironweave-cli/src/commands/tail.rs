@@ -35,11 +35,11 @@ pub struct Args {
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let log = source::log(&args.source.store)?;
+    let log = source::log(&args.source)?;
     args.filter.check(&log)?;
     let mut out = Output::direct(show);
-    let mut printer = Printer::new(&args.filter, Some(args.last));
-    let mut frames = log.frames(0)?;
+    let mut frames = log.frames(log.first())?;
+    let mut printer = Printer::new(&args.filter, Some(args.last), &frames);
     loop {
         for frame in frames.by_ref() {
             let frame = frame?;

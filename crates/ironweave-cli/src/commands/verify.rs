@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ironweave::raw_log::RawLog;
-use ironweave::{OpenError, StorageError};
+use ironweave::{OpenError, Seq, StorageError, VerifyError};
 use serde::Serialize;
 
 use crate::cli::{Show, Source};
@@ -81,8 +81,10 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
 /// Returns the problem of a log, or the failure if the log could not be read, and so it is not known whether it has one.
 fn problem(store: &Path, e: impl Into<OpenError>) -> Result<Option<Problem>> {
     let e = e.into();
-    let is_unread =
-        |e: &StorageError| e.is_not_found() || e.is_io() || e.is_version() || e.is_replaced();
+    let is_unread = |e: &StorageError| {
+        let is_elsewhere = e.is_not_found() || e.is_archived();
+        is_elsewhere || e.is_io() || e.is_version() || e.is_replaced()
+    };
     match e.storage().is_some_and(is_unread) {
         true => Err(source::unopened(store, e)),
         false => Ok(Some(Problem::Open(e))),
@@ -108,13 +110,15 @@ fn tail_bytes(log: &RawLog, store: &Path) -> Option<u64> {
 
 /// Checks the log, and returns its first problem.
 fn verify(args: &Args, out: &mut Output, verified: &mut Verified) -> Result<Option<Problem>> {
-    let store = &args.source.store;
-    let log = match RawLog::open(store) {
+    let Source { store, archives } = &args.source;
+    let log = match RawLog::open_with_archives(store, archives.as_ref()) {
         Ok(log) => log,
         Err(e) => return problem(store, e),
     };
+    let first = log.first();
     let last = log.last();
-    let total = last.map_or(0, |last| last.get() + 1);
+    let end = last.map_or(0, |last| last.get() + 1);
+    let total = end - first.get();
     if !out.is_json() {
         let (frames, segments) = (
             count(total, "frame"),
@@ -133,7 +137,7 @@ fn verify(args: &Args, out: &mut Output, verified: &mut Verified) -> Result<Opti
         ))?;
     }
     let mut progress = Progress::of_frames("decoding");
-    let frames = match log.frames(0) {
+    let frames = match log.frames(first) {
         Ok(frames) => frames,
         Err(e) => return problem(store, e),
     };
@@ -142,7 +146,7 @@ fn verify(args: &Args, out: &mut Output, verified: &mut Verified) -> Result<Opti
             Ok(frame) => frame,
             Err(e) => return problem(store, e),
         };
-        progress.set(frame.seq().get(), total);
+        progress.set(verified.frames, total);
         verified.frames += 1;
         if let Some(record) = frame.record() {
             verified.facts += record.facts().len() as u64;
@@ -152,11 +156,20 @@ fn verify(args: &Args, out: &mut Output, verified: &mut Verified) -> Result<Opti
     if last.is_none() {
         return Ok(None);
     }
-    // The replay compares the fingerprint of the graph after each frame.
-    let graph = match ironweave::Store::<ironweave::dynamic::Dynamic>::open_read_only(store) {
+    // The replay compares the fingerprint of the graph after each frame. A log with archives opens from a checkpoint, so it is replayed
+    // once more, from its first frame or, if that was dropped, from its oldest checkpoint.
+    let graph = match source::open(&args.source) {
         Ok(graph) => graph,
         Err(e) => return problem(store, e),
     };
+    if graph.opened_from().checkpoint().is_some()
+        && let Err(e) = graph.verify()
+    {
+        return match e {
+            VerifyError::Storage(e) => problem(store, e),
+            e => Ok(Some(Problem::Inconsistent(e.to_string()))),
+        };
+    }
     let wrong = graph.check();
     if let Some(first) = wrong.first() {
         let text = format!("{first} ({} inconsistencies)", wrong.len());
@@ -164,6 +177,11 @@ fn verify(args: &Args, out: &mut Output, verified: &mut Verified) -> Result<Opti
     }
     if !out.is_json() {
         let print = graph.fingerprint();
+        if first > Seq::ZERO {
+            out.line(format_args!(
+                "the frames before {first} were dropped: the replay begins at the oldest checkpoint"
+            ))?;
+        }
         out.line(format_args!(
             "facts: replayed, the fingerprint of each frame agrees; the last is {print:032x}"
         ))?;

@@ -23,6 +23,7 @@ use crate::history::recent::Recent;
 use crate::log::{Frame, FrameKind, ReadLog, ReadPoint, Sealed, Segment, SegmentIndex, Segments};
 use crate::schema::EntityIx;
 use crate::step::plan::Plan;
+use crate::store::checkpoint::read::Loader;
 use crate::store::record::DecodedTransaction;
 use crate::store::view::LogView;
 use crate::store::{Epochs, bad_frame, lost_frame, no_schema};
@@ -43,7 +44,12 @@ pub(super) struct HistoryIndex {
     open: Option<SegmentIndex>,
     /// The transactions that were read last.
     recent: Recent<DecodedTransaction>,
+    /// The oldest checkpoint of a log whose first frames were dropped, once it was needed, or `None` if it cannot be read.
+    oldest: Option<Option<Arc<OldestGraph>>>,
 }
+
+/// The graph of the oldest checkpoint, and the frame that it follows.
+pub(super) type OldestGraph = (Graph<Paged>, Seq);
 
 impl HistoryIndex {
     /// Returns the first frame that is in no index.
@@ -125,6 +131,9 @@ pub(super) struct Archive<'a> {
     log: &'a dyn ReadLog,
     segments: Option<Segments<'a>>,
     sealed: &'a [Sealed],
+    view: &'a LogView<'a>,
+    /// The first frame of the log.
+    first: Seq,
     pub(super) context: Context<'a>,
     index: &'a mut HistoryIndex,
 }
@@ -145,18 +154,36 @@ impl<'a> Archive<'a> {
         };
         let segments = log.segments();
         let sealed = segments.map_or(&[][..], |segments| segments.sealed());
+        let first = segments.map_or(Seq::ZERO, |segments| segments.kept());
+        // Segments may have been dropped since the log was opened.
+        let dropped = sealed.partition_point(|segment| segment.first < first);
         // The reader of a log that is open for reading may be ahead of the frames that were applied.
         let seen = sealed.partition_point(|segment| segment.next <= context.next);
         let mut archive = Self {
             log,
             segments,
-            sealed: &sealed[..seen],
+            sealed: sealed.get(dropped..seen).unwrap_or_default(),
+            view,
+            first,
             context,
             index,
         };
         archive.learn_names();
         archive.catch_up()?;
         Ok(archive)
+    }
+
+    /// Returns the oldest graph that a checkpoint has, if the first frames of the log were dropped. The entities that were created in
+    /// these frames are in it, unless they were deleted.
+    pub(super) fn oldest_graph(&mut self) -> Option<Arc<OldestGraph>> {
+        if self.first == Seq::ZERO {
+            return None;
+        }
+        let load = || {
+            let (loaded, _) = Loader::of_view(self.view).oldest()?;
+            Some(Arc::new((loaded.graph, loaded.seq)))
+        };
+        self.index.oldest.get_or_insert_with(load).clone()
     }
 
     fn learn_names(&mut self) {
@@ -181,7 +208,7 @@ impl<'a> Archive<'a> {
     /// Indexes the frames that were written since the last call.
     fn catch_up(&mut self) -> Result<(), StorageError> {
         if self.segments.is_some() {
-            let first = self.sealed.last().map_or(Seq::ZERO, |segment| segment.next);
+            let first = (self.sealed.last()).map_or(self.first, |segment| segment.next);
             let before = self.index.last.mark.first;
             if first != before {
                 // A segment of which no frame was indexed is indexed when a query needs it.

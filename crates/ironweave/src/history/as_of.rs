@@ -8,15 +8,16 @@ use std::sync::Arc;
 
 use crate::base::error::ReadError;
 use crate::base::position::{Position, Seq};
-use crate::base::storage_error::StorageError;
+use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
+use crate::graph::paged::Paged;
 use crate::log::{Frame, FrameKind, Frames};
 use crate::snapshot::keyframes::{Keyframes, SPACING};
 use crate::snapshot::replica::Replica;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
-use crate::store::checkpoint::read::Loader;
+use crate::store::checkpoint::read::{Loaded, Loader};
 use crate::store::version::{At, Version};
 use crate::store::view::LogView;
 use crate::store::{Epochs, bad_frame};
@@ -107,7 +108,13 @@ impl PastQuery<'_> {
             Some((false, version)) => version,
             None => self.beginning(when)?,
         };
-        let start = self.checkpoint(&start, when).unwrap_or(start);
+        let segments = self.view.log().segments();
+        let kept = segments.map_or(Seq::ZERO, |log| log.kept());
+        let start = match self.checkpoint(&start, when) {
+            Some(version) => version,
+            None if start.at.next() < kept => return Err(self.dropped(when, kept).into()),
+            None => start,
+        };
         let until = match when {
             AsOf::Seq(seq) => (seq + 1).min(self.view.next()),
             AsOf::Position(_) => self.view.next(),
@@ -124,24 +131,58 @@ impl PastQuery<'_> {
     /// nearer to the point than another version.
     fn checkpoint(&self, start: &Version, when: AsOf) -> Option<Arc<Version>> {
         let view = self.view;
-        if view.epochs.are_of_the_log() {
+        let left = view.log().segments().map_or(Seq::ZERO, |log| log.left());
+        if view.epochs.are_of_the_log() && left == Seq::ZERO {
             return None;
         }
-        let worth = start.at.next().saturating_add(CHECKPOINT_FRAMES);
+        let worth = match start.at.next() {
+            // Any checkpoint is better than an archive.
+            next if next < left => next,
+            next => next.saturating_add(CHECKPOINT_FRAMES),
+        };
         if worth >= view.next() || matches!(when, AsOf::Seq(seq) if seq < worth) {
             return None;
         }
         let loader = Loader::of_view(view);
         let may = |at: At| when.includes(at) && at.next() <= view.next();
-        let (graph, at) = loader.before(Some(worth), may)?;
+        let (loaded, at) = loader.before(Some(worth), may)?;
+        Some(self.loaded(loaded, at))
+    }
+
+    /// Keeps the version that was read from a checkpoint.
+    fn loaded(&self, loaded: Loaded<Paged>, at: At) -> Arc<Version> {
         let version = Arc::new(Version {
-            plan: Arc::clone(&view.plan),
-            graph,
+            plan: loaded.plan,
+            graph: loaded.graph,
             at,
-            ..*start
+            paranoid: self.view.paranoid,
+            lineage: self.view.lineage,
         });
         self.keyframes.keep(Arc::clone(&version));
-        Some(version)
+        version
+    }
+
+    /// Returns the error for a point in the past for which the graph cannot be built, because frames were dropped.
+    fn dropped(&self, when: AsOf, kept: Seq) -> StorageError {
+        let loader = Loader::of_view(self.view);
+        let first = match loader.oldest::<Paged>() {
+            Some((_, at)) => format!(
+                "the first graph that can be built is that after frame {} ({})",
+                at.seq.unwrap_or_default(),
+                at.time
+            ),
+            None => "no checkpoint of a later frame can be read".into(),
+        };
+        let asked = match when {
+            AsOf::Seq(seq) => format!("after frame {seq}"),
+            AsOf::Position(position) => format!("after frame {}", position.seq()),
+            AsOf::Time(time) => format!("at {time}"),
+        };
+        let what = format!(
+            "the graph {asked} cannot be built: the frames before {kept} were dropped, and {first}; ask for that or a later one, or \
+             restore an older backup to another directory"
+        );
+        StorageError::at(StorageFailure::Dropped, kept, what)
     }
 
     /// Returns an error for a point after the end of the log. Otherwise, returns the point, with a sequence instead of a position.

@@ -9,6 +9,7 @@ mod archive;
 mod as_of;
 mod index;
 mod recent;
+mod retention;
 mod store;
 mod walk;
 
@@ -16,6 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use as_of::AsOf;
+pub use retention::{Retained, Retention, RetentionPlan};
 
 use crate::base::meta::Meta;
 use crate::base::position::Seq;

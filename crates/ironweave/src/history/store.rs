@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::error::{EntityRef, Name, ReadError};
 use crate::base::id::Id;
-use crate::base::storage_error::StorageError;
+use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::db::entity::{Entity, Keyed};
 use crate::db::named::{entity_named, keys_named};
 use crate::graph::key::{KeyQuery, parts, text};
 use crate::graph::layout::Layout;
 use crate::history::archive::{Archive, HistoryIndex};
 use crate::history::as_of::PastQuery;
-use crate::history::{AsOf, HistoryEntry, entries};
+use crate::history::{AsOf, HistoryEntry, Retention, entries};
 use crate::schema::EntityIx;
 use crate::snapshot::keyframes::Keyframes;
 use crate::snapshot::replica::{Replica, SnapshotFollower};
@@ -37,6 +37,24 @@ impl Follower for HistoryFollower {
 }
 
 impl<M: Model> Store<M> {
+    /// Returns what archives or drops the first segments of the log. The store may be used while they are archived or dropped.
+    ///
+    /// # Errors
+    /// `is_not_found` if the store is in memory.
+    pub fn retention(&self) -> Result<Retention, StorageError> {
+        let segments = self.log.log().and_then(|log| log.segments());
+        let segments = segments.ok_or_else(|| {
+            let what = "a store in memory has no segments; open a store in a directory";
+            StorageError::new(StorageFailure::NotFound, what)
+        })?;
+        let (dir, archives) = segments.directories();
+        let retention = Retention::of(dir);
+        Ok(match archives {
+            Some(archives) => retention.archives(archives),
+            None => retention,
+        })
+    }
+
     /// Returns all facts about an entity in order, each with its event and its transaction. The entity may be deleted.
     ///
     /// ```
@@ -163,6 +181,14 @@ impl<M: Model> Store<M> {
 }
 
 impl<M: Model> SharedStore<M> {
+    /// As [`Store::retention`].
+    ///
+    /// # Errors
+    /// As [`Store::retention`].
+    pub fn retention(&self) -> Result<Retention, StorageError> {
+        self.exclusive(|store| store.retention())
+    }
+
     /// As [`Store::history`], without blocking writers.
     ///
     /// # Errors

@@ -109,12 +109,59 @@ impl Archive<'_> {
         Ok(Some(generations))
     }
 
+    /// Determines the status of an entity before the first frame, if frames before that were dropped.
+    fn find_before_first(&mut self, tracked: &mut TrackedEntity) -> Result<(), StorageError> {
+        let TrackedEntity { entity, id, .. } = *tracked;
+        let Some(oldest) = self.oldest_graph() else {
+            return Ok(());
+        };
+        let next = Id {
+            generation: id.generation + 1,
+            ..id
+        };
+        let mut next_is_created = false;
+        for mut segment in self.segment_readers() {
+            if self.creates(&mut segment, entity, id)? {
+                return Ok(());
+            }
+            next_is_created |= self.creates(&mut segment, entity, next)?;
+        }
+        // If neither it nor its successor was created since, its slot is as it was then.
+        let (graph, seq) = &*oldest;
+        let own = self.context.entity(*seq, entity);
+        let own = own.filter(|own| id.slot < graph.slots(*own));
+        let was_there = own.is_some_and(|own| graph.id(own, id.slot) == id);
+        tracked.status = match next_is_created || was_there {
+            true => Status::Alive,
+            false => Status::SlotReused,
+        };
+        Ok(())
+    }
+
+    /// Returns the entity that had a key in the oldest graph of a log whose first frames were dropped.
+    fn with_key_before_first(&mut self, of: EntityIx, key: &[&[u8]]) -> Option<Id> {
+        let oldest = self.oldest_graph()?;
+        let (graph, seq) = &*oldest;
+        let own = self.context.entity(*seq, of)?;
+        let program = &self.context.plan.layout;
+        let key = in_order_of(key, (program, of), (&graph.layout, own))?;
+        let columns = &*graph.layout.entities[usize::from(own)].key;
+        let slot = match (columns, &key[..]) {
+            ([column], [key]) => graph.column(*column).holder(key)?,
+            _ => graph.find_parts(own, &key)?,
+        };
+        Some(graph.id(own, slot))
+    }
+
     /// Returns all facts about an entity, or about the links between two.
     pub(super) fn history(&mut self, all: &[(EntityIx, Id)]) -> Result<FoundFacts, StorageError> {
         let base = self.context.base;
         let mut tracked: Vec<TrackedEntity> = (all.iter())
             .map(|&(entity, id)| TrackedEntity::new(entity, id, base))
             .collect();
+        for tracked in &mut tracked {
+            self.find_before_first(tracked)?;
+        }
         let mut history = Vec::new();
         for mut segment in self.segment_readers() {
             let mut generations = Vec::new();
@@ -173,7 +220,7 @@ impl Archive<'_> {
     ) -> Result<Vec<Id>, StorageError> {
         let context = self.context;
         let program = &context.plan.layout;
-        let mut found = Vec::new();
+        let mut found = Vec::from_iter(self.with_key_before_first(of, key));
         for mut segment in self.segment_readers() {
             for place in self.places(&segment, usize::MAX, |names| names.key(of, key))? {
                 let transaction = self.transaction(&mut segment, place)?;
@@ -198,6 +245,12 @@ impl Archive<'_> {
                     }
                 }
             }
+        }
+        // What the oldest graph has may have been created after the first frame.
+        if let Some(first) = found.first().copied()
+            && found.iter().skip(1).any(|id| *id == first)
+        {
+            found.remove(0);
         }
         Ok(found)
     }

@@ -100,13 +100,25 @@ impl FileLog {
     /// # Errors
     /// `is_locked`, `is_damage`, `is_version`, `is_torn` (only with [`LogOptions::strict`]), `is_io`.
     pub(crate) fn open(dir: impl AsRef<Path>, options: LogOptions) -> Result<Self, StorageError> {
-        Self::open_on(Disk::default(), dir.as_ref(), options)
+        Self::open_with(Disk::default(), dir.as_ref(), options, None)
     }
 
+    #[cfg(test)]
     pub(crate) fn open_on(
         disk: Disk,
         dir: &Path,
         options: LogOptions,
+    ) -> Result<Self, StorageError> {
+        Self::open_with(disk, dir, options, None)
+    }
+
+    /// As [`open`](Self::open). `archives` is the directory that archived segments were moved to, if it is not the one that
+    /// the log records.
+    pub(crate) fn open_with(
+        disk: Disk,
+        dir: &Path,
+        options: LogOptions,
+        archives: Option<&Path>,
     ) -> Result<Self, StorageError> {
         if is_absent(dir)? {
             disk.create_dir(dir)?;
@@ -119,10 +131,11 @@ impl FileLog {
             search_bytes_max: options.search_bytes_max,
         };
         let checkpoints = CheckpointFiles::new(dir, disk.clone());
-        let begun = Chain::from_checkpoint(dir, &checkpoints, head.as_ref(), check);
+        let places = (dir, archives);
+        let begun = Chain::from_checkpoint(places, &checkpoints, head.as_ref(), check);
         let (mut chain, end) = match begun {
             Some(read) => read,
-            None => Chain::read(dir, head.as_ref(), check)?,
+            None => Chain::read(places, head.as_ref(), check)?,
         };
         let new_segment = match end {
             ChainEnd::Empty => Some(Seq::ZERO),

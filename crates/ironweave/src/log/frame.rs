@@ -25,6 +25,7 @@ pub(super) const PAYLOAD_BYTES_MAX: usize = (1 << 30) - 1;
 pub(super) const SEGMENT_MAGIC: [u8; 8] = *b"IWSEGMNT";
 pub(super) const HEAD_MAGIC: [u8; 8] = *b"IWLOGHED";
 pub(super) const CURSOR_MAGIC: [u8; 8] = *b"IWCURSOR";
+pub(super) const ARCHIVED_MAGIC: [u8; 8] = *b"IWARCHIV";
 /// No CBOR item starts with 0xfc, so payloads rarely look like frames.
 pub(super) const FRAME_MAGIC: [u8; 4] = [0xfc, b'I', b'W', 0x1d];
 
@@ -310,7 +311,7 @@ fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     let mut array = [0; 4];
     array.copy_from_slice(&bytes[at..at + 4]);
     u32::from_le_bytes(array)

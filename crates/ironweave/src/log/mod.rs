@@ -59,10 +59,13 @@
 //! 2. A frame records how many frames were durable when it was written. So everything below that number is durable.
 //! 3. A bad frame that was durable by `HEAD`, by (1) or by (2) is damage. Any other bad frame begins the torn tail.
 
+mod archive;
+mod archived;
 mod batch;
 mod cancel;
 mod chain;
 mod checkpoint_files;
+mod compressed;
 mod copy;
 pub(crate) mod cursor;
 pub(crate) mod disk;
@@ -74,6 +77,7 @@ mod memory;
 mod read;
 mod recover;
 mod scan;
+mod segment_file;
 mod segment_index;
 mod segment_table;
 mod segments;
@@ -86,14 +90,17 @@ use std::sync::Arc;
 
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, FORMAT_VERSION, StorageError, StorageFailure};
+pub(crate) use archive::{Archiving, SegmentPlace, segment_places};
 pub(crate) use batch::{BatchError, FrameBatch};
 pub(crate) use cancel::Cancel;
 pub(crate) use chain::ReadPoint;
 pub(crate) use checkpoint_files::{CheckpointFiles, CheckpointHeader, CheckpointWriter};
 pub(crate) use copy::NewLog;
 pub use copy::{Copied, CopyError, backup, restore, unfinished};
+pub(crate) use copy::{backup_of, restore_of};
 use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
+pub(crate) use head::Lock;
 pub(crate) use memory::{MemoryLog, MemoryReader};
 pub(crate) use read::{Frames, ReadOnlyLog};
 pub(crate) use segment_index::SegmentIndex;

@@ -2,7 +2,6 @@
 //! nothing but cursors and indexes.
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::cancel::Cancel;
@@ -10,10 +9,12 @@ use super::chain::{
     Chain, ChainEnd, SEARCH_BYTES_MAX, TailCheck, follows, is_absent, replaced, segment_path,
 };
 use super::checkpoint_files::CheckpointFiles;
+use super::copy::sync_last_segment;
 use super::cursor::Cursors;
 use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block};
 use super::scan::{self, Found, Scan};
+use super::segment_file::SegmentFile;
 use super::segment_table::SegmentTable;
 use super::segments::Segments;
 use super::{Frame, Head, ReadLog, Seq, StorageError, StorageFailure, head};
@@ -51,18 +52,20 @@ impl Chain {
         let Some(head) = self.head.filter(|head| head.seq >= from) else {
             return Ok(Frames::new(std::iter::empty()));
         };
-        // A log with a frame has a first segment, and the first mark is at frame 0.
-        let mark = self.marks[self.marks.partition_point(|mark| mark.seq <= from) - 1];
-        let path = segment_path(&self.dir, mark.first);
-        let scan =
-            Scan::open(&path, mark.offset).map_err(|e| StorageError::io("open", &path, e))?;
+        self.check_kept(from)?;
+        // A log with a frame has a first segment, and the first mark is at the first frame that was kept.
+        let mut mark = self.marks[self.marks.partition_point(|mark| mark.seq <= from) - 1];
+        let file = self.open(&segment_path(&self.dir, mark.first))?;
+        if let Some((seq, offset)) = file.entry_before(from) {
+            (mark.seq, mark.offset) = (seq, offset);
+        }
         let mut reader = ChainReader {
             dir: self.dir.clone(),
+            archives: self.archives.clone(),
             store: self.store,
-            path,
             segment: mark.first,
             timeline: self.timeline_of(mark.first),
-            scan,
+            scan: Scan::of(file, mark.offset)?,
             next: mark.seq,
             last: head.seq,
             before: None,
@@ -88,8 +91,8 @@ impl Chain {
 /// Reads the frames of a chain from segment to segment.
 struct ChainReader {
     dir: PathBuf,
+    archives: Option<PathBuf>,
     store: u64,
-    path: PathBuf,
     /// The first frame of the current segment.
     segment: Seq,
     timeline: u64,
@@ -104,9 +107,14 @@ impl ChainReader {
     /// Advances past the next frame, which is returned if `wanted`, or into the next segment.
     fn advance(&mut self, wanted: bool) -> Result<Option<Frame>, StorageError> {
         let offset = self.scan.offset();
-        let (path, next) = (&self.path, self.next);
-        let io = |e| StorageError::unreadable(path, offset, Some(next), e);
-        let fault = match self.scan.next(self.store, self.next).map_err(io)? {
+        let found = match self.scan.next(self.store, self.next) {
+            Ok(found) => found,
+            Err(e) => {
+                let path = self.scan.path();
+                return Err(StorageError::unreadable(path, offset, Some(self.next), e));
+            }
+        };
+        let fault = match found {
             Found::Frame {
                 header,
                 payload,
@@ -140,35 +148,31 @@ impl ChainReader {
             ),
         };
         let what = format!("{what}, although the log has frames up to {}", self.last);
-        Err(StorageError::damage(
-            &self.path,
-            offset,
-            Some(self.next),
-            &what,
-        ))
+        let (path, next) = (self.scan.path(), Some(self.next));
+        Err(StorageError::damage(path, offset, next, &what))
     }
 
     /// Enters the segment that begins with the next frame. Returns whether it exists.
     fn enter_next(&mut self) -> Result<bool, StorageError> {
         let path = segment_path(&self.dir, self.next);
-        let block = match scan::read_header(&path) {
-            Ok(block) => block,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(e) => return Err(StorageError::io("read", &path, e)),
+        let mut file = match SegmentFile::open(&path, self.archives.as_deref()) {
+            Ok(file) => file,
+            Err(e) if e.is_missing_file() && !e.is_archived() => return Ok(false),
+            Err(e) => return Err(e),
         };
+        let block = scan::header(&mut file)
+            .map_err(|e| StorageError::unreadable(file.path(), 0, Some(self.next), e))?;
         let is_next = |block: &Block| block.store == self.store && block.seq == self.next;
         let Some(block) = block.ok().filter(is_next) else {
             let what = "the header of the segment is invalid, although it was valid when the log was opened";
-            return Err(StorageError::damage(&path, 0, Some(self.next), what));
+            return Err(StorageError::damage(file.path(), 0, Some(self.next), what));
         };
         if let Some(before) = self.before.filter(|before| !follows(&block, before)) {
-            return Err(replaced(before.seq, &path));
+            return Err(replaced(before.seq, file.path()));
         }
         self.timeline = block.timeline;
-        self.scan = Scan::open(&path, BLOCK_BYTES as u64)
-            .map_err(|e| StorageError::io("open", &path, e))?;
+        self.scan = Scan::of(file, BLOCK_BYTES as u64)?;
         self.segment = self.next;
-        self.path = path;
         Ok(true)
     }
 }
@@ -204,18 +208,33 @@ impl ReadOnlyLog {
     /// # Errors
     /// `is_not_found` if the directory has none; `is_damage`, `is_version`, `is_io`.
     pub(crate) fn open(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
-        Self::open_with(dir.as_ref(), false)
+        Self::open_with(dir.as_ref(), None)
     }
 
-    /// As [`open`](ReadOnlyLog::open), but reads the frames from the segment of the newest checkpoint on. Those before it are
-    /// compared with their checksums when they are read.
-    pub(crate) fn open_from_checkpoint(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
-        Self::open_with(dir.as_ref(), true)
+    /// As [`open`](Self::open). `archives` is the directory that archived segments were moved to, if it is not the one that
+    /// the log records.
+    pub(crate) fn open_with(dir: &Path, archives: Option<&Path>) -> Result<Self, StorageError> {
+        Self::begin(dir, archives, false)
     }
 
-    fn open_with(dir: &Path, from_checkpoint: bool) -> Result<Self, StorageError> {
+    /// As [`open_with`](ReadOnlyLog::open_with), but reads the frames from the segment of the newest checkpoint on. Those before
+    /// it are compared with their checksums when they are read.
+    pub(crate) fn open_from_checkpoint(
+        dir: &Path,
+        archives: Option<&Path>,
+    ) -> Result<Self, StorageError> {
+        Self::begin(dir, archives, true)
+    }
+
+    fn begin(
+        dir: &Path,
+        archives: Option<&Path>,
+        from_checkpoint: bool,
+    ) -> Result<Self, StorageError> {
+        let mut chain = Chain::new(dir);
+        chain.archives = archives.map(Path::to_owned);
         let mut log = Self {
-            chain: Chain::new(dir),
+            chain,
             disk: Disk::default(),
             writes_indexes: false,
             cancel: None,
@@ -267,7 +286,8 @@ impl ReadOnlyLog {
             search_bytes_max: SEARCH_BYTES_MAX,
         };
         let files = CheckpointFiles::new(dir, self.disk.clone());
-        let read = Chain::from_checkpoint(dir, &files, known.as_ref(), check);
+        let places = (dir.as_path(), self.chain.archives.as_deref());
+        let read = Chain::from_checkpoint(places, &files, known.as_ref(), check);
         Ok(read.map(|(mut chain, _)| {
             chain.durable = chain.durable.max(known.map(|known| known.seq));
             chain
@@ -291,6 +311,11 @@ impl ReadOnlyLog {
         let sealed = self.chain.sealed.iter().map(|s| (s.first, s.bytes));
         let last = self.chain.segment().map(|first| (first, self.chain.end));
         sealed.chain(last).collect()
+    }
+
+    /// Makes the frames durable that were read from the last segment.
+    pub(crate) fn sync_last_segment(&self) -> Result<(), StorageError> {
+        sync_last_segment(&self.chain)
     }
 
     /// Returns the segments of the log as they were read last.

@@ -16,6 +16,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::archived::Archived;
 use super::chain::{Chain, ChainEnd, ReadPoint, TailCheck, segment_path};
 use super::checkpoint_files::{CheckpointFiles, CheckpointReader};
 use super::frame::{BLOCK_BYTES, Block};
@@ -97,7 +98,8 @@ impl SegmentTable {
                 Some(segment) => {
                     segment.points.last().map_or(segment.first, |point| point.0) < first
                 }
-                None => first == Seq::ZERO,
+                // The segments before it were dropped.
+                None => true,
             };
             if !begins {
                 return Err(disordered());
@@ -121,14 +123,32 @@ impl SegmentTable {
         Ok(Self { segments, next })
     }
 
-    /// Returns whether the directory has the segments, with these lengths, and no others before the next one.
-    fn is_in(&self, dir: &Path) -> Result<bool, StorageError> {
+    /// Removes the segments that were dropped since. Returns whether those that were archived since are in archives.
+    fn without_dropped(&mut self, archived: &Archived) -> bool {
+        self.segments
+            .retain(|segment| segment.first >= archived.kept.seq);
+        let ours = self.segments.iter();
+        let ours = ours.filter(|segment| segment.first < archived.left.seq);
+        let ours = ours.map(|segment| (segment.first, segment.bytes, segment.content_hash));
+        let theirs = archived.kept().map(|segment| {
+            let sealed = archived.sealed(segment);
+            (sealed.first, sealed.bytes, sealed.content_hash)
+        });
+        archived.left.seq <= self.next && ours.eq(theirs)
+    }
+
+    /// Returns whether the directory has the segments from one on, with these lengths, and no others before the next one.
+    fn is_in(&self, dir: &Path, left: Seq) -> Result<bool, StorageError> {
         let names = listing::segments(dir)?;
+        let there = |first: &Seq| *first >= left;
         let ours = self.segments.iter().map(|segment| segment.first);
-        if !(ours.chain([self.next])).eq(names.into_iter().take_while(|name| *name <= self.next)) {
+        let ours = ours.chain([self.next]).filter(there);
+        let names = names.into_iter().filter(there);
+        if !ours.eq(names.take_while(|name| *name <= self.next)) {
             return Ok(false);
         }
-        Ok(self.segments.iter().all(|segment| {
+        let mut segments = self.segments.iter().filter(|segment| there(&segment.first));
+        Ok(segments.all(|segment| {
             let file = fs::metadata(segment_path(dir, segment.first));
             file.is_ok_and(|file| file.len() == segment.bytes)
         }))
@@ -163,7 +183,7 @@ impl Chain {
     /// Returns a chain that was read to its end, as [`Chain::follow`] reads it, but begins with the segments of the newest
     /// checkpoint. Returns `None` if there is no checkpoint whose table and frame the log has, or if anything is wrong.
     pub fn from_checkpoint(
-        dir: &Path,
+        places: (&Path, Option<&Path>),
         files: &CheckpointFiles,
         known: Option<&Block>,
         check: TailCheck,
@@ -171,20 +191,27 @@ impl Chain {
         let newest = files.list().ok()?.into_iter().rev().take(TRIED);
         newest.into_iter().find_map(|seq| {
             let mut checkpoint = files.open(seq).ok()?;
-            Self::begin_with(dir, &mut checkpoint, known, check)
+            Self::begin_with(places, &mut checkpoint, known, check)
         })
     }
 
     fn begin_with(
-        dir: &Path,
+        (dir, archives): (&Path, Option<&Path>),
         checkpoint: &mut CheckpointReader,
         known: Option<&Block>,
         check: TailCheck,
     ) -> Option<(Self, ChainEnd)> {
         let position = checkpoint.header().position;
-        let table = checkpoint.take_segments().ok()?;
+        let mut table = checkpoint.take_segments().ok()?;
+        let (mut kept, mut left) = (Seq::ZERO, Seq::ZERO);
+        if let Some(archived) = Archived::read(dir).ok()? {
+            (kept, left) = (archived.kept.seq, archived.left.seq);
+            if !table.without_dropped(&archived) {
+                return None;
+            }
+        }
         // A chain that begins with the first segment is read in any case.
-        if table.segments.is_empty() || !table.is_in(dir).ok()? {
+        if table.segments.is_empty() || !table.is_in(dir, left).ok()? {
             return None;
         }
         let block = scan::read_header(&segment_path(dir, table.next))
@@ -203,6 +230,7 @@ impl Chain {
             return None;
         }
         let mut chain = Self::new(dir);
+        (chain.archives, chain.kept) = (archives.map(Path::to_owned), kept);
         chain.store = block.store;
         for segment in &table.segments {
             (chain.timeline, chain.version) = (segment.timeline, segment.version);
@@ -281,7 +309,7 @@ mod tests {
     fn a_table_that_is_not_in_order_is_refused() {
         assert!(read(vec![], 0).is_ok());
         assert!(read(vec![], 1).is_err());
-        assert!(read(vec![segment(1, &[])], 20).is_err());
+        assert!(read(vec![segment(1, &[])], 1).is_err());
         assert!(read(vec![segment(0, &[]), segment(0, &[])], 20).is_err());
         assert!(read(vec![segment(0, &[(5, 200), (5, 300)])], 20).is_err());
         assert!(read(vec![segment(0, &[(5, 200), (6, 200)])], 20).is_err());

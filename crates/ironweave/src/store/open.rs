@@ -10,7 +10,7 @@ use crate::base::position::Seq;
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
-use crate::log::{Frame, FrameHeader, FrameKind, GroupPart, MemoryLog, ReadLog as _};
+use crate::log::{Frame, FrameHeader, FrameKind, GroupPart, MemoryLog, ReadLog};
 use crate::schema::Schema;
 use crate::step::clock::TransactionTime;
 use crate::step::immediates::Limits;
@@ -19,7 +19,7 @@ use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
 use crate::store::batch::Unwritten;
 use crate::store::checkpoint::policy::CheckpointPolicy;
-use crate::store::checkpoint::read::Loader;
+use crate::store::checkpoint::read::{Loader, Plans};
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
 use crate::store::epoch::{Migrate, Replay};
 use crate::store::epochs::{Bounds, check_schema, own_plan};
@@ -161,6 +161,7 @@ impl<M: Model> Store<M> {
             store.core.graph.fingerprinting = false;
         } else {
             store.open_from_checkpoint();
+            store.check_beginning()?;
             store.begin_log(migrate)?;
         }
         if paranoid {
@@ -189,20 +190,30 @@ impl<M: Model> Store<M> {
         Ok(())
     }
 
-    /// Starts from the newest valid checkpoint, if there is one. A `Dynamic` store needs a plan for each epoch, so it replays the
-    /// whole log.
+    /// Starts from the newest valid checkpoint, if there is one. A `Dynamic` store replays the whole log, unless some of it is no
+    /// longer in its directory.
     fn open_from_checkpoint(&mut self) {
-        let Some(log) = self.log.log().filter(|_| !M::IS_DYNAMIC) else {
+        let left = |log: &dyn ReadLog| log.segments().map_or(Seq::ZERO, |log| log.left());
+        let is_used = |log: &&dyn ReadLog| !M::IS_DYNAMIC || left(*log) > Seq::ZERO;
+        let Some(log) = self.log.log().filter(is_used) else {
             return;
         };
+        let known = Epochs::default();
         let loader = Loader {
             log,
-            plan: &self.plan,
+            plans: match M::IS_DYNAMIC {
+                true => Plans::Logged {
+                    known: &known,
+                    like: &self.plan,
+                },
+                false => Plans::Program(&self.plan),
+            },
             bounds: self.bounds,
         };
         let (loaded, opened_from) = loader.newest();
         self.checkpoints.set_opened_from(opened_from);
         if let Some(loaded) = loaded {
+            self.plan = loaded.plan;
             self.core.graph = loaded.graph;
             self.core.open.clock = TransactionTime::after(loaded.time, &self.plan.clock);
             self.epochs = Arc::new(loaded.epochs);
@@ -221,6 +232,27 @@ impl<M: Model> Store<M> {
             let checkpoints = Arc::clone(&self.checkpoints);
             log.write_checkpoints_by::<M>(policy, (last, frames), checkpoints, self.bounds);
         }
+    }
+
+    /// Returns an error if the first frames of the log were dropped and no checkpoint of a later frame is valid.
+    fn check_beginning(&self) -> Result<(), OpenError> {
+        let Some(segments) = self.log.log().and_then(|log| log.segments()) else {
+            return Ok(());
+        };
+        let kept = segments.kept();
+        if self.next >= kept {
+            return Ok(());
+        }
+        let mut reasons = String::new();
+        for ignored in self.opened_from().ignored() {
+            reasons.push_str(&format!("; {ignored}"));
+        }
+        let what = format!(
+            "the frames before {kept} of the log in {} were dropped, so it opens only from a checkpoint of a later frame, and \
+             none can be used{reasons}; no file was changed; restore a checkpoint from a backup of this directory",
+            segments.directories().0.display()
+        );
+        Err(StorageError::at(StorageFailure::Dropped, kept, what).into())
     }
 
     /// Returns a store that begins at a snapshot, with a log that continues after it.

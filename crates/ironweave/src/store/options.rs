@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::base::clock::Clock;
 use crate::base::error::OpenError;
 use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::log::disk::Disk;
 use crate::log::{FileLog, LogOptions, MemoryLog, ReadOnlyLog};
 use crate::step::immediates::Limits;
 use crate::step::model::Model;
@@ -22,6 +23,7 @@ use crate::store::{Backend, Store};
 #[must_use = "options do nothing until a store is opened with them"]
 pub struct Options<M: Model> {
     log: LogOptions,
+    archives: Option<PathBuf>,
     durability: Durability,
     limits: Limits,
     clock: Clock,
@@ -38,6 +40,7 @@ impl<M: Model> fmt::Debug for Options<M> {
         f.debug_struct("Options")
             .field("model", &M::NAME)
             .field("log", &self.log)
+            .field("archives", &self.archives)
             .field("durability", &self.durability)
             .field("limits", &self.limits)
             .field("clock", &self.clock)
@@ -53,6 +56,7 @@ impl<M: Model> Default for Options<M> {
     fn default() -> Self {
         Self {
             log: LogOptions::default(),
+            archives: None,
             durability: Durability::default(),
             limits: Limits::default(),
             clock: Clock::default(),
@@ -82,6 +86,12 @@ impl<M: Model> Options<M> {
     /// Sets the length at which a segment of the log ends, in bytes. Default: 64 MiB.
     pub fn segment_bytes_max(mut self, bytes: u64) -> Self {
         self.log.segment_bytes_max = bytes;
+        self
+    }
+
+    /// Names the directory that archived segments are in, if it is not the one that they were [archived](crate::Retention) to.
+    pub fn archives(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.archives = Some(dir.into());
         self
     }
 
@@ -246,7 +256,8 @@ impl<M: Model> Options<M> {
                         open it with its model";
             return Err(StorageError::new(StorageFailure::ReadOnly, what).into());
         }
-        let log = FileLog::open(dir, self.log)?;
+        let archives = self.archives.as_deref();
+        let log = FileLog::open_with(Disk::default(), dir.as_ref(), self.log, archives)?;
         let log = CommitLog::new(Box::new(log), self.durability)?;
         self.over(Backend::Writable(log))
     }
@@ -264,8 +275,8 @@ impl<M: Model> Options<M> {
     /// # Errors
     /// As [`Store::open_read_only`].
     pub fn open_read_only(self, dir: impl AsRef<Path>) -> Result<Store<M>, OpenError> {
-        self.over(Backend::ReadOnly(Box::new(
-            ReadOnlyLog::open_from_checkpoint(dir)?,
-        )))
+        let archives = self.archives.as_deref();
+        let log = ReadOnlyLog::open_from_checkpoint(dir.as_ref(), archives)?;
+        self.over(Backend::ReadOnly(Box::new(log)))
     }
 }

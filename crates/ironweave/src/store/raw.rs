@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{FORMAT_VERSION, StorageError};
+use crate::log::disk::Disk;
 use crate::log::{
-    CopyError, Frame, FrameHeader, FrameKind, Frames, GroupPart, NewLog, ReadLog as _, ReadOnlyLog,
+    Copied, CopyError, Frame, FrameHeader, FrameKind, Frames, GroupPart, NewLog, ReadLog as _,
+    ReadOnlyLog, backup_of, restore_of,
 };
 use crate::schema::Schema;
 use crate::step::dynamic::Dynamic;
@@ -30,8 +32,69 @@ impl RawLog {
     /// # Errors
     /// `is_not_found` if the directory has no log; `is_damage`; `is_io`; a version that this program does not read.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
-        let log = ReadOnlyLog::open(dir)?;
+        Self::open_with_archives(dir, None::<&Path>)
+    }
+
+    /// As [`RawLog::open`]. `archives` is the directory that archived segments are in, if it is not the one that they were
+    /// [archived](crate::Retention) to.
+    ///
+    /// # Errors
+    /// As [`RawLog::open`].
+    pub fn open_with_archives(
+        dir: impl AsRef<Path>,
+        archives: Option<impl AsRef<Path>>,
+    ) -> Result<Self, StorageError> {
+        let archives = archives.as_ref().map(AsRef::as_ref);
+        let log = ReadOnlyLog::open_with(dir.as_ref(), archives)?;
         Ok(Self { log })
+    }
+
+    /// As [`backup`](crate::raw_log::backup), of this log.
+    ///
+    /// # Errors
+    /// [`CopyError`]. A target that is not a copy of an earlier state of the source is never changed.
+    pub fn backup(
+        &self,
+        target: impl AsRef<Path>,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Copied, CopyError> {
+        backup_of(&Disk::default(), &self.log, target.as_ref(), &mut progress)
+    }
+
+    /// As [`restore`](crate::raw_log::restore), of this log.
+    ///
+    /// # Errors
+    /// [`CopyError`]. If the target exists and is not an empty directory, it is not changed.
+    pub fn restore(
+        &self,
+        target: impl AsRef<Path>,
+        until: Option<Seq>,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Copied, CopyError> {
+        let (disk, target) = (Disk::default(), target.as_ref());
+        restore_of(&disk, (&self.log, target), until, &mut progress)
+    }
+
+    /// Returns the first frame that the log has. It is 0 unless frames were [dropped](crate::Retention).
+    #[must_use]
+    pub fn first(&self) -> Seq {
+        self.log.segments().map_or(Seq::ZERO, |log| log.kept())
+    }
+
+    /// Returns the first frame that is in the directory of the log. Those before it are in archives, or were dropped.
+    #[must_use]
+    pub fn first_in_directory(&self) -> Seq {
+        self.log.segments().map_or(Seq::ZERO, |log| log.left())
+    }
+
+    /// Returns the schema frames before one, from which the frames from there on can be read.
+    fn schemas_before(&self, start: Seq) -> Result<Vec<Frame>, StorageError> {
+        let Some(segments) = self.log.segments().filter(|_| start > Seq::ZERO) else {
+            return Ok(Vec::new());
+        };
+        let mut frames = segments.archived_schemas()?;
+        frames.retain(|frame| frame.header.seq < start);
+        Ok(frames)
     }
 
     /// Adds the frames that were written since. O(new frames).
@@ -78,29 +141,44 @@ impl RawLog {
     }
 
     /// Returns the frames from one on, in order. The log is read during the iteration, from its beginning, because earlier
-    /// frames have the schemas of later ones. Transactions before `from` are not decoded.
+    /// frames have the schemas of later ones. Transactions before `from` are not decoded. Archives are read only if a frame in them
+    /// is asked for.
     ///
     /// # Errors
-    /// `is_io`; `is_replaced` if another log has replaced this one.
+    /// `is_io`; `is_replaced` if another log has replaced this one; `is_dropped` if the frame was dropped, see
+    /// [`RawLog::first`]; `is_archived`.
     pub fn frames(&self, from: impl Into<Seq>) -> Result<RawFrames, StorageError> {
-        Ok(RawFrames {
-            frames: self.log.frames(Seq::ZERO)?,
+        let from = from.into();
+        let start = if from >= self.first_in_directory() {
+            self.first_in_directory()
+        } else {
+            from.min(self.first())
+        };
+        let mut frames = RawFrames {
+            frames: self.log.frames(start)?,
             log: self.log.clone(),
-            from: from.into(),
-            next: Seq::ZERO,
+            from,
+            next: start,
             epochs: Epochs::default(),
             plan: None,
             failed: false,
-        })
+        };
+        for schema in self.schemas_before(start)? {
+            frames.epochs.check(&schema.header)?;
+            frames.begin_epoch(&schema)?;
+        }
+        Ok(frames)
     }
 
-    /// Returns the schemas of the log, each with the frame that contains it. O(size of the log).
+    /// Returns the schemas of the log, each with the frame that contains it. O(size of the log in its directory).
     ///
     /// # Errors
     /// `is_damage`, `is_io`, `is_replaced`.
     pub fn schemas(&self) -> Result<Vec<(Seq, Arc<Schema>)>, StorageError> {
+        let left = self.first_in_directory();
         let mut schemas = Vec::new();
-        for frame in self.log.frames(Seq::ZERO)? {
+        let before = self.schemas_before(left)?.into_iter().map(Ok);
+        for frame in before.chain(self.log.frames(left)?) {
             let frame = frame?;
             if frame.header.kind == FrameKind::Schema {
                 let schema = read_schema(&frame).map_err(|e| place(&self.log, e))?;

@@ -7,7 +7,9 @@ use crate::base::error::{ErrorKind, ReadError};
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
+use crate::graph::Graph;
 use crate::graph::fact::Facts;
+use crate::graph::paged::Paged;
 use crate::log::{FrameHeader, FrameKind};
 use crate::schema::EventIx;
 use crate::step::fire::By;
@@ -15,7 +17,9 @@ use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
 use crate::store::bad_frame;
+use crate::store::checkpoint::read::{Loaded, Loader};
 use crate::store::frame::Decoded;
+use crate::store::version::At;
 use crate::store::view::LogView;
 
 /// A difference between a logged transaction and what the current code does for the same events.
@@ -150,12 +154,41 @@ pub(crate) fn verify_view<M: Model>(
     }
 }
 
+/// Where a verification begins: at the first frame, or, if the first frames were dropped, at the oldest checkpoint.
+struct Beginning(Option<(Loaded<Paged>, At)>);
+
+impl Beginning {
+    fn of(view: &LogView<'_>) -> Self {
+        let kept = view.log().segments().map_or(Seq::ZERO, |log| log.kept());
+        let dropped = (kept > Seq::ZERO).then(|| Loader::of_view(view).oldest());
+        Self(dropped.flatten())
+    }
+
+    fn graph<'a>(&'a self, view: &'a LogView<'_>) -> Option<&'a Graph<Paged>> {
+        match &self.0 {
+            Some((loaded, _)) => Some(&loaded.graph),
+            None => view.base.as_ref().map(|base| &base.graph),
+        }
+    }
+
+    fn plan<'a>(&'a self, view: &'a LogView<'_>) -> &'a Plan {
+        self.0
+            .as_ref()
+            .map_or(&view.plan, |(loaded, _)| &loaded.plan)
+    }
+
+    /// Returns the first frame that is verified.
+    fn next(&self) -> Seq {
+        self.0.as_ref().map_or(Seq::ZERO, |(_, at)| at.next())
+    }
+}
+
 /// Replays all facts on an empty graph. Without the code of the model, no event can be fired again.
 fn verify_facts(view: &LogView<'_>) -> Result<Verified, VerifyError> {
-    let base = view.base.as_ref().map(|base| &base.graph);
-    let mut core = flat::core(&view.plan, base);
+    let begin = Beginning::of(view);
+    let mut core = flat::core(begin.plan(view), begin.graph(view));
     let mut agreed = 0;
-    for frame in view.frames(Seq::ZERO)? {
+    for frame in view.frames(begin.next())? {
         let frame = frame?;
         let (seq, fingerprint) = (frame.header.seq, frame.header.fingerprint);
         for (_, plan) in view.epochs.begun(seq.checked_sub(1), seq) {
@@ -176,11 +209,11 @@ fn verify_facts(view: &LogView<'_>) -> Result<Verified, VerifyError> {
 
 fn verify(view: &LogView<'_>) -> Result<Verified, VerifyError> {
     let plan = &*view.plan;
-    let base = view.base.as_ref().map(|base| &base.graph);
-    let mut core = flat::core(plan, base);
+    let begin = Beginning::of(view);
+    let mut core = flat::core(plan, begin.graph(view));
     let mut not_fired: BTreeMap<String, (u64, Seq)> = BTreeMap::new();
     let mut agreed = 0;
-    for frame in view.frames(Seq::ZERO)? {
+    for frame in view.frames(begin.next())? {
         let frame = frame?;
         let (seq, kind) = (frame.header.seq, frame.header.kind);
         for (_, own) in view.epochs.begun(seq.checked_sub(1), seq) {

@@ -8,6 +8,7 @@ mod harness;
 mod a_torn_tail_is_cut;
 mod accounts;
 mod another_model_is_refused;
+mod archived_segments_answer_and_dropped_ones_refuse;
 mod batches_are_single_steps;
 mod changed_models_open_their_logs;
 mod changed_types_and_events_read_their_logs;

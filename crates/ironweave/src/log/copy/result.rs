@@ -63,6 +63,15 @@ pub enum CopyError {
         /// The last frame of the target.
         last: Position,
     },
+    /// The source has dropped frames that the target does not have yet.
+    Dropped {
+        /// The target.
+        target: PathBuf,
+        /// The last frame of the target.
+        last: Seq,
+        /// The first frame of the source.
+        first: Seq,
+    },
     /// The log does not have the frame up to which it is to be copied.
     NoSuchFrame {
         /// The frame.
@@ -132,6 +141,16 @@ impl fmt::Display for CopyError {
                 f,
                 "{} has frames that the source does not have, up to {last}, because the source was restored or lost them; \
                  nothing was written; keep this backup and name another directory",
+                target.display()
+            ),
+            Self::Dropped {
+                target,
+                last,
+                first,
+            } => write!(
+                f,
+                "the backup in {} ends with frame {last}, and the source has dropped the frames before {first}; nothing was \
+                 written; keep this backup and name another directory",
                 target.display()
             ),
             Self::NoSuchFrame { seq, last: None } => {

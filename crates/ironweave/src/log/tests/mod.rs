@@ -1,5 +1,7 @@
 //! The guarantees of the log, one per test. This file has the helpers and the tests that every kind of log must pass.
 
+#[cfg(feature = "archive")]
+mod archive;
 mod batch;
 mod batches;
 mod beginning;

@@ -268,6 +268,8 @@ fn an_acknowledgement_waits_for_the_sync_of_its_cursor_and_its_task_does_not_blo
             yield_now().await;
         }
         assert!(!acknowledged.is_finished());
+        let before = store.subscribe_as("mailer").await.unwrap();
+        assert_eq!(before.next_seq(), 0, "the cursor is not written yet");
         gate.set(|state| state.shut = false);
         acknowledged.await.unwrap().unwrap();
         let again = store.subscribe_as("mailer").await.unwrap();

@@ -14,6 +14,7 @@ pub(super) mod policy;
 pub(crate) mod read;
 #[cfg(test)]
 mod tests;
+pub(crate) mod without_model;
 pub(super) mod write;
 
 use std::fmt;

@@ -40,6 +40,10 @@ pub(crate) trait Migrate: Send {
 }
 
 /// What a migration reads and changes.
+#[expect(
+    dead_code,
+    reason = "migrations of programs, which read it, are made beside this"
+)]
 pub(crate) struct MigrationContext<'a> {
     /// The graph at the end of the last epoch, in the layout of `old_plan`.
     pub old: &'a Graph<Flat>,
@@ -75,6 +79,7 @@ pub(super) struct Ending<'a> {
 /// An epoch that was prepared and not written.
 pub(super) struct Prepared {
     /// The differences from the last schema of the log to the model.
+    #[expect(dead_code, reason = "a dry run, which shows them, is made beside this")]
     pub compatibility: Compatibility,
     /// The frames: the schema, and the migration.
     pub frames: Vec<(FrameHeader, Vec<u8>)>,

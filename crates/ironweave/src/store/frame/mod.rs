@@ -185,6 +185,15 @@ pub(crate) fn decode(kind: FrameKind, payload: &[u8], tags: &Tags) -> Result<Dec
     }
 }
 
+/// Returns the time of a transaction, of which nothing else is validated.
+pub(crate) fn time(version: u16, payload: &[u8]) -> Result<Timestamp, FrameError> {
+    if version >= FORMAT_VERSION {
+        read::time(payload)
+    } else {
+        Ok(items::time(payload)?)
+    }
+}
+
 /// As [`decode`], without the firings, which a replay does not need. The memory of `room` is reused for its facts.
 pub(crate) fn decode_facts(
     kind: FrameKind,

@@ -67,6 +67,11 @@ impl<'b> Parts<'b> {
     }
 }
 
+/// Returns the time of a transaction.
+pub(super) fn time(payload: &[u8]) -> Result<Timestamp, FrameError> {
+    Ok(Timestamp::from_micros(Parts::of(payload)?.header.time))
+}
+
 /// Decodes a migration: facts that belong to no firing.
 pub(super) fn read_migration(
     payload: &[u8],
