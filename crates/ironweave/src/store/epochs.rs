@@ -38,6 +38,9 @@ pub(crate) struct Epoch {
     replayed: Option<Arc<Tags>>,
     /// Whether its facts are replayed in a graph of its own schema.
     has_own_graph: bool,
+    /// Whether its events can be fired again: its facts are replayed in the graph of the program, and none of the events that are
+    /// immediate in the program would have fired then for the first time.
+    can_fire: bool,
     /// The items of the program, if there is one and `plan` is another one.
     foreign: Option<Arc<ToProgram>>,
     /// A number of each entity type that it has in all epochs.
@@ -122,9 +125,9 @@ impl Epochs {
         self.at(seq)?.foreign.as_ref()
     }
 
-    /// Returns whether the facts of a frame are replayed in the graph of the program.
-    pub(crate) fn is_replayed_in_program(&self, seq: Seq) -> bool {
-        self.at(seq).is_some_and(|epoch| !epoch.has_own_graph)
+    /// Returns whether the events of a frame that the program reads can be fired again.
+    pub(crate) fn can_fire(&self, seq: Seq) -> bool {
+        self.at(seq).is_some_and(|epoch| epoch.can_fire)
     }
 
     /// Returns whether a schema of the log is that of a program.
@@ -260,6 +263,7 @@ impl Epochs {
             replayed: None,
             foreign: None,
             has_own_graph: true,
+            can_fire: false,
             types: Vec::new(),
             schema: schema.clone(),
         };
@@ -341,6 +345,7 @@ impl Epochs {
                 plan: None,
                 replayed: None,
                 has_own_graph: false,
+                can_fire: true,
                 foreign: None,
                 types: Vec::new(),
             };
@@ -476,6 +481,7 @@ impl Epochs {
             plan: own,
             replayed,
             has_own_graph,
+            can_fire: !has_own_graph && !differences().any(Difference::may_fire),
             foreign,
             types: Vec::new(),
         };

@@ -235,7 +235,7 @@ fn verify(view: &LogView<'_>) -> Result<Verified, VerifyError> {
             let typed = typed
                 .transpose()
                 .map_err(|e| view.place(bad_frame(seq, e)))?;
-            let fires = kind == FrameKind::Transaction && view.epochs.is_replayed_in_program(seq);
+            let fires = kind == FrameKind::Transaction && view.epochs.can_fire(seq);
             let typed = typed.filter(|typed| fires && typed.are_read());
             let Some(typed) = typed else {
                 let events: BTreeSet<EventIx> = decoded.firings.iter().map(|f| f.event).collect();

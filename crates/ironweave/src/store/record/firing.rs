@@ -82,13 +82,22 @@ impl<'r, M: Model> Firing<'r, M> {
         typed.unwrap_or_else(|| decoded.reader(self.index))
     }
 
-    /// Returns the name of the event. Of an event that the model reads, it is the name in the model; otherwise it is the name in the log.
+    /// Returns the name of the event. In an epoch with other events or of another shape, it is the name that the event had then, unless an
+    /// upcaster has read it.
     #[must_use]
     pub fn name(&self) -> &'r str {
         self.shared_name()
     }
 
     pub(super) fn shared_name(&self) -> &'r Name {
+        match self.typed().filter(|(_, typed)| typed.upcast.is_some()) {
+            Some(_) => self.name_in_model(),
+            None => &self.transaction().plan.events[usize::from(self.decoded().event)].name,
+        }
+    }
+
+    /// Returns the name that the event has in the model, if the model reads it.
+    fn name_in_model(&self) -> &'r Name {
         let (plan, event) = match self.typed() {
             Some((foreign, typed)) => (foreign.plan(), typed.event),
             None => (&*self.transaction().plan, self.decoded().event),
@@ -151,7 +160,8 @@ impl<'r, M: Model> Firing<'r, M> {
                 event: Name::clone(event),
             });
         }
-        let known = M::Event::NAMES.iter().position(|name| **name == **event);
+        let of_model = self.name_in_model();
+        let known = M::Event::NAMES.iter().position(|name| **name == **of_model);
         let reader = self.reader();
         reader
             .and_then(|reader| match known {
@@ -204,18 +214,7 @@ impl<'r, M: Model> Firing<'r, M> {
         Some(fields.filter_map(field).collect())
     }
 
-    /// Returns the name that a logged field has in the model, or in the log if the model does not have it.
-    fn field_name(&self, index: usize, def: &'r EventFieldDef) -> &'r str {
-        let of_model = || {
-            let (foreign, typed) = self.typed()?;
-            let fields = &foreign.layout().schema[typed.event].fields;
-            fields.get(typed.field(index)?)
-        };
-        &of_model().unwrap_or(def).name
-    }
-
-    /// Returns the fields of the event: those that it has in the log, with the names that they have in the model, or those that an
-    /// upcaster has read. An immediate event has one field, the entity that it fired on. O(fields).
+    /// Returns the fields of the event: those that it has in the log, or those that an upcaster has read. An immediate event has one field, the entity that it fired on. O(fields).
     #[must_use]
     pub fn fields(&self) -> Vec<Field<'r>> {
         if let Some(fields) = self.upcast_fields() {
@@ -229,7 +228,7 @@ impl<'r, M: Model> Firing<'r, M> {
         } = self.transaction();
         let (def, schema) = (self.def(), &plan.layout.schema);
         let field = |index: usize, field: &'r EventFieldDef, bytes: &'r [u8]| Field {
-            name: self.field_name(index, field),
+            name: &field.name,
             value: TypedValue {
                 bytes,
                 encoding: encodings.of_field(self.decoded().event, index, schema),

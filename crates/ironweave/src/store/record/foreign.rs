@@ -79,9 +79,7 @@ impl TypedFirings {
         let binding = binding.unwrap_or_else(|| decoded.binding(firing));
         Some(FieldReader::new(binding, &typed.fields))
     }
-}
 
-impl TypedFirings {
     /// Returns a transaction of the program: these firings, of a decoded transaction, and the facts of the same one with the indexes
     /// of the program. A firing that is read as no event is left out.
     pub(crate) fn with_facts(&self, decoded: &Decoded, facts: Decoded) -> Decoded {
@@ -99,14 +97,6 @@ impl TypedFirings {
     /// Returns whether each firing is read as an event of the program.
     pub(crate) fn are_read(&self) -> bool {
         self.list.iter().all(Option::is_some)
-    }
-}
-
-impl TypedFiring {
-    /// Returns the field of the program that a logged field is read as.
-    pub(super) fn field(&self, logged: usize) -> Option<usize> {
-        let field = self.fields.get(logged).filter(|field| **field != NO_FIELD);
-        field.map(|field| usize::from(*field))
     }
 }
 
