@@ -8,6 +8,7 @@
 //! | `log::tests::checkpoints`, `copy`, `damaged_checkpoints_are` | the same for checkpoints, backups and restores |
 //! | `store::checkpoint`, `log::tests::beginning` | the thread that writes checkpoints is failed or ended at each of its changes; what is damaged or missing before one |
 //! | `log::tests::archive`, `archived_segments_answer` | the same for archives and dropped frames |
+//! | `log::tests::migrations`, `a_migration_is_written` | a migration is interrupted at each change, at each byte of its frames, and killed |
 //! | `killed_writers` | processes that write to a store are killed at random instants |
 //! | `random_changes_do_no_harm` | frames with right checksums and random content |
 
@@ -15,7 +16,7 @@ use anyhow::Result;
 
 use crate::tools::{TESTS, cargo, run as run_command};
 
-const CRASH_TESTS: [&str; 15] = [
+const CRASH_TESTS: [&str; 17] = [
     "log::tests::crash",
     "log::tests::power",
     "log::tests::kill",
@@ -27,6 +28,8 @@ const CRASH_TESTS: [&str; 15] = [
     "log::tests::copy",
     "log::tests::archive",
     "archived_segments_answer",
+    "log::tests::migrations",
+    "a_migration_is_written",
     "damaged_logs_are",
     "damaged_checkpoints_are",
     "killed_writers",

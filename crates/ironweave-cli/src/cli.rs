@@ -182,7 +182,7 @@ enum Log {
     /// Archived segments are still read, in place. Only segments are taken that end before the second newest
     /// valid checkpoint, and never the last one. The store may be open in its application.
     ///
-    /// With --drop, frames are deleted for ever, those in archives too. What would be deleted, and what can
+    /// With --drop, frames are deleted, those in archives too. What would be deleted, and what can
     /// no longer be answered then, is only printed, unless --yes is given.
     #[command(after_help = "Examples:
   ironweave log archive target/databuild/store --to /archives/databuild

@@ -115,8 +115,9 @@ pub mod dynamic {
 pub use asynchronous::AsyncStore;
 pub use base::clock::{Clock, ManualClock};
 pub use base::error::{
-    Chain, EntityRef, ErrorKind, FrameLocation, Inconsistency, LoopLimit, Name, NameError,
-    OpenError, ReadError, Reason, RefusedDifference, Reject, StepError,
+    Chain, EntityRef, ErrorKind, FrameLocation, Incomplete, Inconsistency, LoopLimit,
+    MigrationError, Name, NameError, OpenError, Problem, ReadError, Reason, RefusedDifference,
+    Reject, StepError,
 };
 pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;
@@ -233,14 +234,16 @@ pub use snapshot::{AnyOutcome, Outcome, Snapshot, StoreReader};
 pub use step::any_event::AnyEvent;
 pub use step::event::{Applied, Apply, Bound, Event, Handles, Named, Receipt};
 pub use step::guarded::Guarded;
+pub use step::migrate::{Migration, MigrationEntity, MigrationValue};
 pub use step::model::Model;
 pub use step::upcast::{LoggedEvent, UpcastError};
 pub use step::{Ensured, New, Tx};
 pub use store::{
-    AnyApplied, AnyReceipt, Changes, Checkpoint, CheckpointPolicy, Committed, Difference,
-    Durability, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing, IgnoredCheckpoint,
-    KeyRetention, NotFired, Occupant, OpenedFrom, Options, Record, RecordedEvent, Records,
-    Savepoint, SharedStore, Store, Ticket, Transaction, Verified, VerifyError,
+    AnyApplied, AnyReceipt, Changes, Checkpoint, CheckpointPolicy, Committed, Difference, Dropped,
+    DroppedKind, Durability, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing,
+    IgnoredCheckpoint, KeyRetention, MigrationReport, NotFired, Occupant, OpenedFrom, Options,
+    Record, RecordedEvent, Records, ReportedDifference, Savepoint, SharedStore, Store, Ticket,
+    Transaction, Verified, VerifyError,
 };
 pub use subscribe::Subscription;
 #[cfg(feature = "async")]

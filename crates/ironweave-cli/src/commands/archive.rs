@@ -22,7 +22,7 @@ pub struct Args {
     /// Take only segments all of whose frames are before this one, or before this time
     #[arg(long, value_name = "SEQ|TIME")]
     before: Option<When>,
-    /// Delete the frames for ever instead
+    /// Delete the frames instead
     #[arg(long = "drop", conflicts_with = "to")]
     drop_frames: bool,
     /// Do what --drop says
@@ -120,7 +120,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
         }
     } else if !is_empty && !out.is_json() {
         out.line(match args.drop_frames && !args.dry_run {
-            true => "nothing was changed; to delete these frames for ever, repeat the command with --yes",
+            true => "nothing was changed; to delete these frames, repeat the command with --yes",
             false => "nothing was changed",
         })?;
     }

@@ -6,6 +6,7 @@
 mod display;
 mod inconsistency;
 mod kind;
+mod migration;
 mod name;
 mod open;
 mod outcome;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub use inconsistency::Inconsistency;
 pub use kind::ErrorKind;
+pub use migration::{Incomplete, MigrationError, Problem};
 pub use name::NameError;
 pub(crate) use name::similar;
 pub use open::{FrameLocation, OpenError, RefusedDifference};

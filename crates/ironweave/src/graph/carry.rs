@@ -11,9 +11,13 @@
 //! A field that is new has no value, unless each entity has a value in its column (see [`Layout::may_be_mandatory`]): that
 //! is 0, `false` or the time 0 until another is set.
 
+mod summary;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+
+pub(crate) use summary::{CarrySummary, Lost};
 
 use crate::base::error::{EntityRef, Name};
 use crate::base::id::FREE;

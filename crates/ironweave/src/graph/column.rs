@@ -222,6 +222,8 @@ pub trait AnyColumn: Any + Send + Sync {
     fn forget_replaced(&mut self);
     /// The hash of a cell, computed from its value; an error says what is wrong with the cell or its index.
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String>;
+    /// The encoding of the value that the column reads from an encoding, which may be of another type that serializes alike.
+    fn recoded(&self, encoded: &[u8]) -> Result<Vec<u8>, ColumnError>;
     /// The value of a cell in CBOR.
     fn encoded(&self, slot: u32) -> Option<Vec<u8>>;
     /// The same, to be written to another cell. An error says why it would be read back as another value: earlier versions

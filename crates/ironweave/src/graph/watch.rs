@@ -38,12 +38,15 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Adds all immediate events that are enabled to the pending ones. O(entities).
+    /// Makes all immediate events pending that are enabled, on whichever entity, and no others; O(entities on which any can
+    /// fire).
     pub(crate) fn wake_all(&mut self) {
-        for entity in EntityIx::all(self.entities.len()) {
-            for slot in 0..self.slots(entity) {
-                if self.is_alive(entity, slot) {
-                    self.wake(entity, slot, self.state_of(entity, slot));
+        self.pending.clear();
+        let layout = Arc::clone(&self.layout);
+        for (ix, immediate) in (0..).zip(&layout.immediates) {
+            for slot in 0..self.slots(immediate.entity) {
+                if self.is_alive(immediate.entity, slot) {
+                    self.wake_if_enabled(ix, slot);
                 }
             }
         }

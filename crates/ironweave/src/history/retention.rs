@@ -104,7 +104,7 @@ impl Retention {
         self.plan(Action::Archive(to.into()))
     }
 
-    /// Plans to delete frames for ever, those in archives too.
+    /// Plans to delete frames, those in archives too. They cannot be restored from the log.
     ///
     /// # Errors
     /// As [`archive`](Self::archive).

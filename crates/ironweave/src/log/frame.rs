@@ -183,7 +183,7 @@ impl Fault {
 }
 
 /// Returns the length of a frame: its header, its payload, and zeros up to a multiple of 8.
-pub(super) fn frame_bytes(payload_bytes: usize) -> usize {
+pub(crate) fn frame_bytes(payload_bytes: usize) -> usize {
     (FRAME_HEADER_BYTES + payload_bytes).next_multiple_of(8)
 }
 

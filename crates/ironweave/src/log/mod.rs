@@ -100,6 +100,7 @@ pub use copy::{Copied, CopyError, backup, restore, unfinished};
 pub(crate) use copy::{backup_of, restore_of};
 use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
+pub(crate) use frame::frame_bytes;
 pub(crate) use head::Lock;
 pub(crate) use memory::{MemoryLog, MemoryReader};
 pub(crate) use read::{Frames, ReadOnlyLog};

@@ -25,28 +25,6 @@ impl<S: Storage> Core<S> {
         self.open.journal.try_each_fact_after(start, check)
     }
 
-    /// Checks the bounds of all entities, and that no acyclic edge has a cycle. O(size of the graph).
-    pub(crate) fn check_all_bounds(&self) -> Result<(), StepError> {
-        for entity in EntityIx::all(self.graph.layout.entities.len()) {
-            for slot in self.graph.living(entity) {
-                self.check_bounds_of(entity, slot, None)?;
-            }
-        }
-        for &edge in &self.graph.layout.acyclic {
-            let near = self.graph.layout.edges[usize::from(edge)].from.entity;
-            let forward = true;
-            for slot in self.graph.living(near) {
-                // A link to a lower slot is in each cycle, or one to the slot itself.
-                for &far in self.graph.links(Hop { edge, forward }, slot) {
-                    if far <= slot {
-                        self.check_acyclic(edge, slot, far)?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Checks the bounds of the entities that a fact created, linked or unlinked. These edges may have a cycle.
     fn check_bounds_after(&self, fact: Fact, cyclic: &[EdgeIx]) -> Result<(), StepError> {
         match fact {
@@ -84,13 +62,41 @@ impl<S: Storage> Core<S> {
         if !self.graph.linked(hop, from, to) {
             return Ok(());
         }
-        let Some(way) = self.graph.way_back(edge, from, to) else {
-            return Ok(());
-        };
+        match self.graph.way_back(edge, from, to) {
+            Some(way) => Err(self.cycle(edge, way)),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that no acyclic edge has a cycle; O(entities and links of these edges).
+    pub(super) fn check_all_acyclic(&mut self) -> Result<(), StepError> {
+        for edge in self.graph.layout.acyclic.clone() {
+            if !self.graph.may_have_cycle(edge) {
+                continue;
+            }
+            let slots = (self.graph).slots(self.graph.layout.edges[usize::from(edge)].from.entity);
+            let hop = Hop {
+                edge,
+                forward: true,
+            };
+            let Some(from) = self.graph.any_cycle(edge, slots) else {
+                continue;
+            };
+            let mut links = self.graph.links(hop, from).iter();
+            if let Some(way) = links.find_map(|to| self.graph.way_back(edge, from, *to)) {
+                return Err(self.cycle(edge, way));
+            }
+        }
+        Ok(())
+    }
+
+    /// The error for a cycle of these entities.
+    #[cold]
+    fn cycle(&self, edge: EdgeIx, way: Vec<u32>) -> StepError {
         let end = &self.graph.layout.edges[usize::from(edge)].from;
         let len = way.len();
         let is_named = |i: usize| len <= 2 * CYCLE_ENDS || i < CYCLE_ENDS || i >= len - CYCLE_ENDS;
-        Err(StepError::Cycle {
+        StepError::Cycle {
             edge: Arc::clone(&end.path),
             entities: (way.into_iter().enumerate())
                 .filter(|(i, _)| is_named(*i))
@@ -98,7 +104,7 @@ impl<S: Storage> Core<S> {
                 .collect(),
             len,
             chain: Chain::default(),
-        })
+        }
     }
 
     fn check_bounds_of(

@@ -99,7 +99,7 @@ impl<S: Storage> Core<S> {
         self.chain(plan, firing as u32, None)
     }
 
-    fn holds(&self, plan: &Plan, ix: InvariantIx, slot: u32) -> Result<(), StepError> {
+    pub(super) fn holds(&self, plan: &Plan, ix: InvariantIx, slot: u32) -> Result<(), StepError> {
         let layout = &self.graph.layout;
         let entity = layout.schema[ix].entity;
         let id = self.graph.id(entity, slot);

@@ -17,6 +17,7 @@ pub(crate) mod feed;
 pub(crate) mod frame;
 pub(crate) mod keys;
 mod locate;
+mod migrate;
 mod open;
 mod options;
 pub(crate) mod raw;
@@ -43,6 +44,7 @@ pub use checkpoint::{Checkpoint, IgnoredCheckpoint, OpenedFrom};
 pub use commit::Durability;
 pub(crate) use epochs::{Epochs, bad_frame, lost_frame, no_schema};
 pub use keys::KeyRetention;
+pub use migrate::{Dropped, DroppedKind, MigrationReport, ReportedDifference};
 pub use options::Options;
 pub use record::{
     Changes, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing, Occupant, Record,

@@ -14,6 +14,7 @@ use crate::log::{Frame, FrameHeader, FrameKind, GroupPart, MemoryLog, ReadLog};
 use crate::schema::Schema;
 use crate::step::clock::TransactionTime;
 use crate::step::immediates::Limits;
+use crate::step::migrate::MigrationCode;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
@@ -21,7 +22,7 @@ use crate::store::batch::Unwritten;
 use crate::store::checkpoint::policy::CheckpointPolicy;
 use crate::store::checkpoint::read::{Loader, Plans};
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
-use crate::store::epoch::{Migrate, Replay};
+use crate::store::epoch::Replay;
 use crate::store::epochs::{Bounds, check_schema, own_plan};
 use crate::store::frame::PayloadBuffer;
 use crate::store::keys::Keys;
@@ -74,6 +75,11 @@ impl<M: Model> Store<M> {
     /// All content that is replayed is validated, even if its checksums are right; see *What is refused* in
     /// `docs/log-format.md`. The error of invalid content has the file, the frame and the offset.
     ///
+    /// If the model has changed since the log was written, the differences are compared with the data. If all are taken, the graph is
+    /// carried over by name, new fields get their defaults, the immediate events that are enabled fire, and a new epoch begins in the
+    /// log, as a whole or not at all. Otherwise the error lists all differences that are not taken, with the data because of which
+    /// they are not, and what to write.
+    ///
     /// One process writes. If it forks, it must do so before it opens the store. A fork has only the forking thread, and locks of
     /// other threads may never be released in it. A step or sync in a fork returns an error and writes nothing.
     ///
@@ -102,6 +108,10 @@ impl<M: Model> Store<M> {
 
     /// Opens the store in a directory for reading only. Another process may have it open for writing. Nothing is written or
     /// locked. [`Store::refresh`] reads the transactions that were written since. It reads what [`Store::open`] reads.
+    ///
+    /// If the last schema of the log is not the model of this program, the graph is carried over to it in memory: after each refresh, in
+    /// O(size of the graph). [`Store::unseen`] names what is not shown. It is an error if entities are in states that the model does not
+    /// have, or if the graph cannot be one of the model.
     ///
     /// # Errors
     /// [`OpenError`], if the directory has no store, or the log is damaged or of another model.
@@ -139,7 +149,30 @@ impl<M: Model> Store<M> {
         limits: Limits,
         clock: Clock,
         bounds: Bounds,
-        (paranoid, migrate): (bool, Option<Box<dyn Migrate>>),
+        (paranoid, code): (bool, Option<MigrationCode>),
+    ) -> Result<Self, OpenError> {
+        let mut store = Self::unread(log, limits, clock, bounds)?;
+        if matches!(store.log, Backend::Unlogged) {
+            store.core.logged = false;
+            store.core.open.stop_recording();
+            store.core.graph.fingerprinting = false;
+        } else {
+            store.open_from_checkpoint();
+            store.check_beginning()?;
+            store.begin_log(code)?;
+        }
+        if paranoid {
+            store.make_paranoid();
+        }
+        Ok(store)
+    }
+
+    /// Returns a store over a log, of which nothing was read.
+    pub(super) fn unread(
+        log: Backend,
+        limits: Limits,
+        clock: Clock,
+        bounds: Bounds,
     ) -> Result<Self, OpenError> {
         let mut binding = M::binding();
         binding.add_encodings();
@@ -155,24 +188,12 @@ impl<M: Model> Store<M> {
             ..Self::new(flat::core(&plan, None), plan, log)
         };
         store.core.open.clock = TransactionTime::after(Timestamp::default(), &store.plan.clock);
-        if matches!(store.log, Backend::Unlogged) {
-            store.core.logged = false;
-            store.core.open.stop_recording();
-            store.core.graph.fingerprinting = false;
-        } else {
-            store.open_from_checkpoint();
-            store.check_beginning()?;
-            store.begin_log(migrate)?;
-        }
-        if paranoid {
-            store.make_paranoid();
-        }
         Ok(store)
     }
 
     /// Replays the log, and begins an epoch if the schema of this program is not the last schema of the log, or if that is of an
     /// earlier format version.
-    fn begin_log(&mut self, migrate: Option<Box<dyn Migrate>>) -> Result<(), OpenError> {
+    fn begin_log(&mut self, code: Option<MigrationCode>) -> Result<(), OpenError> {
         self.catch_up()?;
         if M::IS_DYNAMIC && !self.log.is_writable() && self.epochs.list.is_empty() {
             let what = "the log has no schema yet, so there is nothing to read; open it when its program has";
@@ -184,7 +205,7 @@ impl<M: Model> Store<M> {
             if self.epochs.list.is_empty() {
                 self.write_schema()?;
             } else if !self.epochs.continue_with(&self.plan.layout.schema) {
-                self.begin_epoch(migrate)?;
+                self.begin_epoch(code)?;
             }
         }
         Ok(())
@@ -192,7 +213,7 @@ impl<M: Model> Store<M> {
 
     /// Starts from the newest valid checkpoint, if there is one. A `Dynamic` store replays the whole log, unless some of it is no
     /// longer in its directory.
-    fn open_from_checkpoint(&mut self) {
+    pub(super) fn open_from_checkpoint(&mut self) {
         let left = |log: &dyn ReadLog| log.segments().map_or(Seq::ZERO, |log| log.left());
         let is_used = |log: &&dyn ReadLog| !M::IS_DYNAMIC || left(*log) > Seq::ZERO;
         let Some(log) = self.log.log().filter(is_used) else {
@@ -235,7 +256,7 @@ impl<M: Model> Store<M> {
     }
 
     /// Returns an error if the first frames of the log were dropped and no checkpoint of a later frame is valid.
-    fn check_beginning(&self) -> Result<(), OpenError> {
+    pub(super) fn check_beginning(&self) -> Result<(), OpenError> {
         let Some(segments) = self.log.log().and_then(|log| log.segments()) else {
             return Ok(());
         };
@@ -365,7 +386,7 @@ impl<M: Model> Store<M> {
     }
 
     /// Applies the frames of the log. If the graph is one of the model and a schema of another shape follows, it is moved to `shown`.
-    fn apply_frames(&mut self, shown: &mut Option<Replay>) -> Result<(), OpenError> {
+    pub(super) fn apply_frames(&mut self, shown: &mut Option<Replay>) -> Result<(), OpenError> {
         let Self {
             core,
             plan,

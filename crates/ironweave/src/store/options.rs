@@ -11,10 +11,10 @@ use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::log::disk::Disk;
 use crate::log::{FileLog, LogOptions, MemoryLog, ReadOnlyLog};
 use crate::step::immediates::Limits;
+use crate::step::migrate::MigrationCode;
 use crate::step::model::Model;
 use crate::store::checkpoint::policy::CheckpointPolicy;
 use crate::store::commit::{CommitLog, Durability};
-use crate::store::epoch::Migrate;
 use crate::store::epochs::Bounds;
 use crate::store::keys::KeyRetention;
 use crate::store::{Backend, Store};
@@ -23,15 +23,15 @@ use crate::store::{Backend, Store};
 #[must_use = "options do nothing until a store is opened with them"]
 pub struct Options<M: Model> {
     log: LogOptions,
-    archives: Option<PathBuf>,
+    pub(super) archives: Option<PathBuf>,
     durability: Durability,
-    limits: Limits,
-    clock: Clock,
+    pub(super) limits: Limits,
+    pub(super) clock: Clock,
     paranoid: bool,
     interpreted: bool,
-    bounds: Bounds,
+    pub(super) bounds: Bounds,
     checkpoints: CheckpointPolicy,
-    migrate: Option<Box<dyn Migrate>>,
+    pub(super) code: Option<MigrationCode>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -64,7 +64,7 @@ impl<M: Model> Default for Options<M> {
             interpreted: false,
             bounds: Bounds::default(),
             checkpoints: CheckpointPolicy::default(),
-            migrate: None,
+            code: None,
             model: PhantomData,
         }
     }
@@ -237,7 +237,7 @@ impl<M: Model> Options<M> {
     }
 
     fn over(self, log: Backend) -> Result<Store<M>, OpenError> {
-        let paranoid = (self.paranoid, self.migrate);
+        let paranoid = (self.paranoid, self.code);
         let mut store = Store::over(log, self.limits, self.clock, self.bounds, paranoid)?;
         if self.interpreted {
             store.core.interpret_arcs();

@@ -7,7 +7,7 @@ use ironweave::prelude::*;
 use ironweave::{Options, Seq};
 
 use crate::cbor::{Array, Item, Map, Uint, parse, text};
-use crate::forge::{self, Forged, FrameKind};
+use crate::forge::{self, Forged};
 use crate::models::{first, shop};
 use crate::records::{FactRecord, Records, change, id};
 use crate::wrong_frames_are_refused::refused;

@@ -150,19 +150,3 @@ pub fn continued_with<M: Model>(options: Options<M>, dir: &Path) -> Store<M> {
     assert_consistent(&store);
     store
 }
-
-/// Asserts that a model is refused with these lines, for writing, and that nothing was written.
-#[track_caller]
-pub fn refused<M: Model>(dir: &Path, lines: &[&str]) {
-    let before = Store::<Dynamic>::open_read_only(dir).expect("any log can be read");
-    let e = Store::<M>::open(dir)
-        .expect_err("it is refused")
-        .to_string();
-    for line in lines {
-        assert!(e.contains(line), "`{line}` is not in:\n{e}");
-    }
-    assert_eq!(e.matches("\n- ").count(), lines.len(), "{e}");
-    let after = Store::<Dynamic>::open_read_only(dir).expect("any log can be read");
-    assert_eq!(after.seq(), before.seq());
-    assert_eq!(after.fingerprint(), before.fingerprint());
-}

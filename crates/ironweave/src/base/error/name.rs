@@ -58,6 +58,15 @@ pub enum NameError {
         /// The form that a key has.
         expected: String,
     },
+    /// The value cannot be read as the type that was asked for.
+    OtherType {
+        /// The field, or the data of a state, and the entity: `` `since` of Bed "4A" ``.
+        what: Name,
+        /// The value as text.
+        found: String,
+        /// The type that was asked for.
+        expected: &'static str,
+    },
     /// The text is not a handle.
     InvalidHandle {
         /// The text.
@@ -74,9 +83,10 @@ impl NameError {
             | Self::UnknownState { .. }
             | Self::UnknownField { .. }
             | Self::UnknownEdge { .. } => ErrorKind::NotFound,
-            Self::NoKey { .. } | Self::InvalidKey { .. } | Self::InvalidHandle { .. } => {
-                ErrorKind::Invalid
-            }
+            Self::NoKey { .. }
+            | Self::InvalidKey { .. }
+            | Self::OtherType { .. }
+            | Self::InvalidHandle { .. } => ErrorKind::Invalid,
         }
     }
 
@@ -115,6 +125,11 @@ impl fmt::Display for NameError {
                 key,
                 expected,
             } => write!(f, "`{key}` is not a key of `{entity}`; write {expected}")?,
+            Self::OtherType {
+                what,
+                found,
+                expected,
+            } => write!(f, "{what} is {found}, which cannot be read as `{expected}`")?,
             Self::InvalidHandle { text } => {
                 write!(
                     f,

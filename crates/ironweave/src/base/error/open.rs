@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ironweave_schema::{Difference, Refused, Usage};
 
-use crate::base::error::{ErrorKind, Name};
+use crate::base::error::{ErrorKind, MigrationError, Name};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 
@@ -40,13 +40,9 @@ pub enum OpenError {
         /// verdict and the data that it fails for.
         differences: Vec<RefusedDifference>,
     },
-    /// The log cannot be continued with the model of the program: its migration failed, or the graph after it is not valid.
-    Migration {
-        /// The name of the model of this program.
-        model: Name,
-        /// The reason.
-        reason: Box<str>,
-    },
+    /// The log cannot be continued with the model of the program: its [migration](crate::Options::migrate) failed, or the graph
+    /// after it is not valid.
+    Migration(Box<MigrationError>),
     /// The directory or the log could not be read or written.
     Storage(StorageError),
 }
@@ -62,6 +58,12 @@ pub struct RefusedDifference {
 }
 
 impl RefusedDifference {
+    /// A difference that is refused whatever data there is.
+    pub(crate) fn unchecked(difference: Difference) -> Self {
+        let usage = None;
+        Self { difference, usage }
+    }
+
     pub(crate) fn of(refused: &Refused<'_>) -> Self {
         Self {
             difference: refused.difference.clone(),
@@ -100,7 +102,8 @@ impl OpenError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Schema { .. } | Self::Migration { .. } => ErrorKind::Internal,
+            Self::Schema { .. } => ErrorKind::Internal,
+            Self::Migration(e) => e.kind(),
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -146,6 +149,15 @@ impl OpenError {
         matches!(self, Self::Schema { .. })
     }
 
+    /// Returns the error of the [migration](crate::Options::migrate), if that is the reason.
+    #[must_use]
+    pub fn migration(&self) -> Option<&MigrationError> {
+        match self {
+            Self::Migration(e) => Some(e),
+            _ => None,
+        }
+    }
+
     /// Returns whether the log was replaced by another one while it was read. See [`StorageError::is_replaced`].
     #[must_use]
     pub fn is_replaced(&self) -> bool {
@@ -185,11 +197,11 @@ impl OpenError {
         self.storage()?.holder()
     }
 
-    /// Returns the failure of storage, which all variants but [`OpenError::Schema`] have.
+    /// Returns the failure of storage, which all variants but [`OpenError::Schema`] and [`OpenError::Migration`] have.
     #[must_use]
     pub fn storage(&self) -> Option<&StorageError> {
         match self {
-            Self::Schema { .. } | Self::Migration { .. } => None,
+            Self::Schema { .. } | Self::Migration(_) => None,
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -226,7 +238,7 @@ impl OpenError {
                     differences,
                 }
             }
-            migration @ Self::Migration { .. } => migration,
+            Self::Migration(e) => Self::Migration(e),
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -246,10 +258,16 @@ impl fmt::Debug for OpenError {
             Self::Torn(_) => "Torn",
             Self::Version(_) => "Version",
             Self::Schema { .. } => "Schema",
-            Self::Migration { .. } => "Migration",
+            Self::Migration(_) => "Migration",
             Self::Storage(_) => "Storage",
         };
         write!(f, "{name}({self})")
+    }
+}
+
+impl From<MigrationError> for OpenError {
+    fn from(e: MigrationError) -> Self {
+        Self::Migration(Box::new(e))
     }
 }
 
@@ -313,10 +331,7 @@ impl fmt::Display for OpenError {
                     "\nNothing was written. The program that wrote the log can open it as before",
                 )
             }
-            Self::Migration { model, reason } => write!(
-                f,
-                "the log cannot be continued with this version of `{model}`: {reason}; nothing was written"
-            ),
+            Self::Migration(e) => write!(f, "the migration failed, and the log is unchanged: {e}"),
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -330,6 +345,9 @@ impl fmt::Display for OpenError {
 impl Error for OpenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         // The message of this error is that of the failure, so the source is the cause of the failure.
-        self.storage()?.source()
+        match self {
+            Self::Migration(e) => e.source(),
+            _ => self.storage()?.source(),
+        }
     }
 }

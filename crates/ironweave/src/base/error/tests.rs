@@ -532,7 +532,7 @@ fn a_failure_of_storage_has_its_kind_and_its_variant_of_open_error() {
         e.to_string(),
         "the schema in frame 0 is of another model, or of another version of `clinic`. Changes from the log to the \
          program that are not taken:\n\
-         - entity `Bed` now needs field `number: u32`: 3 entities exist, first `Bed \"4A\"`; give `#[default(..)]` or a migration\n\
+         - entity `Bed` now needs `number: u32`: 3 entities exist, first `Bed \"4A\"`; give `#[default(..)]` or a migration\n\
          Nothing was written. The program that wrote the log can open it as before"
     );
 }

@@ -18,6 +18,7 @@ mod groups;
 mod history;
 mod kill;
 mod listing;
+mod migrations;
 mod power;
 mod segment_index;
 mod share;

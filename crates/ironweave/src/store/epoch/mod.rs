@@ -14,55 +14,26 @@ mod prepare;
 mod project;
 mod write;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::base::error::OpenError;
+use crate::base::error::{OpenError, RefusedDifference};
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
-use crate::graph::Graph;
-use crate::graph::carry::CarryMap;
-use crate::graph::storage::Flat;
+use crate::graph::carry::CarrySummary;
 use crate::log::FrameHeader;
-use crate::schema::{Compatibility, EntityIx, Refused};
-use crate::step::Core;
+use crate::schema::{Compatibility, EntityDef, Schema};
+use crate::step::migrate::MigrationCode;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::version::At;
 use crate::store::{Epochs, Store};
 pub(super) use project::Replay;
 
-/// The migration of a program: what it does beyond carrying over and defaults.
-pub(crate) trait Migrate: Send {
-    /// Changes the carried-over graph in the open transaction.
-    ///
-    /// # Errors
-    /// Why the migration failed, as a clause. Nothing is written then.
-    fn run(&mut self, context: MigrationContext<'_>) -> Result<(), String>;
-}
-
-/// What a migration reads and changes.
-#[expect(
-    dead_code,
-    reason = "migrations of programs, which read it, are made beside this"
-)]
-pub(crate) struct MigrationContext<'a> {
-    /// The graph at the end of the last epoch, in the layout of `old_plan`.
-    pub old: &'a Graph<Flat>,
-    /// The plan of the last schema of the log, with its names.
-    pub old_plan: &'a Arc<Plan>,
-    /// The last frame of that graph.
-    pub at: At,
-    /// The graph of the program, with what was carried over and the defaults, and the open transaction.
-    pub core: &'a mut Core,
-    /// The model of the program.
-    pub plan: &'a Arc<Plan>,
-    /// Which items of the old graph became which ones of the new.
-    pub map: &'a CarryMap,
-    /// The entities that are in the initial state only because the program does not have the state that they were in.
-    pub displaced: &'a [(EntityIx, u32)],
-    /// All differences of the two schemas.
-    pub compatibility: &'a Compatibility,
-    /// Those of them that the store refuses without a migration.
-    pub refused: &'a [Refused<'a>],
+/// Returns whether a schema is of another model: it has no entity type of the model, by the names that its items have now.
+fn is_of_another_model(renamed: &Schema, ours: &Schema) -> bool {
+    let known: HashSet<&str> = ours.entities.iter().map(|def| def.name.as_str()).collect();
+    let is_known = |def: &EntityDef| known.contains(def.name.as_str());
+    !renamed.entities.is_empty() && !known.is_empty() && !renamed.entities.iter().any(is_known)
 }
 
 /// What is needed to begin an epoch, beside the graph.
@@ -79,28 +50,26 @@ pub(super) struct Ending<'a> {
 /// An epoch that was prepared and not written.
 pub(super) struct Prepared {
     /// The differences from the last schema of the log to the model.
-    #[expect(dead_code, reason = "a dry run, which shows them, is made beside this")]
     pub compatibility: Compatibility,
+    /// Those of them that are refused without the code of a migration.
+    pub refused: Vec<RefusedDifference>,
     /// The frames: the schema, and the migration.
     pub frames: Vec<(FrameHeader, Vec<u8>)>,
-    /// Whether the graph was carried over, so that a transaction is open.
-    pub is_carried: bool,
+    /// What was carried over, if a transaction with the changes of the migration is open.
+    pub carried: Option<CarrySummary>,
 }
 
 impl<M: Model> Store<M> {
     /// Begins the epoch of this program's model, after the last epoch of the log.
-    pub(super) fn begin_epoch(
-        &mut self,
-        migrate: Option<Box<dyn Migrate>>,
-    ) -> Result<(), OpenError> {
-        let prepared = self.prepare_epoch(migrate)?;
+    pub(super) fn begin_epoch(&mut self, code: Option<MigrationCode>) -> Result<(), OpenError> {
+        let prepared = self.prepare_epoch(code)?;
         self.write_epoch(prepared)
     }
 
     /// Makes the graph that of the next epoch, whose frames are returned. On an error the store must not be used.
     pub(super) fn prepare_epoch(
         &mut self,
-        migrate: Option<Box<dyn Migrate>>,
+        code: Option<MigrationCode>,
     ) -> Result<Prepared, OpenError> {
         let seq = self.seq();
         let ending = Ending {
@@ -113,14 +82,14 @@ impl<M: Model> Store<M> {
             },
             frame_bytes_max: self.bounds.transaction_bytes,
         };
-        let prepared = prepare::prepare(&mut self.core, &ending, migrate);
+        let prepared = prepare::prepare(&mut self.core, &ending, code);
         prepared.map_err(|e| e.map_storage(|e| self.log.place(e)))
     }
 
     /// Writes the frames of an epoch, all or none, and makes them durable.
     fn write_epoch(&mut self, prepared: Prepared) -> Result<(), OpenError> {
         let Prepared {
-            frames, is_carried, ..
+            frames, carried, ..
         } = prepared;
         for (header, payload) in &frames {
             self.bounds.check(header.kind, header.seq, payload.len())?;
@@ -140,7 +109,7 @@ impl<M: Model> Store<M> {
             }
         }
         self.next += frames.len() as u64;
-        if is_carried {
+        if carried.is_some() {
             self.core.keep();
         }
         Ok(())

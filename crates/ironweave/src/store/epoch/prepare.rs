@@ -1,23 +1,24 @@
 //! The graph and the frames with which an epoch begins.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::base::error::{OpenError, RefusedDifference};
+use crate::base::error::{MigrationError, OpenError, RefusedDifference};
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::graph::Graph;
-use crate::graph::carry::CarryMap;
+use crate::graph::any::Either;
+use crate::graph::carry::{CarryMap, CarrySummary};
 use crate::graph::column::ColumnTypes;
-use crate::graph::fact::Fact;
 use crate::graph::storage::Flat;
 use crate::schema::{
-    Check, ColumnIx, Difference, EdgeIx, Encoding, EntityIx, Hop, Refused, Schema, Usage, Verdict,
+    Check, ColumnIx, Difference, EdgeIx, Encoding, Hop, Refused, Schema, Usage, Verdict,
 };
+use crate::step::migrate::{Carried, MigrationCode};
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch};
 use crate::store::epoch::judge::Judge;
 use crate::store::epoch::write::{frames, schema_frame};
-use crate::store::epoch::{Ending, Migrate, MigrationContext, Prepared};
+use crate::store::epoch::{Ending, Prepared, is_of_another_model};
 use crate::store::epochs::own_plan;
 
 /// The CBOR of a value that is missing.
@@ -27,7 +28,7 @@ const NULL: [u8; 1] = [0xf6];
 pub(super) fn prepare(
     core: &mut Core,
     ending: &Ending<'_>,
-    migrate: Option<Box<dyn Migrate>>,
+    code: Option<MigrationCode>,
 ) -> Result<Prepared, OpenError> {
     let Ending { plan, epochs, .. } = *ending;
     let ours = &plan.layout.schema;
@@ -57,80 +58,71 @@ pub(super) fn prepare(
     {
         return Err(error(&[], true));
     }
-    if !refused.is_empty() && migrate.is_none() {
+    if code.is_none() && is_of_another_model(&renamed, ours) {
+        let all = compatibility.differences.iter().cloned();
+        let of_shape = all.filter(Difference::is_of_shape);
+        return Err(OpenError::Schema {
+            model: ours.name.as_str().into(),
+            seq: last.from,
+            location: None,
+            is_newer: false,
+            differences: of_shape.map(RefusedDifference::unchecked).collect(),
+        });
+    }
+    if !refused.is_empty() && code.is_none() {
         return Err(error(&refused, false));
     }
-    let refused_invariants = |graph: &Core, of_all: bool| {
-        let failed = failed_invariants(graph, plan, &compatibility.differences, of_all);
-        failed.map_err(|failed| match failed {
-            Failed::Change(refused) => error(&refused, false),
-            Failed::Invariant(reason) => migration_error(ours, reason),
-        })
+    let check_changed_invariants = |core: &Core| {
+        let failed = failed_invariants(core, plan, &compatibility.differences);
+        match failed.is_empty() {
+            true => Ok(()),
+            false => Err(error(&failed, false)),
+        }
     };
     // Otherwise the rules have changed, and no facts follow from it.
     if !is_of_shape && refused.is_empty() && !core.graph.any_is_enabled() {
-        refused_invariants(core, false)?;
-        drop(refused);
+        check_changed_invariants(core)?;
         return Ok(Prepared {
+            refused: Vec::new(),
             frames: vec![schema_frame(core, ending, core.graph.fingerprint)],
-            is_carried: false,
+            carried: None,
             compatibility,
         });
     }
     let map = CarryMap::by_name(&renamed, ours);
-    let (old, old_plan) = old_graph(core, (&last.schema, plan), is_of_shape)?;
+    let old = old_graph(core, (&last.schema, plan), is_of_shape)?;
     core.graph = carry(&old, plan, &map)?;
+    let summary = CarrySummary::of(&old, &core.graph, &map);
     let begun = core.graph.fingerprint;
     core.begin();
-    let failed = |reason: String| migration_error(ours, reason);
-    set_defaults(core, plan, &map).map_err(failed)?;
-    let displaced = displaced(&old, &map);
-    let is_migrated = migrate.is_some();
-    if let Some(mut migrate) = migrate {
-        let context = MigrationContext {
-            old: &old,
-            old_plan: &old_plan,
-            at: ending.at,
-            core,
-            plan,
-            map: &map,
-            displaced: &displaced,
-            compatibility: &compatibility,
-            refused: &refused,
-        };
-        migrate.run(context).map_err(failed)?;
+    set_defaults(core, plan, &map).map_err(MigrationError::new)?;
+    let has_code = code.is_some();
+    let carried = Carried {
+        core,
+        plan,
+        old: Either::Flat(&old),
+        map: &map,
+    };
+    carried.migrate(code)?;
+    if !has_code {
+        check_changed_invariants(core)?;
     }
-    core.fire_all_enabled(plan)
-        .map_err(|e| failed(e.to_string()))?;
-    must_be_moved(core, &old, &map, &displaced).map_err(failed)?;
-    core.graph.must_be_whole().map_err(failed)?;
-    if is_migrated {
-        core.check_all_bounds().map_err(|e| failed(e.to_string()))?;
-    }
-    refused_invariants(core, true)?;
+    core.check_all_invariants(plan)?;
     let frames = frames(core, ending, begun, carry(&old, plan, &map)?)?;
-    drop(refused);
     Ok(Prepared {
-        compatibility,
+        refused: refused.iter().map(RefusedDifference::of).collect(),
         frames,
-        is_carried: true,
+        carried: Some(summary),
+        compatibility,
     })
 }
 
-/// The error of a migration that cannot be done.
-fn migration_error(ours: &Schema, reason: String) -> OpenError {
-    OpenError::Migration {
-        model: ours.name.as_str().into(),
-        reason: reason.into(),
-    }
-}
-
-/// Returns the graph of the last epoch in the layout of its own schema, with the plan of that. The core is left without its graph.
+/// Returns the graph of the last epoch in the layout of its own schema. The core is left without its graph.
 fn old_graph(
     core: &mut Core,
     (schema, program): (&Schema, &Arc<Plan>),
     is_of_shape: bool,
-) -> Result<(Graph<Flat>, Arc<Plan>), StorageError> {
+) -> Result<Graph<Flat>, StorageError> {
     let old_plan = own_plan(schema.clone(), program);
     let ColumnTypes { columns, data } = &old_plan.columns;
     let empty = Graph::new(Arc::clone(&old_plan.layout), columns, data);
@@ -139,7 +131,7 @@ fn old_graph(
         let entered = epoch::enter(&mut old, &old_plan, None);
         entered.map_err(|e| StorageError::new(StorageFailure::Internal, e))?;
     }
-    Ok((old, old_plan))
+    Ok(old)
 }
 
 pub(super) fn carry(
@@ -149,7 +141,7 @@ pub(super) fn carry(
 ) -> Result<Graph<Flat>, OpenError> {
     let ColumnTypes { columns, data } = &plan.columns;
     let carried = old.carried_over(&plan.layout, (columns, data), map);
-    carried.map_err(|e| migration_error(&plan.layout.schema, e.to_string()))
+    carried.map_err(|e| MigrationError::new(e.to_string()).into())
 }
 
 /// Sets the defaults of the columns that the old graph does not have, and null in those that are options.
@@ -209,108 +201,32 @@ pub(super) fn set_defaults(core: &mut Core, plan: &Plan, map: &CarryMap) -> Resu
     Ok(())
 }
 
-/// Returns the entities whose states the program does not have.
-fn displaced(old: &Graph<Flat>, map: &CarryMap) -> Vec<(EntityIx, u32)> {
-    let all = EntityIx::all(old.layout.entities.len());
-    let of = |was: EntityIx| {
-        let now = map.entity(was)?;
-        let is_gone = move |slot: &u32| map.state(was, old.state_of(was, *slot)).is_none();
-        Some(old.living(was).filter(is_gone).map(move |slot| (now, slot)))
-    };
-    all.filter_map(of).flatten().collect()
-}
-
-/// Returns an error if an entity is still where it was carried over because its state is gone.
-fn must_be_moved(
-    core: &Core,
-    old: &Graph<Flat>,
-    map: &CarryMap,
-    displaced: &[(EntityIx, u32)],
-) -> Result<(), String> {
-    if displaced.is_empty() {
-        return Ok(());
-    }
-    let mut moved = HashSet::new();
-    for fact in &core.open.journal.facts().list {
-        if let Fact::Move { entity, slot, .. } | Fact::Delete { entity, slot, .. } = *fact {
-            moved.insert((entity, slot));
-        }
-    }
-    let mut left = displaced.iter().filter(|at| !moved.contains(at));
-    let Some(&(entity, slot)) = left.next() else {
-        return Ok(());
-    };
-    let was = EntityIx::all(old.layout.entities.len()).find(|was| map.entity(*was) == Some(entity));
-    let state = was.map_or("", |was| {
-        let state = old.state_of(was, slot);
-        &old.layout.entities[usize::from(was)].states[usize::from(state)].name
-    });
-    let count = 1 + left.count();
-    let entities = if count == 1 { "entity" } else { "entities" };
-    Err(format!(
-        "{count} {entities} were in states that are gone and were not moved, first `{}`, which was in `{state}`",
-        core.graph.named(entity, slot)
-    ))
-}
-
-/// What does not hold in the new graph.
-enum Failed<'c> {
-    /// Invariants that are new or have changed.
-    Change(Vec<Refused<'c>>),
-    /// Another one.
-    Invariant(String),
-}
-
-/// Checks the invariants that have changed, or all, on all entities.
+/// Checks the invariants that have changed on all entities. Returns those that do not hold.
 fn failed_invariants<'c>(
     core: &Core,
     plan: &Plan,
     differences: &'c [Difference],
-    of_all: bool,
-) -> Result<(), Failed<'c>> {
-    let mut refused = Vec::new();
-    let mut first = None;
-    let changed = differences
-        .iter()
-        .filter_map(|difference| match &difference.verdict {
-            Verdict::Data {
-                check: Check::Invariant(name),
-                ..
-            } => Some((name.as_str(), difference)),
-            _ => None,
-        });
-    let changed: HashMap<&str, &Difference> = changed.collect();
-    for (ix, def) in plan.layout.schema.invariants.iter().enumerate() {
-        let difference = changed.get(def.name.as_str()).copied();
-        if difference.is_none() && !of_all {
-            continue;
-        }
-        let mut failed = core.violations(plan, ix);
-        let Some((entity, reason)) = failed.next() else {
-            continue;
+) -> Vec<Refused<'c>> {
+    let check = |difference: &'c Difference| {
+        let Verdict::Data {
+            check: Check::Invariant(name),
+            ..
+        } = &difference.verdict
+        else {
+            return None;
         };
-        let count = 1 + failed.count() as u64;
-        match difference {
-            Some(difference) => refused.push(Refused {
-                difference,
-                usage: Some(Usage {
-                    count,
-                    first: Some(entity.to_string()),
-                }),
-            }),
-            None => {
-                let entities = if count == 1 { "entity" } else { "entities" };
-                let reason = format!(
-                    "{count} {entities} would violate the invariant `{}`, first `{entity}`: {reason}",
-                    def.name
-                );
-                first.get_or_insert(reason);
-            }
-        }
-    }
-    match (refused.is_empty(), first) {
-        (false, _) => Err(Failed::Change(refused)),
-        (true, Some(reason)) => Err(Failed::Invariant(reason)),
-        (true, None) => Ok(()),
-    }
+        let schema = &plan.layout.schema;
+        let ix = (schema.invariants.iter()).position(|def| def.name == *name)?;
+        let mut failed = core.violations(plan, ix);
+        let (entity, _) = failed.next()?;
+        let usage = Usage {
+            count: 1 + failed.count() as u64,
+            first: Some(entity.to_string()),
+        };
+        Some(Refused {
+            difference,
+            usage: Some(usage),
+        })
+    };
+    differences.iter().filter_map(check).collect()
 }

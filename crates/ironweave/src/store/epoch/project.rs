@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use crate::base::error::{OpenError, RefusedDifference};
+use crate::base::error::{MigrationError, OpenError, RefusedDifference};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::base::time::Timestamp;
@@ -21,6 +21,7 @@ use crate::schema::{Change, Compatibility, Difference, Item, Schema};
 use crate::step::clock::TransactionTime;
 use crate::step::model::Model;
 use crate::step::{Core, flat};
+use crate::store::epoch::is_of_another_model;
 use crate::store::epoch::judge::Judge;
 use crate::store::epoch::prepare::{carry, set_defaults};
 use crate::store::{Epochs, Store};
@@ -101,10 +102,7 @@ impl<M: Model> Store<M> {
             });
         }
         let map = CarryMap::by_name(&renamed, ours);
-        let failed = |reason: String| OpenError::Migration {
-            model: ours.name.as_str().into(),
-            reason: reason.into(),
-        };
+        let failed = |reason: String| MigrationError::new(reason);
         let mut core: Core = flat::core(plan, None);
         core.graph = carry(graph, plan, &map)?;
         core.begin();
@@ -123,9 +121,19 @@ fn refused(
     (schema, renamed): (&Schema, &Schema),
     plan: &crate::step::plan::Plan,
 ) -> Vec<RefusedDifference> {
-    let is_left_out = |change: &Change| matches!(change, Change::Removed(item) if !matches!(item, Item::State { .. }));
-    let mut all = schema.compatibility(&plan.layout.schema).differences;
+    let ours = &plan.layout.schema;
+    let is_other = is_of_another_model(renamed, ours);
+    let is_left_out = |change: &Change| {
+        let Change::Removed(item) = change else {
+            return false;
+        };
+        !is_other && !matches!(item, Item::State { .. } | Item::Unknown(_))
+    };
+    let mut all = schema.compatibility(ours).differences;
     all.retain(|difference| difference.is_of_shape() && !is_left_out(&difference.change));
+    if is_other {
+        return all.into_iter().map(RefusedDifference::unchecked).collect();
+    }
     let compatibility = Compatibility { differences: all };
     let mut judge = Judge::new(graph, renamed, plan);
     let refused = compatibility.refused(|check| judge.usage(check));

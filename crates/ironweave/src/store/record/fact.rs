@@ -36,6 +36,21 @@ pub enum FactKind {
     SetLink,
 }
 
+impl FactKind {
+    /// Returns the name that a serialized fact has for its kind.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Delete => "delete",
+            Self::Move => "move",
+            Self::Set => "set",
+            Self::Link => "link",
+            Self::Unlink => "unlink",
+            Self::SetLink => "set_link",
+        }
+    }
+}
+
 /// One change of the graph, with the names of the model and with its value.
 ///
 /// `Display` renders it as `set Account/1.1.balance = 105`, with its entities as [`FactEntity`] renders them and the value as

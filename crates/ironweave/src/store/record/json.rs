@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 
-use super::{Changes, Fact, FactKind, Facts, Field, Firing, Record, RecordedEvent};
+use super::{Changes, Fact, Facts, Field, Firing, Record, RecordedEvent};
 use crate::step::model::Model;
 
 impl<M: Model> Serialize for Record<M> {
@@ -81,17 +81,8 @@ impl<M> Serialize for Changes<M> {
 /// Serializes the kind and those of entity, field, other entity, states and value that the kind has.
 impl Serialize for Fact<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let kind = match self.kind() {
-            FactKind::Create => "create",
-            FactKind::Delete => "delete",
-            FactKind::Move => "move",
-            FactKind::Set => "set",
-            FactKind::Link => "link",
-            FactKind::Unlink => "unlink",
-            FactKind::SetLink => "set_link",
-        };
         let mut fact = serializer.serialize_map(None)?;
-        fact.serialize_entry("fact", kind)?;
+        fact.serialize_entry("fact", self.kind().name())?;
         fact.serialize_entry("entity", &self.entity().to_string())?;
         if let Some(field) = self.field() {
             fact.serialize_entry("field", field)?;
