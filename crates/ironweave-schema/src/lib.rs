@@ -53,6 +53,6 @@ pub use encoding::Encoding;
 pub use form::ReadError;
 pub use ix::{ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, InvariantIx, NameIx, StateIx, TooMany};
 pub use names::similar_names;
-pub use reading::{Reading, Readings};
+pub use reading::{EventReading, Reading, Readings};
 pub use unknown::{Raw, Unknown, UnknownItem};
 pub use valid::{Invalid, MANY_MAX, STATES_MAX};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::valid::holds_key;
-use crate::{ColumnDef, Encoding, EntityIx, EventDef, EventFieldDef, Schema};
+use crate::{ColumnDef, Encoding, EntityIx, EventDef, EventFieldDef, EventIx, Schema};
 
 /// What becomes of stored values when their type changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,6 +16,17 @@ pub enum Reading {
     Tried,
     /// They cannot be read.
     Impossible,
+}
+
+/// How the events of an event in a log are read by a later schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventReading {
+    /// As this event, by the names of their fields.
+    ByName(EventIx),
+    /// As this event, by a function of the program that `#[upcast(from = "..")]` names.
+    Upcast(EventIx),
+    /// As no event of the later schema.
+    Unread,
 }
 
 /// A type as written, and its encoding if that is known.
@@ -36,6 +47,9 @@ pub(crate) type Typed<'s> = (&'s str, Option<&'s Encoding>);
 pub struct Readings<'s> {
     was: Side<'s>,
     now: Side<'s>,
+    /// The events of the later schema by name, and by the names of the logged events that their upcasters read.
+    events: HashMap<&'s str, EventIx>,
+    upcasts: HashMap<&'s str, EventIx>,
 }
 
 /// A schema, and the columns of the key of each entity type that has one.
@@ -76,10 +90,28 @@ impl<'s> Readings<'s> {
     /// Returns how the values of the earlier schema are read as those of the later one.
     #[must_use]
     pub fn between(was: &'s Schema, now: &'s Schema) -> Self {
+        let events = || EventIx::all(now.events.len()).zip(&now.events);
+        let upcasts =
+            events().flat_map(|(ix, def)| def.upcasts.iter().map(move |from| (&**from, ix)));
         Self {
             was: Side::of(was),
             now: Side::of(now),
+            events: events().map(|(ix, def)| (&*def.name, ix)).collect(),
+            upcasts: upcasts.collect(),
         }
+    }
+
+    /// Returns how logged events are read. `logged` is the name that the event has in the log.
+    #[must_use]
+    pub fn event(&self, logged: &str, was: &EventDef) -> EventReading {
+        let now = self.now.schema;
+        let by_name = self.events.get(&*was.name).copied();
+        let is_same = |ix: EventIx| Some(ix) == by_name && self.event_is_same(was, &now[ix]);
+        if let Some(ix) = self.upcasts.get(logged).copied().filter(|ix| !is_same(*ix)) {
+            return EventReading::Upcast(ix);
+        }
+        let readable = by_name.filter(|ix| self.event_is_read(was, &now[*ix]));
+        readable.map_or(EventReading::Unread, EventReading::ByName)
     }
 
     /// Returns how the values of a column are read as those of a column of the later schema.
@@ -166,8 +198,7 @@ impl<'s> Readings<'s> {
 
     /// Returns whether logged events are read as events of the later schema by the names of their fields: each field of the
     /// later event has a counterpart that is known to be readable, an `Option`, or a default.
-    #[must_use]
-    pub fn event(&self, was: &EventDef, now: &EventDef) -> bool {
+    fn event_is_read(&self, was: &EventDef, now: &EventDef) -> bool {
         let fields: HashMap<&str, &EventFieldDef> =
             was.fields.iter().map(|f| (&*f.name, f)).collect();
         let is_read = |now: &EventFieldDef| match fields.get(&*now.name) {
@@ -178,8 +209,7 @@ impl<'s> Readings<'s> {
     }
 
     /// Returns whether an event has the same fields in both schemas, with values that are encoded as before.
-    #[must_use]
-    pub fn event_is_same(&self, was: &EventDef, now: &EventDef) -> bool {
+    fn event_is_same(&self, was: &EventDef, now: &EventDef) -> bool {
         let fields: HashMap<&str, &EventFieldDef> =
             was.fields.iter().map(|f| (&*f.name, f)).collect();
         let is_same = |now: &EventFieldDef| {

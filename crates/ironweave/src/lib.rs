@@ -146,6 +146,7 @@ pub use history::{AsOf, HistoryEntry, Retained, Retention, RetentionPlan};
 /// | `when`, `guard` | an event | the conditions of the event |
 /// | `#[may(..)]` | an event | the changes that its handler, an implementation of [`Apply`], may make |
 /// | `#[renamed(from = "..")]` | an item that has a name | the names that it had in earlier logs |
+/// | `#[upcast(from = "..", with = path)]` | an event | how logged events are read as the event; see [`LoggedEvent`] |
 /// | `#[invariant(Entity, via = [..], path)]` | a unit struct | a condition that is checked when a transaction commits |
 ///
 /// The module also gets the types [`Model`](trait@Model), a parameter of [`Store`], and [`AnyEvent`](trait@AnyEvent), and the
@@ -235,6 +236,7 @@ pub use step::event::{Applied, Apply, Bound, Event, Handles, Named, Receipt};
 pub use step::guarded::Guarded;
 pub use step::migrate::{Migration, MigrationEntity, MigrationValue};
 pub use step::model::Model;
+pub use step::upcast::{LoggedEvent, UpcastError};
 pub use step::{Ensured, New, Tx};
 pub use store::{
     AnyApplied, AnyReceipt, Changes, Checkpoint, CheckpointPolicy, Committed, Difference, Dropped,

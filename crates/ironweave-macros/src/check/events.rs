@@ -99,6 +99,9 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
             immediate: event.immediate,
             guards: event.guards.iter().map(types::text).collect(),
             renamed: former_names(&event.renamed),
+            upcasts: (event.upcasts.iter())
+                .map(|upcast| upcast.from.value())
+                .collect(),
             ..EventDef::default()
         },
         fields: Table::default(),
@@ -200,6 +203,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
         fields,
         names,
         guards: event.guards,
+        upcasts: event.upcasts,
         literals,
         typed,
     };

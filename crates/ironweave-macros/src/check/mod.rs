@@ -39,6 +39,7 @@ pub use values::optional;
 pub fn model(mut ast: ast::Module, errors: &mut Errors) -> Model {
     names::items(&mut ast, errors);
     renamed::check(&ast, errors);
+    renamed::upcasts(&ast, errors);
     let mut resolved = entities::resolve(ast.entities, ast.lifecycles, errors);
     for entity in resolved.entities.indexes() {
         for clash in names::members(entity, &resolved, errors) {

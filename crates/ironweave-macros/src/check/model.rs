@@ -11,7 +11,7 @@ use syn::{Attribute, Item, Type, Visibility};
 
 use super::Taken;
 use super::table::Table;
-pub use crate::parse::ast::{FieldDefault, Json, LinkKind, MetaField, Whole};
+pub use crate::parse::ast::{FieldDefault, Json, LinkKind, MetaField, Upcast, Whole};
 
 /// A model.
 pub struct Model {
@@ -207,6 +207,8 @@ pub struct Event {
     pub names: Table<NameIx, Name>,
     /// Its guards.
     pub guards: Vec<syn::Path>,
+    /// How logged events are read as it.
+    pub upcasts: Vec<Upcast>,
     /// Literals, which follow the fields in the numbering of values.
     pub literals: Vec<Literal>,
     /// Values whose types must match those of their columns.

@@ -52,7 +52,11 @@ pub fn binding(model: &Model) -> TokenStream {
             let literals = literals_of_immediate(model, event);
             quote!(::ironweave::plumbing::EventType::immediate(#literals))
         } else {
-            quote!(::ironweave::plumbing::EventType::of::<#name>())
+            let upcasts = event.upcasts.iter().map(|upcast| {
+                let (from, with) = (&upcast.from, &upcast.with);
+                quote_spanned!(with.span() => .upcast::<#name>(#from, #with))
+            });
+            quote!(::ironweave::plumbing::EventType::of::<#name>() #(#upcasts)*)
         }
     });
     let invariants =

@@ -186,6 +186,16 @@ pub struct Event {
     pub guards: Vec<syn::Path>,
     /// Former names, by `#[renamed(from = "..")]`.
     pub renamed: Vec<LitStr>,
+    /// `#[upcast(..)]`.
+    pub upcasts: Vec<Upcast>,
+}
+
+/// `#[upcast(from = "LoggedEvent", with = path::of::function)]`: how logged events are read as the event.
+pub struct Upcast {
+    /// The name of the logged events.
+    pub from: LitStr,
+    /// The function.
+    pub with: syn::Path,
 }
 
 /// A field of an event.

@@ -6,13 +6,13 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitInt, LitStr, Meta, Result, Token};
 
-use super::ast::{Default, EdgeOptions, Index, OnDelete, To};
+use super::ast::{Default, EdgeOptions, Index, OnDelete, To, Upcast};
 use super::serde::is_derived;
 use crate::check::types::text;
 use crate::errors::{Errors, did_you_mean, list, nearest};
 
 /// Attributes of ironweave, on any kind of item.
-const OURS: [&str; 22] = [
+const OURS: [&str; 23] = [
     "entity",
     "states",
     "event",
@@ -24,6 +24,7 @@ const OURS: [&str; 22] = [
     "index",
     "default",
     "renamed",
+    "upcast",
     "initial",
     "terminal",
     "to",
@@ -102,13 +103,17 @@ pub struct Ours {
 }
 
 /// The grammar of each attribute that takes arguments, for messages.
-const SHAPES: [(&str, &str); 17] = [
+const SHAPES: [(&str, &str); 18] = [
     (
         "edge",
         "min = 1, max = 20, counted, on_delete = cascade, data = Type, acyclic",
     ),
     ("default", "value"),
     ("renamed", "from = \"former_name\""),
+    (
+        "upcast",
+        "from = \"LoggedEvent\", with = path::of::function",
+    ),
     ("states", "Entity"),
     ("inverse", "Entity::edge"),
     ("to", "State, verb -> State"),
@@ -337,6 +342,26 @@ pub fn renamed(marks: &[Ours], errors: &mut Errors) -> Vec<LitStr> {
         .filter_map(|mark| mark.parse(errors, all))
         .flatten()
         .collect()
+}
+
+/// `#[upcast(from = "LoggedEvent", with = path::of::function)]`.
+pub fn upcast(input: ParseStream<'_>) -> Result<Upcast> {
+    let word = |wanted: &str| -> Result<()> {
+        let word: Ident = input.parse()?;
+        if word != wanted {
+            let message = format!("expected `{wanted}`, and found `{word}`");
+            return Err(syn::Error::new(word.span(), message));
+        }
+        input.parse::<Token![=]>()?;
+        Ok(())
+    };
+    word("from")?;
+    let from: LitStr = input.parse()?;
+    input.parse::<Token![,]>()?;
+    word("with")?;
+    let with = input.parse()?;
+    input.parse::<Option<Token![,]>>()?;
+    Ok(Upcast { from, with })
 }
 
 /// The options of `#[edge(..)]`.

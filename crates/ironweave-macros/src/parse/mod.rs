@@ -24,9 +24,9 @@ use ast::{
 use attrs::{Ours, respell, split};
 
 /// Attributes that an event may carry.
-const ON_EVENT: [&str; 11] = [
+const ON_EVENT: [&str; 12] = [
     "create", "delete", "moves", "link", "unlink", "relink", "set", "when", "may", "guard",
-    "renamed",
+    "renamed", "upcast",
 ];
 
 /// Parses the module. `None` (with an error) if it is not an inline module at all.
@@ -372,6 +372,7 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
         mays: Vec::new(),
         guards: Vec::new(),
         renamed: attrs::renamed(&marks, errors),
+        upcasts: Vec::new(),
     };
     for mark in marks.into_iter().filter(|mark| mark.name != "renamed") {
         let before = errors.len();
@@ -384,6 +385,10 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
             "set" => mark.parse(errors, arcs::set),
             "delete" => mark.parse(errors, arcs::delete),
             "when" => mark.parse(errors, arcs::when),
+            "upcast" => {
+                event.upcasts.extend(mark.parse(errors, attrs::upcast));
+                continue;
+            }
             "may" => {
                 event.has_may = true;
                 event

@@ -461,6 +461,42 @@ fn a_key_in_an_event_is_read_if_the_key_has_the_same_parts() {
 }
 
 #[test]
+fn a_logged_event_is_read_by_name_by_an_upcaster_or_not_at_all() {
+    let read = |change: fn(&mut Schema)| {
+        let (was, mut now) = (clinic(), clinic());
+        change(&mut now);
+        let renamed = was.with_names_of(&now);
+        Readings::between(&renamed, &now).event("Cleaned", &renamed.events[0])
+    };
+    let event = EventIx::new(0);
+    assert_eq!(read(|_| ()), EventReading::ByName(event));
+    assert_eq!(
+        read(|s| s.events[0].upcasts = vec!["Cleaned".to_owned()]),
+        EventReading::ByName(event),
+        "it has the same fields"
+    );
+    let more = |s: &mut Schema, ty: &str| s.events[0].fields.push(event_field("why", ty));
+    assert_eq!(
+        read(|s| s.events[0].fields.truncate(1)),
+        EventReading::ByName(event)
+    );
+    assert_eq!(read(|s| s.events[0].immediate = true), EventReading::Unread);
+    assert_eq!(read(|s| drop(s.events.remove(0))), EventReading::Unread);
+    let read_with = |ty: &str, upcast: bool| {
+        let (was, mut now) = (clinic(), clinic());
+        more(&mut now, ty);
+        if upcast {
+            now.events[0].name = "Washed".to_owned();
+            now.events[0].upcasts = vec!["Cleaned".to_owned()];
+        }
+        Readings::between(&was, &now).event("Cleaned", &was.events[0])
+    };
+    assert_eq!(read_with("Option<u8>", false), EventReading::ByName(event));
+    assert_eq!(read_with("u8", false), EventReading::Unread);
+    assert_eq!(read_with("u8", true), EventReading::Upcast(event));
+}
+
+#[test]
 fn an_event_that_becomes_immediate_may_fire_on_entities_that_exist() {
     let fires = |change: fn(&mut Schema)| {
         let (was, mut now) = (clinic(), clinic());

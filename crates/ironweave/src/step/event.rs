@@ -17,6 +17,7 @@ use crate::step::model::Model;
 use crate::step::open::OpenTransaction;
 use crate::step::plan::Plan;
 use crate::step::tx::{Tx, Workspace};
+use crate::step::upcast::{LoggedEvent, UpcastError, Upcaster, upcaster};
 use crate::value::{DecodeError, Equal};
 
 /// An event: a request to change the graph, which may be rejected. The macro implements it.
@@ -341,6 +342,8 @@ pub struct EventType {
     pub(crate) encodings: fn() -> Vec<Encoding>,
     /// Its compiled arcs, see [`Event::ARCS`].
     pub(crate) arcs: Option<&'static [u128]>,
+    /// How logged events of other names or with other fields are read as this event, by their names in the log.
+    pub(crate) upcasts: Vec<(&'static str, Upcaster)>,
 }
 
 impl EventType {
@@ -356,7 +359,19 @@ impl EventType {
                 encodings
             },
             arcs: E::ARCS,
+            upcasts: Vec::new(),
         }
+    }
+
+    /// Adds a function that reads logged events of a name.
+    #[must_use]
+    pub fn upcast<E: Event>(
+        mut self,
+        from: &'static str,
+        with: fn(&LoggedEvent<'_>) -> Result<E, UpcastError>,
+    ) -> Self {
+        self.upcasts.push((from, upcaster(with)));
+        self
     }
 
     /// The same with compiled arcs, of an event that is [made at runtime](Event::MADE_AT_RUNTIME).
@@ -373,6 +388,7 @@ impl EventType {
             literals,
             encodings: Vec::new,
             arcs: None,
+            upcasts: Vec::new(),
         }
     }
 }

@@ -52,6 +52,7 @@ mod replay;
 pub(crate) mod review;
 pub(crate) mod tx;
 mod undo;
+pub(crate) mod upcast;
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ use crate::graph::carry::CarryMap;
 use crate::graph::carry::have_same_tables;
 use crate::graph::fact::Facts;
 use crate::log::{FrameHeader, FrameKind};
-use crate::schema::{Change, Difference, EntityIx, Flag, Schema, Verdict};
+use crate::schema::{Difference, EntityIx, EventDef, EventReading, Readings, Schema};
 use crate::step::plan::Plan;
 use crate::store::frame::{self, Decoded};
 use crate::store::record::ToProgram;
@@ -38,6 +38,9 @@ pub(crate) struct Epoch {
     replayed: Option<Arc<Tags>>,
     /// Whether its facts are replayed in a graph of its own schema.
     has_own_graph: bool,
+    /// Whether its events can be fired again: its facts are replayed in the graph of the program, and none of the events that are
+    /// immediate in the program would have fired then for the first time.
+    can_fire: bool,
     /// The items of the program, if there is one and `plan` is another one.
     foreign: Option<Arc<ToProgram>>,
     /// A number of each entity type that it has in all epochs.
@@ -120,6 +123,11 @@ impl Epochs {
     /// those of the program.
     pub(crate) fn foreign(&self, seq: Seq) -> Option<&Arc<ToProgram>> {
         self.at(seq)?.foreign.as_ref()
+    }
+
+    /// Returns whether the events of a frame that the program reads can be fired again.
+    pub(crate) fn can_fire(&self, seq: Seq) -> bool {
+        self.at(seq).is_some_and(|epoch| epoch.can_fire)
     }
 
     /// Returns whether a schema of the log is that of a program.
@@ -255,6 +263,7 @@ impl Epochs {
             replayed: None,
             foreign: None,
             has_own_graph: true,
+            can_fire: false,
             types: Vec::new(),
             schema: schema.clone(),
         };
@@ -336,6 +345,7 @@ impl Epochs {
                 plan: None,
                 replayed: None,
                 has_own_graph: false,
+                can_fire: true,
                 foreign: None,
                 types: Vec::new(),
             };
@@ -424,14 +434,6 @@ impl Epochs {
         let ours = &program.layout.schema;
         let compatibility = schema.compatibility(ours);
         let differences = || compatibility.differences.iter();
-        // What the log says about such an event is not what the program knows of it.
-        let is_of_events = |difference: &Difference| {
-            let is_trigger = matches!(
-                difference.change,
-                Change::Became { flag, .. } | Change::Ceased { flag, .. } if flag == Flag::Immediate
-            );
-            is_trigger || matches!(difference.verdict, Verdict::Refused { .. })
-        };
         let has_own_graph = differences().any(Difference::is_of_shape);
         // What the program has in addition does not matter, unless the schema before this one has it too.
         let before = self.list.last();
@@ -440,7 +442,12 @@ impl Epochs {
             before.has_own_graph || changes.iter().any(Difference::is_of_shape)
         });
         let renamed = schema.with_names_of(ours);
-        let ours_alone = !has_own_graph && !differences().any(is_of_events);
+        let readings = Readings::between(&renamed, ours);
+        let mut events = schema.events.iter().zip(&renamed.events);
+        let is_by_name = |(logged, def): (&EventDef, &EventDef)| {
+            matches!(readings.event(&logged.name, def), EventReading::ByName(_))
+        };
+        let ours_alone = !has_own_graph && events.all(is_by_name);
         let of_program = ours_alone.then(|| Tags::new(version, &renamed, ours));
         let (tags, own, replayed) = match of_program.flatten() {
             Some(tags) => (Arc::new(tags), None, None),
@@ -458,7 +465,7 @@ impl Epochs {
                 )
             }
         };
-        let foreign = (own.is_some()).then(|| Arc::new(ToProgram::new(&renamed, program)));
+        let foreign = (own.is_some()).then(|| Arc::new(ToProgram::new(&schema, &renamed, program)));
         if has_own_graph || is_carried {
             let own = own.clone();
             let own = own.unwrap_or_else(|| own_plan(schema.clone(), program));
@@ -474,6 +481,7 @@ impl Epochs {
             plan: own,
             replayed,
             has_own_graph,
+            can_fire: !has_own_graph && !differences().any(Difference::may_fire),
             foreign,
             types: Vec::new(),
         };

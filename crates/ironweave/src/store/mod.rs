@@ -421,8 +421,9 @@ impl<M: Model> Store<M> {
     }
 
     /// Fires all events of the log again with the current guards, arcs and handlers, on a separate graph, and compares the facts
-    /// and the fingerprint of each frame. Returns the number of transactions, all of which agree. The facts of earlier epochs with
-    /// other events or of another shape, and of migrations, are replayed and not counted; see [`Store::verify_all`].
+    /// and the fingerprint of each frame. Returns the number of transactions, all of which agree. Logged events
+    /// that upcasters read are fired as these read them. The facts of transactions with an event that the model does not have any more, of
+    /// epochs of another shape and of migrations are replayed and not counted; see [`Store::verify_all`].
     ///
     /// A store of a [`Dynamic`](crate::dynamic::Dynamic) model, which has no code, decodes all events, applies the facts again
     /// and compares the fingerprints.
@@ -433,8 +434,8 @@ impl<M: Model> Store<M> {
         verify::verify_view::<M>(self.view()).map(|found| found.agreed)
     }
 
-    /// As [`Store::verify`], with the events that could not be fired again. It says which events are of epochs whose events, entities
-    /// or fields are not those of this program; their facts are replayed.
+    /// As [`Store::verify`], with the events that could not be fired again, whose facts are replayed: those that the model does not have
+    /// any more, others of the same transactions, and those of epochs of another shape.
     ///
     /// # Errors
     /// As [`Store::verify`].

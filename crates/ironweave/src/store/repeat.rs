@@ -31,6 +31,9 @@ fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attem
     // The events of an earlier epoch, with the names that they have now.
     let own = view.epochs.renamed_plan(seq, &view.plan);
     let plan = own.as_ref().unwrap_or(&view.plan);
+    let logged = &view.epochs.plan(seq, &view.plan).layout.schema;
+    let typed = (view.epochs.foreign(seq)).map(|foreign| foreign.firings(logged, decoded));
+    let typed = typed.transpose().map_err(bad)?.unwrap_or_default();
     let events = &plan.layout.schema.events;
     // The events that stayed have names: one entry for each event of the program, which replay has checked.
     let mut fired = (decoded.firings.iter().enumerate())
@@ -50,11 +53,13 @@ fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attem
     let Some(bytes) = &decoded.attempts else {
         for _ in 0..fired_count {
             let (firing, event, outcome) = next()?;
-            let reader = decoded.reader(firing).map_err(bad)?;
-            all.push(Attempt {
-                print: print(plan, event, &reader),
-                outcome,
-            });
+            // As the program reads it, or with the names that it has now.
+            let typed = typed.event(firing).zip(typed.reader(decoded, firing));
+            let print = match typed {
+                Some((event, reader)) => print(&view.plan, event, &reader.map_err(bad)?),
+                None => print(plan, event, &decoded.reader(firing).map_err(bad)?),
+            };
+            all.push(Attempt { print, outcome });
         }
         return Ok(all);
     };

@@ -61,8 +61,8 @@ pub struct Verified {
     /// The number of transactions whose events gave the logged facts when they were fired again. Of a store without the types of
     /// its model, it is the number of transactions whose facts were replayed.
     pub agreed: u64,
-    /// The events that could not be fired again, by name: those of epochs whose events, entities or fields are not those of the
-    /// program. Their facts were replayed.
+    /// The events that could not be fired again, by their names in the log: those that the program does not have any more and reads as no
+    /// other ones, others of the same transactions, and those of epochs of another shape. Their facts were replayed.
     pub not_fired: Vec<NotFired>,
 }
 
@@ -223,27 +223,30 @@ fn verify(view: &LogView<'_>) -> Result<Verified, VerifyError> {
         if !kind.has_facts() {
             continue;
         }
-        if let Some(plan) = view
-            .epochs
-            .foreign(seq)
-            .map(|_| view.epochs.plan(seq, &view.plan))
-        {
-            let decoded = view.epochs.decode((seq, kind), &frame.payload);
-            let decoded = decoded.map_err(|e| view.place(e))?;
-            let events: BTreeSet<EventIx> = decoded.firings.iter().map(|f| f.event).collect();
-            for event in events {
-                not_fired.entry(name(plan, event)).or_insert((0, seq)).0 += 1;
-            }
-        }
-        if kind == FrameKind::Migration || view.epochs.foreign(seq).is_some() {
-            let decoded =
-                (view.epochs).decode_replayed((seq, kind), &frame.payload, Facts::default());
-            let decoded = decoded.map_err(|e| view.place(e))?;
-            replay_frame(&mut core, &frame.header, &decoded.facts).map_err(|e| view.place(e))?;
-            continue;
-        }
         let decoded = view.epochs.decode((seq, kind), &frame.payload);
-        let decoded = decoded.map_err(|e| view.place(e))?;
+        let mut decoded = decoded.map_err(|e| view.place(e))?;
+        let foreign = view.epochs.foreign(seq);
+        if kind == FrameKind::Migration || foreign.is_some() {
+            let facts =
+                (view.epochs).decode_replayed((seq, kind), &frame.payload, Facts::default());
+            let facts = facts.map_err(|e| view.place(e))?;
+            let own = view.epochs.plan(seq, &view.plan);
+            let typed = foreign.map(|foreign| foreign.firings(&own.layout.schema, &decoded));
+            let typed = typed
+                .transpose()
+                .map_err(|e| view.place(bad_frame(seq, e)))?;
+            let fires = kind == FrameKind::Transaction && view.epochs.can_fire(seq);
+            let typed = typed.filter(|typed| fires && typed.are_read());
+            let Some(typed) = typed else {
+                let events: BTreeSet<EventIx> = decoded.firings.iter().map(|f| f.event).collect();
+                for event in events {
+                    not_fired.entry(name(own, event)).or_insert((0, seq)).0 += 1;
+                }
+                replay_frame(&mut core, &frame.header, &facts.facts).map_err(|e| view.place(e))?;
+                continue;
+            };
+            decoded = typed.with_facts(&decoded, facts);
+        }
         core.open.clock.set(decoded.time);
         core.open.meta = decoded.meta.clone();
         core.open.logged_firings = decoded.firings.len() as u32;

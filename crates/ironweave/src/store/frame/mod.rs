@@ -30,7 +30,7 @@ use crate::base::storage_error::FORMAT_VERSION;
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
 use crate::log::FrameKind;
-use crate::schema::Cardinality;
+use crate::schema::{Cardinality, EventIx};
 use crate::step::field_codec::FieldReader;
 use crate::step::open::{Firing, OpenTransaction};
 pub(super) use crate::store::frame::meta::decode_names;
@@ -107,6 +107,21 @@ impl Decoded {
             facts_end as u32,
         ));
         self.fields.push(Arc::clone(&event.fields));
+    }
+
+    /// Adds a firing of an event of the program, with its binding in CBOR and the program's field for each field in it.
+    pub(super) fn push_typed(
+        &mut self,
+        event: EventIx,
+        binding: &[u8],
+        fields: &Arc<[u16]>,
+        facts_end: u32,
+    ) {
+        self.bindings.extend_from_slice(binding);
+        let binding_end = self.bindings.len() as u32;
+        self.firings
+            .push(Firing::read(event, binding_end, facts_end));
+        self.fields.push(Arc::clone(fields));
     }
 
     /// Returns the logged binding of a firing in CBOR.

@@ -33,7 +33,7 @@ impl<M: Model> Serialize for Firing<'_, M> {
         let named = NamedEvent(self.name(), &self.fields());
         if self.is_immediate() {
             firing.serialize_field("immediate", &named)?;
-        } else if M::IS_DYNAMIC {
+        } else if M::IS_DYNAMIC || self.is_removed() {
             firing.serialize_field("event", &named)?;
         } else if let RecordedEvent::Applied(event) = self.event().map_err(S::Error::custom)? {
             firing.serialize_field("event", &event)?;

@@ -32,7 +32,7 @@ pub use changes::Changes;
 pub use fact::{Fact, FactEntity, FactKind};
 pub use facts::{FactIter, Facts};
 pub use firing::{Field, Firing, RecordedEvent};
-pub(crate) use foreign::ToProgram;
+pub(crate) use foreign::{ToProgram, TypedFirings};
 pub use net::Occupant;
 use net::SlotChanges;
 pub(crate) use net::about;
@@ -49,6 +49,7 @@ use crate::schema::EntityIx;
 use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
+use crate::store::bad_frame;
 use crate::store::epochs::Epochs;
 use crate::store::frame::Decoded;
 use crate::store::tags::Encodings;
@@ -69,6 +70,8 @@ pub(crate) struct DecodedTransaction {
     pub is_migration: bool,
     /// The items of the model of the store, if its indexes are those of a logged schema.
     pub foreign: Option<Arc<ToProgram>>,
+    /// Its firings as the program reads them, if its indexes are those of a logged schema.
+    pub typed: TypedFirings,
     /// What its facts say about generations, once it is needed.
     slot_changes: OnceLock<SlotChanges>,
 }
@@ -92,15 +95,20 @@ impl DecodedTransaction {
         plan: &Arc<Plan>,
     ) -> Result<Self, StorageError> {
         let seq = header.seq;
+        let decoded = epochs.decode((seq, header.kind), payload)?;
+        let (own, foreign) = (epochs.plan(seq, plan), epochs.foreign(seq));
+        let typed = foreign.map(|foreign| foreign.firings(&own.layout.schema, &decoded));
+        let typed = typed.transpose().map_err(|e| bad_frame(seq, e))?;
         Ok(Self {
             seq,
             position: Some(position),
             fingerprint: header.fingerprint,
-            decoded: epochs.decode((seq, header.kind), payload)?,
+            decoded,
+            typed: typed.unwrap_or_default(),
             encodings: Arc::clone(&epochs.tags(seq)?.encodings),
-            plan: Arc::clone(epochs.plan(seq, plan)),
+            plan: Arc::clone(own),
             is_migration: header.kind == FrameKind::Migration,
-            foreign: epochs.foreign(seq).cloned(),
+            foreign: foreign.cloned(),
             slot_changes: OnceLock::new(),
         })
     }
@@ -116,6 +124,7 @@ impl DecodedTransaction {
             plan: Arc::clone(plan),
             is_migration: false,
             foreign: None,
+            typed: TypedFirings::default(),
             slot_changes: OnceLock::new(),
         }
     }
