@@ -256,8 +256,10 @@ fn json_of_several_lines_has_one_for_each_item() {
         .collect();
     assert_eq!(
         starts.join("|"),
-        "{| \"name\":\"| \"entitie|  {\"name\"| ],| \"columns|  {\"entit|  {\"entit| ],| \"edges\":|  {\"from\"| ],| \"events\"|\
-           {\"name\"| ],| \"invaria|  {\"name\"| ],| \"regions|  \"$cbor\"| }|}"
+        concat!(
+            "{| \"name\":\"| \"entitie|  {\"name\"| ],| \"columns|  {\"entit|  {\"entit| ],| \"edges\":|  {\"from\"| ],|",
+            " \"events\"|  {\"name\"| ],| \"invaria|  {\"name\"| ],| \"regions|  \"$cbor\"| }|}"
+        )
     );
 }
 

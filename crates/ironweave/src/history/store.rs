@@ -16,6 +16,7 @@ use crate::schema::EntityIx;
 use crate::snapshot::keyframes::Keyframes;
 use crate::snapshot::replica::{Replica, SnapshotFollower};
 use crate::snapshot::{Snapshot, StoreReader};
+use crate::step::dynamic::Dynamic;
 use crate::step::model::Model;
 use crate::store::commit::{Commit, Follower};
 use crate::store::view::LogView;
@@ -165,6 +166,8 @@ impl<M: Model> Store<M> {
     /// - `is_other_history` as for [`Store::locate`].
     /// - `is_before_beginning` for a point before the snapshot that the store began at.
     /// - `is_unlogged` if the store has no log.
+    /// - `OtherShape` for a frame of an earlier epoch whose schema has other entities, fields or edges; see
+    ///   [`as_of_by_name`](Store::as_of_by_name).
     /// - A failure to read the log.
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
         let when = when.into();
@@ -177,6 +180,31 @@ impl<M: Model> Store<M> {
         }
         let replica = slot.get().map(|replica| &**replica);
         as_of(&self.view()?, slot.keyframes(), replica, when)
+    }
+
+    /// As [`Store::as_of`], for any epoch of the log: the graph has the schema of then, and is read by its names; see
+    /// [`Db::by_name`](crate::Db::by_name). Same cost.
+    ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::prelude::*;
+    /// use lamps::Lit;
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// let first = store.step(Lit { lamp: "hall".into() }).seq;
+    ///
+    /// let then = store.as_of_by_name(first)?;
+    /// let lamps = then.by_name().entity_type("Lamp")?;
+    /// assert_eq!(lamps.count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::as_of`], but never `OtherShape`.
+    pub fn as_of_by_name(&self, when: impl Into<AsOf>) -> Result<Snapshot<Dynamic>, ReadError> {
+        let slot: &SnapshotFollower = self.followers.get();
+        let replica = slot.get().map(|replica| &**replica);
+        as_of(&self.view()?, slot.keyframes(), replica, when.into())
     }
 }
 
@@ -256,6 +284,18 @@ impl<M: Model> SharedStore<M> {
         });
         as_of(&self.view()?, &keyframes, replica.as_deref(), when.into())
     }
+
+    /// As [`Store::as_of_by_name`], without blocking writers.
+    ///
+    /// # Errors
+    /// As [`Store::as_of_by_name`] and [`SharedStore::read`].
+    pub fn as_of_by_name(&self, when: impl Into<AsOf>) -> Result<Snapshot<Dynamic>, ReadError> {
+        let (keyframes, replica) = self.exclusive(|store| {
+            let slot: &SnapshotFollower = store.followers.get();
+            (Arc::clone(slot.keyframes()), slot.get().map(Arc::clone))
+        });
+        as_of(&self.view()?, &keyframes, replica.as_deref(), when.into())
+    }
 }
 
 impl<M: Model> StoreReader<M> {
@@ -320,6 +360,20 @@ impl<M: Model> StoreReader<M> {
     /// # Errors
     /// As [`Store::as_of`].
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
+        let replica = self.replica();
+        as_of(
+            &self.view()?,
+            replica.keyframes(),
+            Some(replica),
+            when.into(),
+        )
+    }
+
+    /// As [`Store::as_of_by_name`], without the store. It shares the keyframes of the store.
+    ///
+    /// # Errors
+    /// As [`Store::as_of_by_name`].
+    pub fn as_of_by_name(&self, when: impl Into<AsOf>) -> Result<Snapshot<Dynamic>, ReadError> {
         let replica = self.replica();
         as_of(
             &self.view()?,

@@ -227,14 +227,16 @@ impl<M: Model> Store<M> {
                     known: &known,
                     like: &self.plan,
                 },
-                false => Plans::Program(&self.plan),
+                false => Plans::Opening(&self.plan),
             },
             bounds: self.bounds,
         };
         let (loaded, opened_from) = loader.newest();
         self.checkpoints.set_opened_from(opened_from);
         if let Some(loaded) = loaded {
-            self.plan = loaded.plan;
+            if M::IS_DYNAMIC {
+                self.plan = loaded.plan;
+            }
             self.core.graph = loaded.graph;
             self.core.open.clock = TransactionTime::after(loaded.time, &self.plan.clock);
             self.epochs = Arc::new(loaded.epochs);

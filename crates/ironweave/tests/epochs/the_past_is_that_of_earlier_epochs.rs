@@ -1,9 +1,12 @@
 //! Records, histories and graphs of earlier epochs, read by a store whose model is another one.
 
-use ironweave::prelude::*;
-use ironweave::{Meta, Seq};
+use std::fs;
 
-use crate::harness::temp_dir;
+use ironweave::dynamic::Dynamic;
+use ironweave::prelude::*;
+use ironweave::{Meta, Seq, Snapshot};
+
+use crate::harness::{assert_same_state, copy_dir, temp_dir};
 use crate::hospital::{First, continued, v1, write_first};
 
 #[ironweave::model]
@@ -145,10 +148,26 @@ fn the_graph_of_an_earlier_epoch_has_another_shape() {
     for seq in [Seq::new(0), Seq::new(3), last, last + 1] {
         let e = store.as_of(seq).expect_err("it is of another shape");
         assert!(
-            e.to_string()
-                .contains("read it by name from a `Store<Dynamic>`"),
+            e.to_string().contains("read it by name: `as_of_by_name`"),
             "{e}"
         );
+    }
+    // By name, each graph is that which a store without types has then, also the newest ones.
+    let dynamic = Store::<Dynamic>::open_read_only(dir.path()).expect("the log opens");
+    let reader = store.reader();
+    for seq in 0..=store.seq().expect("frames").get() {
+        let seq = Seq::new(seq);
+        let expected = dynamic.as_of(seq).expect("a frame of the log");
+        for then in [store.as_of_by_name(seq), reader.as_of_by_name(seq)] {
+            let then = then.expect("a frame of the log");
+            assert_eq!(then.fingerprint(), expected.fingerprint(), "frame {seq}");
+            assert_eq!((then.seq(), then.time()), (expected.seq(), expected.time()));
+            let names = |snapshot: &Snapshot<Dynamic>| -> Vec<(String, usize)> {
+                let types = snapshot.by_name().entity_types();
+                types.map(|of| (of.name().to_owned(), of.count())).collect()
+            };
+            assert_eq!(names(&then), names(&expected), "frame {seq}");
+        }
     }
     let then = store.as_of(now).expect("the migration is whole");
     assert!(then.find::<v2::Bed>(&9).is_none());
@@ -162,6 +181,43 @@ fn the_graph_of_an_earlier_epoch_has_another_shape() {
     let all = store.subscribe(0).expect("a log");
     drop(store);
     assert_eq!(all.count(), 10);
+}
+
+#[test]
+fn a_changed_model_starts_from_a_checkpoint_of_the_earlier_shape() {
+    let dir = temp_dir();
+    write_first(dir.path());
+    let mut store = First::open(dir.path()).expect("the store opens");
+    let at = Some(store.checkpoint().expect("a checkpoint").seq());
+    store.step(v1::Bought {
+        number: 7,
+        weight: 70,
+        note: "later".into(),
+    });
+    drop(store);
+    let without = temp_dir();
+    copy_dir(dir.path(), without.path());
+    for entry in fs::read_dir(without.path()).expect("a directory") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_some_and(|ext| ext == "checkpoint") {
+            fs::remove_file(path).expect("a file that may be deleted");
+        }
+    }
+    let reader = Store::<v2::Model>::open_read_only(dir.path()).expect("the changes are taken");
+    assert_eq!(reader.opened_from().checkpoint(), at);
+    let replayed = Store::<v2::Model>::open_read_only(without.path()).expect("they are taken");
+    assert_eq!(replayed.opened_from().checkpoint(), None);
+    assert_same_state(&reader, &replayed);
+    drop(reader);
+
+    let store = Store::<v2::Model>::open(dir.path()).expect("the changes are taken");
+    assert_eq!(store.opened_from().checkpoint(), at);
+    let expected = continued::<v2::Model>(without.path());
+    assert_same_state(&store, &expected);
+    assert_eq!(store.seq(), expected.seq());
+    drop(store);
+    let store = continued::<v2::Model>(dir.path());
+    assert_same_state(&store, &expected);
 }
 
 #[test]

@@ -48,8 +48,10 @@ pub(crate) struct Loader<'a> {
 /// The schema that the graph of a checkpoint gets.
 #[derive(Clone, Copy)]
 pub(crate) enum Plans<'a> {
-    /// That of the program, to which those of the log are mapped.
+    /// That of the program, to which those of the log are mapped. A checkpoint of an epoch with another shape is not used.
     Program(&'a Arc<Plan>),
+    /// That of the program, or that of its epoch if this has another shape: the opening carries the graph over.
+    Opening(&'a Arc<Plan>),
     /// That of its epoch, in a log that is read with its own schemas. Plans that are not known get the limits and the clock of
     /// `like`.
     Logged {
@@ -177,21 +179,23 @@ impl<'a> Loader<'a> {
             let Some(Epoch {
                 schema: logged,
                 tags,
+                plan: own,
                 ..
             }) = epochs.list.last()
             else {
                 return Err(ImageError::content("it has no schema"));
             };
-            if !epochs.end_in_program() {
-                return Err(ImageError::content("it is of a schema of another shape"));
-            }
             let order = tags.image_order();
             let many = |def: &EdgeDef| {
                 [&def.from, &def.to].map(|end| end.cardinality == Cardinality::Many)
             };
-            let plan = match self.plans {
-                Plans::Program(plan) => plan,
-                Plans::Logged { like, .. } => epochs.last_plan(like),
+            let plan = match (self.plans, own) {
+                (Plans::Logged { like, .. }, _) => epochs.last_plan(like),
+                (Plans::Program(plan) | Plans::Opening(plan), _) if epochs.end_in_program() => plan,
+                (Plans::Opening(_), Some(own)) => own,
+                (Plans::Program(_) | Plans::Opening(_), _) => {
+                    return Err(ImageError::content("it is of a schema of another shape"));
+                }
             };
             let plan = Arc::clone(plan);
             let ours = &plan.layout.schema;
@@ -278,7 +282,7 @@ impl<'a> Loader<'a> {
             let logged = Schema::from_cbor(&frame.payload).map_err(ImageError::content)?;
             let place = (schema, frame.header.version);
             match self.plans {
-                Plans::Program(plan) => {
+                Plans::Program(plan) | Plans::Opening(plan) => {
                     (epochs.add(place, logged, plan)).map_err(ImageError::content)?
                 }
                 Plans::Logged { known, like } => {
