@@ -5,7 +5,7 @@ use crate::invariants::invariants;
 use crate::net::{Net, PlaceIx};
 
 /// How many rows the computation of invariants may have.
-const ROWS_MAX: usize = 4_000;
+const ROWS_MAX: usize = 1_000;
 /// How many transitions a net may have for its invariants to be computed.
 const TRANSITIONS_MAX: usize = 20_000;
 

@@ -1,20 +1,22 @@
 //! The breadth-first search of all reachable markings, level by level, by several threads.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::kernel::{Kernel, Marking};
 use super::layout::Layout;
-use super::table::{Inserted, Probe, Table};
+use super::table::{Budget, Inserted, Probe, Table};
 use crate::net::Net;
 use crate::property::Compiled;
 
-/// How many markings of a level a thread takes at once.
-const CHUNK: usize = 512;
+/// How many markings a block has.
+const BLOCK: usize = 1 << 10;
 /// How many successors are looked up together.
 const BATCH: usize = 64;
 
-/// Markings of a level with what is known of them.
-struct Level<const W: usize> {
+/// Some markings of a level with what is known of them.
+struct Block<const W: usize> {
     markings: Vec<Marking<W>>,
     /// The enabled transitions of each, `set_words` words each.
     enabled: Vec<u64>,
@@ -22,17 +24,21 @@ struct Level<const W: usize> {
     tokens: Vec<u64>,
 }
 
-impl<const W: usize> Default for Level<W> {
-    fn default() -> Self {
+impl<const W: usize> Block<W> {
+    fn new(set_words: usize, with_tokens: bool) -> Self {
         Self {
-            markings: Vec::new(),
-            enabled: Vec::new(),
-            tokens: Vec::new(),
+            markings: Vec::with_capacity(BLOCK),
+            enabled: Vec::with_capacity(BLOCK * set_words),
+            tokens: Vec::with_capacity(if with_tokens { BLOCK } else { 0 }),
         }
     }
-}
 
-impl<const W: usize> Level<W> {
+    fn clear(&mut self) {
+        self.markings.clear();
+        self.enabled.clear();
+        self.tokens.clear();
+    }
+
     fn bytes(&self) -> usize {
         8 * (self.markings.capacity() * W + self.enabled.capacity() + self.tokens.capacity())
     }
@@ -43,16 +49,24 @@ impl<const W: usize> Level<W> {
 struct Successor<const W: usize> {
     marking: Marking<W>,
     probe: Probe,
-    /// The position of its predecessor in the level, and the transition that was fired.
+    /// The position of its predecessor in the block, and the transition that was fired.
     before: u32,
     transition: u32,
 }
 
+/// A successor for which there was no room in the table.
+struct Postponed<const W: usize> {
+    marking: Marking<W>,
+    transition: u32,
+    /// The enabled transitions and the tokens of its predecessor.
+    enabled: Vec<u64>,
+    tokens: u64,
+}
+
 /// What a thread found in a level.
 struct Findings<const W: usize> {
-    next: Level<W>,
-    /// The successors for which the table was full, with the enabled transitions and tokens of their predecessors.
-    rest: Vec<(Marking<W>, u32, Vec<u64>, u64)>,
+    next: Vec<Block<W>>,
+    postponed: Vec<Postponed<W>>,
     edges: u64,
     deadlocks: u64,
     tokens_max: u64,
@@ -60,6 +74,8 @@ struct Findings<const W: usize> {
     /// For each property, the smallest marking of the level that decides it.
     decided: Vec<Option<Marking<W>>>,
     overflowed: Option<(Marking<W>, u32)>,
+    given: Budget,
+    left: Budget,
 }
 
 /// The result of a search that visited what it could.
@@ -95,13 +111,13 @@ pub(super) struct Search<'a, const W: usize> {
 
 impl<const W: usize> Search<'_, W> {
     pub fn run(&self, initial: Marking<W>) -> Result<Searched<W>, Stopped<W>> {
-        let mut table = Table::<W>::new(1 << 14);
-        let mut level = vec![self.first(&table, &initial)];
+        let mut table = Table::<W>::new(1 << 12);
+        let mut level = VecDeque::from([self.first(&mut table, &initial)]);
         let mut found = Searched {
             states: 1,
             edges: 0,
             deadlocks: 0,
-            tokens_max: self.net.places.iter().map(|place| place.tokens).sum(),
+            tokens_max: self.tokens(),
             place_max: (self.net.places.iter().map(|place| place.tokens).max()).unwrap_or(0),
             depth: 0,
             complete: true,
@@ -110,11 +126,11 @@ impl<const W: usize> Search<'_, W> {
         };
         self.decide(&initial, &mut found.decided);
         loop {
-            let next = self.expand(&mut table, &level, &mut found)?;
+            level = self.expand(&mut table, level, &mut found)?;
             found.states = table.len() as u64;
-            let frontier: usize = next.iter().map(|part| part.markings.len()).sum();
-            let levels = level.iter().chain(&next).map(Level::bytes);
-            found.bytes = found.bytes.max(table.bytes() + levels.sum::<usize>());
+            let frontier: usize = level.iter().map(|block| block.markings.len()).sum();
+            let blocks: usize = level.iter().map(Block::bytes).sum();
+            found.bytes = found.bytes.max(table.bytes() + blocks);
             (self.progress)(found.states, frontier as u64, found.depth);
             if frontier == 0 {
                 return Ok(found);
@@ -124,19 +140,25 @@ impl<const W: usize> Search<'_, W> {
                 return Ok(found);
             }
             found.depth += 1;
-            level = next;
         }
     }
 
-    fn first(&self, table: &Table<W>, initial: &Marking<W>) -> Level<W> {
-        table.insert(table.probe(initial), initial);
-        let mut enabled = vec![0; self.kernel.set_words];
-        self.kernel.enabled(initial, &mut enabled);
-        Level {
-            markings: vec![*initial],
-            enabled,
-            tokens: vec![self.net.places.iter().map(|place| place.tokens).sum()],
-        }
+    fn tokens(&self) -> u64 {
+        let tokens = self.net.places.iter().map(|place| place.tokens);
+        tokens.fold(0, u64::saturating_add)
+    }
+
+    fn first(&self, table: &mut Table<W>, initial: &Marking<W>) -> Block<W> {
+        let (given, mut left) = (table.budget(1), table.budget(1));
+        table.insert(table.probe(initial), initial, &mut left);
+        table.settle(&given, &left);
+        let words = self.kernel.set_words;
+        let mut block = Block::new(words, !self.kernel.conserves_tokens);
+        block.markings.push(*initial);
+        block.enabled.resize(words, 0);
+        self.kernel.enabled(initial, &mut block.enabled);
+        block.tokens.push(self.tokens());
+        block
     }
 
     /// Notes the properties that a marking decides.
@@ -154,57 +176,20 @@ impl<const W: usize> Search<'_, W> {
     fn expand(
         &self,
         table: &mut Table<W>,
-        level: &[Level<W>],
+        level: VecDeque<Block<W>>,
         found: &mut Searched<W>,
-    ) -> Result<Vec<Level<W>>, Stopped<W>> {
-        let sizes = level.iter().map(|part| part.markings.len().div_ceil(CHUNK));
-        let chunks: usize = sizes.sum();
-        let taken = AtomicUsize::new(0);
+    ) -> Result<VecDeque<Block<W>>, Stopped<W>> {
+        let threads = self.threads.min(level.len()).max(1);
+        let open = Mutex::new(level);
         let mut decided: Vec<Option<Marking<W>>> = vec![None; self.properties.len()];
-        let mut next: Vec<Level<W>> = Vec::new();
-        let mut rest: Vec<(Marking<W>, u32, Vec<u64>, u64)> = Vec::new();
+        let mut next = VecDeque::new();
+        let mut postponed: Vec<Postponed<W>> = Vec::new();
         loop {
-            let full = AtomicBool::new(false);
-            let work = |rest: Vec<(Marking<W>, u32, Vec<u64>, u64)>| {
-                let mut worker = Worker::new(self, table);
-                worker.again(rest);
-                while !full.load(Ordering::Relaxed) {
-                    let chunk = taken.fetch_add(1, Ordering::Relaxed);
-                    let Some((part, range)) = chunk_at(level, chunk) else {
-                        break;
-                    };
-                    worker.expand(part, range);
-                    if !worker.found.rest.is_empty() || worker.found.overflowed.is_some() {
-                        full.store(true, Ordering::Relaxed);
-                    }
-                }
-                worker.found
-            };
-            let threads = self.threads.min(chunks).max(1);
-            let all: Vec<Findings<W>> = if threads == 1 {
-                vec![work(std::mem::take(&mut rest))]
-            } else {
-                let mut first = Some(std::mem::take(&mut rest));
-                std::thread::scope(|scope| {
-                    let work = &work;
-                    let handles: Vec<_> = (0..threads)
-                        .map(|_| {
-                            let rest = first.take().unwrap_or_default();
-                            scope.spawn(move || work(rest))
-                        })
-                        .collect();
-                    let join = |handle: std::thread::ScopedJoinHandle<'_, Findings<W>>| {
-                        handle
-                            .join()
-                            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-                    };
-                    handles.into_iter().map(join).collect()
-                })
-            };
-            for findings in all {
+            for findings in self.round(table, &open, std::mem::take(&mut postponed), threads) {
                 if let Some((marking, transition)) = findings.overflowed {
                     return Err(Stopped::Overflow(marking, transition));
                 }
+                table.settle(&findings.given, &findings.left);
                 found.edges += findings.edges;
                 found.deadlocks += findings.deadlocks;
                 found.tokens_max = found.tokens_max.max(findings.tokens_max);
@@ -215,83 +200,117 @@ impl<const W: usize> Search<'_, W> {
                         (a, b) => a.or(b),
                     };
                 }
-                next.push(findings.next);
-                rest.extend(findings.rest);
+                next.extend(findings.next);
+                postponed.extend(findings.postponed);
             }
-            table.grow();
-            if rest.is_empty() && taken.load(Ordering::Relaxed) >= chunks {
+            table.grow(self.threads);
+            if postponed.is_empty() && lock(&open).is_empty() {
                 break;
             }
         }
         for (all, one) in found.decided.iter_mut().zip(decided) {
             *all = all.or(one);
         }
-        next.retain(|part| !part.markings.is_empty());
         Ok(next)
+    }
+
+    /// Lets the threads work until all blocks are expanded, or one of them finds no room in the table.
+    fn round(
+        &self,
+        table: &Table<W>,
+        open: &Mutex<VecDeque<Block<W>>>,
+        postponed: Vec<Postponed<W>>,
+        threads: usize,
+    ) -> Vec<Findings<W>> {
+        let full = AtomicBool::new(false);
+        let work = |postponed: Vec<Postponed<W>>| {
+            let mut worker = Worker::new(self, table, threads);
+            worker.look_up_again(postponed);
+            while !full.load(Ordering::Relaxed) {
+                let Some(block) = lock(open).pop_front() else {
+                    break;
+                };
+                worker.expand(&block);
+                worker.spare = Some(block);
+                if !worker.found.postponed.is_empty() || worker.found.overflowed.is_some() {
+                    full.store(true, Ordering::Relaxed);
+                }
+            }
+            worker.found
+        };
+        if threads == 1 {
+            return vec![work(postponed)];
+        }
+        std::thread::scope(|scope| {
+            let work = &work;
+            let mut postponed = Some(postponed);
+            let spawn = |_| {
+                let postponed = postponed.take().unwrap_or_default();
+                scope.spawn(move || work(postponed))
+            };
+            let handles: Vec<_> = (0..threads).map(spawn).collect();
+            let join = |handle: std::thread::ScopedJoinHandle<'_, Findings<W>>| {
+                (handle.join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            handles.into_iter().map(join).collect()
+        })
     }
 }
 
-/// Returns the markings of a chunk: a part of the level, and a range in it.
-fn chunk_at<const W: usize>(
-    level: &[Level<W>],
-    mut chunk: usize,
-) -> Option<(&Level<W>, std::ops::Range<usize>)> {
-    for part in level {
-        let chunks = part.markings.len().div_ceil(CHUNK);
-        if chunk < chunks {
-            let from = chunk * CHUNK;
-            return Some((part, from..(from + CHUNK).min(part.markings.len())));
-        }
-        chunk -= chunks;
-    }
-    None
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 struct Worker<'a, const W: usize> {
     search: &'a Search<'a, W>,
     table: &'a Table<W>,
     batch: Vec<Successor<W>>,
+    /// A block that was expanded, whose memory is used again.
+    spare: Option<Block<W>>,
     found: Findings<W>,
 }
 
 impl<'a, const W: usize> Worker<'a, W> {
-    fn new(search: &'a Search<'a, W>, table: &'a Table<W>) -> Self {
+    fn new(search: &'a Search<'a, W>, table: &'a Table<W>, threads: usize) -> Self {
         Self {
             search,
             table,
             batch: Vec::with_capacity(BATCH),
+            spare: None,
             found: Findings {
-                next: Level::default(),
-                rest: Vec::new(),
+                next: Vec::new(),
+                postponed: Vec::new(),
                 edges: 0,
                 deadlocks: 0,
                 tokens_max: 0,
                 place_max: 0,
                 decided: vec![None; search.properties.len()],
                 overflowed: None,
+                given: table.budget(threads),
+                left: table.budget(threads),
             },
         }
     }
 
-    /// Looks up successors for which the table was full.
-    fn again(&mut self, rest: Vec<(Marking<W>, u32, Vec<u64>, u64)>) {
-        for (marking, transition, enabled, tokens) in rest {
-            let probe = self.table.probe(&marking);
-            match self.table.insert(probe, &marking) {
-                Inserted::New => self.visit(&marking, transition, &enabled, tokens),
+    /// Looks up successors for which there was no room in the table.
+    fn look_up_again(&mut self, postponed: Vec<Postponed<W>>) {
+        for one in postponed {
+            let probe = self.table.probe(&one.marking);
+            match self.table.insert(probe, &one.marking, &mut self.found.left) {
+                Inserted::New => self.visit(&one.marking, one.transition, &one.enabled, one.tokens),
                 Inserted::Known => {}
-                Inserted::Full => self.found.rest.push((marking, transition, enabled, tokens)),
+                Inserted::Full => self.found.postponed.push(one),
             }
         }
     }
 
     /// Fires all enabled transitions of markings.
-    fn expand(&mut self, level: &Level<W>, range: std::ops::Range<usize>) {
+    fn expand(&mut self, block: &Block<W>) {
         let kernel = self.search.kernel;
-        let words = kernel.set_words;
-        for at in range {
-            let marking = &level.markings[at];
-            let enabled = &level.enabled[at * words..(at + 1) * words];
+        let sets = block.enabled.chunks_exact(kernel.set_words);
+        for ((marking, enabled), at) in block.markings.iter().zip(sets).zip(0..) {
             let mut edges = 0;
             for (word, base) in enabled.iter().zip((0..).step_by(64)) {
                 let mut left = *word;
@@ -306,22 +325,22 @@ impl<'a, const W: usize> Worker<'a, W> {
                     self.batch.push(Successor {
                         marking: next,
                         probe: self.table.probe(&next),
-                        before: at as u32,
+                        before: at,
                         transition,
                     });
                     if self.batch.len() == BATCH {
-                        self.look_up(level);
+                        self.look_up(block);
                     }
                 }
             }
             self.found.edges += u64::from(edges);
             self.found.deadlocks += u64::from(edges == 0);
         }
-        self.look_up(level);
+        self.look_up(block);
     }
 
     /// Looks up the batch of successors.
-    fn look_up(&mut self, level: &Level<W>) {
+    fn look_up(&mut self, block: &Block<W>) {
         // All of these reads wait for the memory at the same time.
         let mut touched = 0;
         for successor in &self.batch {
@@ -331,19 +350,23 @@ impl<'a, const W: usize> Worker<'a, W> {
         let words = self.search.kernel.set_words;
         for at in 0..self.batch.len() {
             let successor = self.batch[at];
-            let inserted = self.table.insert(successor.probe, &successor.marking);
+            let left = &mut self.found.left;
+            let inserted = (self.table).insert(successor.probe, &successor.marking, left);
             if inserted == Inserted::Known {
                 continue;
             }
             let before = successor.before as usize;
-            let enabled = &level.enabled[before * words..(before + 1) * words];
-            let tokens = level.tokens.get(before).copied().unwrap_or(0);
+            let enabled = &block.enabled[before * words..(before + 1) * words];
+            let tokens = block.tokens.get(before).copied().unwrap_or(0);
             if inserted == Inserted::New {
                 self.visit(&successor.marking, successor.transition, enabled, tokens);
             } else {
-                let enabled = enabled.to_vec();
-                let rest = (successor.marking, successor.transition, enabled, tokens);
-                self.found.rest.push(rest);
+                self.found.postponed.push(Postponed {
+                    marking: successor.marking,
+                    transition: successor.transition,
+                    enabled: enabled.to_vec(),
+                    tokens,
+                });
             }
         }
         self.batch.clear();
@@ -352,7 +375,15 @@ impl<'a, const W: usize> Worker<'a, W> {
     /// Visits a new marking. `enabled` and `tokens` are those of the marking before.
     fn visit(&mut self, marking: &Marking<W>, transition: u32, enabled: &[u64], tokens: u64) {
         let kernel = self.search.kernel;
-        let next = &mut self.found.next;
+        if (self.found.next.last()).is_none_or(|block| block.markings.len() == BLOCK) {
+            let fresh = || Block::new(kernel.set_words, !kernel.conserves_tokens);
+            let mut block = self.spare.take().unwrap_or_else(fresh);
+            block.clear();
+            self.found.next.push(block);
+        }
+        let Some(next) = self.found.next.last_mut() else {
+            return;
+        };
         next.markings.push(*marking);
         let at = next.enabled.len();
         next.enabled.extend_from_slice(enabled);

@@ -140,7 +140,7 @@ fn random_net(seed: u64) -> Net {
 fn random_nets_agree_with_the_naive_explorer() {
     let mut explored = 0;
     let mut wide = 0;
-    for seed in 0..3_000 {
+    for seed in 0..600 {
         let net = random_net(seed);
         let Some(expected) = naive(&net, 2_000) else {
             continue;
@@ -152,7 +152,7 @@ fn random_nets_agree_with_the_naive_explorer() {
         assert_eq!(numbers(&found), expected, "seed {seed}");
         assert!(found.complete);
     }
-    assert!(explored > 1_000 && wide > 100, "{explored} {wide}");
+    assert!(explored > 200 && wide > 20, "{explored} {wide}");
 }
 
 #[test]
