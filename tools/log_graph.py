@@ -28,6 +28,93 @@ class Table:
         return len(self.states) << 24 | 1
 
 
+# The values that entities have in mandatory columns until others are set.
+ZEROS = {"Bool": b"\xf4", "Timestamp": b"\x00"}
+ZEROS.update({f"{sign}{bits}": b"\x00" for sign in "UI" for bits in (8, 16, 32, 64)})
+
+RANGES = {f"U{bits}": (0, 2**bits) for bits in (8, 16, 32, 64, 128)}
+RANGES.update({f"I{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1)) for bits in (8, 16, 32, 64, 128)})
+
+
+def reads(now, was):
+    """Returns whether values of one encoding are carried over to another one."""
+    (name, inner), (before, within) = kind_of(now), kind_of(was)
+    if now is None or was is None or "Serde" in (name, before):
+        return True
+    if name == before and name in ("Option", "List"):
+        return reads(inner, within)
+    if name == "Option":
+        return reads(inner, was)
+    if name in RANGES and before in RANGES:
+        (low, high), (least, most) = RANGES[name], RANGES[before]
+        return low <= least and most <= high
+    # Entity types have other numbers in each schema.
+    return name == before and (name in ("Id", "Key") or inner == within)
+
+
+class Renamed:
+    """The items of a schema that take over those of the one before it."""
+
+    def __init__(self, was, now):
+        self.entities = self.matched(was.entities, now.entities, lambda e: e.name)
+        self.states, self.columns, self.edges = {}, {}, {}
+        for entity, to in self.entities.values():
+            before, after = entity.states, to.states
+            taken = {name: name for name in before if name in after}
+            for name in after:
+                former = next((f for f in to.former[name] if f in before), None)
+                if name not in before and former is not None:
+                    taken[former] = name
+            self.states.update({(entity.name, name): state for name, state in taken.items()})
+
+        def place(column):
+            to = self.entity(column.entity)
+            state = None if column.state is None else self.state(column.entity, column.state)
+            is_kept = to is not None and (column.state is None or state is not None)
+            return (to.name, state) if is_kept else None
+
+        groups = {}
+        for column in was.columns:
+            groups.setdefault(place(column), ([], []))[0].append(column)
+        for column in now.columns:
+            groups.setdefault((column.entity.name, column.state), ([], []))[1].append(column)
+        groups.pop(None, None)
+        for before, after in groups.values():
+            for column, to in self.matched(before, after, lambda c: c.name).values():
+                if reads(to.encoding, column.encoding):
+                    self.columns[column.path] = to
+        starts = lambda edges, of: [e for e in edges if of(e)]
+        for entity, to in self.entities.values():
+            before = starts(was.edges, lambda e: e.start.entity is entity)
+            after = starts(now.edges, lambda e: e.start.entity is to)
+            for edge, other in self.matched(before, after, lambda e: e.start.name, lambda e: e.start.renamed).values():
+                if self.entity(edge.end.entity) is other.end.entity:
+                    self.edges[edge.start.path] = other
+
+    @staticmethod
+    def matched(was, now, name, renamed=lambda item: item.renamed):
+        """Returns pairs of items of one name, by the name before."""
+        before = {name(item): item for item in was}
+        pairs = {}
+        for item in now:
+            former = name(item) if name(item) in before else next((f for f in renamed(item) if f in before), None)
+            if former is not None:
+                pairs[former] = (before[former], item)
+        return pairs
+
+    def entity(self, entity):
+        return self.entities.get(entity.name, (None, None))[1]
+
+    def state(self, entity, state):
+        return self.states.get((entity.name, state))
+
+    def column(self, column):
+        return self.columns.get(column.path)
+
+    def edge(self, edge):
+        return self.edges.get(edge.start.path)
+
+
 class Graph:
     def __init__(self):
         # By the name of a type, and by the path of a declaring end: the data of each link by its two slots.
@@ -42,29 +129,102 @@ class Graph:
     def add(self, term):
         self.fingerprint = (self.fingerprint + term) & M128
 
-    def must_fit(self, schema):
-        """Refuses a schema that lacks something that the graph has."""
-        states = {(e.name, state) for e in schema.entities for state in e.states}
-        columns, edges = {c.path for c in schema.columns}, {e.start.path for e in schema.edges}
-        for name, table in self.tables.items():
-            for state, values in zip(table.states, table.values):
-                if state is not None and (name, state) not in states:
-                    raise Invalid(f"its schema has no state {name}: {state}, in which there is an entity")
-                for path in values:
-                    if path not in columns:
-                        raise Invalid(f"its schema has no field {path}, of which there is a value")
-        for path, links in self.links.items():
-            if links and path not in edges:
-                raise Invalid(f"its schema has no edge {path}, over which there is a link")
+    def carried_over(self, was, now):
+        """Returns the graph of a schema: what it has in common by name with this one, which is of the schema `was`."""
+        names, graph = Renamed(was, now), Graph()
+        for entity in was.entities:
+            to, table = names.entity(entity), self.table(entity)
+            if to is None:
+                continue
+            taken = graph.table(to)
+            for slot, state in enumerate(table.states):
+                if state is not None:
+                    state = names.state(entity, state) or to.initial
+                    graph.add(entity_term(to.name, state, table.id(slot)))
+                taken.states.append(state)
+                taken.generations.append(table.generations[slot])
+                taken.values.append({})
+            taken.free = list(table.free)
+        for column in was.columns:
+            to = names.column(column)
+            if to is not None:
+                graph.take_values(self.table(column.entity), column, to, now)
+        for column in now.columns:
+            if column.state is None and not column.key and not column.index and kind_of(column.encoding)[0] in ZEROS:
+                graph.fill(column)
+        for entity in now.entities:
+            graph.index_keys(entity, now)
+        for edge in was.edges:
+            to = names.edge(edge)
+            if to is not None:
+                graph.take_links(self, edge, to, now)
+        return graph
 
-    def apply(self, facts, schema):
-        """Applies the facts of a transaction, and checks what must be true at its end."""
+    def take_values(self, table, column, to, schema):
+        taken = self.table(to.entity)
+        for slot, state in enumerate(taken.states):
+            value = table.values[slot].get(column.path)
+            if state is None or value is None:
+                continue
+            check_value(to.encoding, value, schema)
+            taken.values[slot][to.path] = value
+            self.add(value_term(to.path, taken.id(slot), value))
+
+    def fill(self, column):
+        """Gives each entity without a value in a column the value 0 or false."""
+        table, value = self.table(column.entity), ZEROS[kind_of(column.encoding)[0]]
+        for slot, state in enumerate(table.states):
+            if state is not None and column.path not in table.values[slot]:
+                table.values[slot][column.path] = value
+                self.add(value_term(column.path, table.id(slot), value))
+
+    def index_keys(self, entity, schema):
+        table = self.table(entity)
+        for slot, state in enumerate(table.states):
+            key = None if state is None else self.key_of(entity, slot, schema)
+            if key is not None and table.keys.setdefault(key, slot) != slot:
+                raise Invalid(f"two {entity.name} have the same key")
+
+    def take_links(self, graph, edge, to, schema):
+        near, far = self.table(to.start.entity), self.table(to.end.entity)
+        links = self.links.setdefault(to.start.path, {})
+        for (a, b), data in sorted(graph.links.get(edge.start.path, {}).items(), key=lambda link: link[0][0]):
+            ends = ((to.start, a), (to.end, b))
+            if any(end.cardinality != "Many" and self.degrees[end.path, slot] for end, slot in ends):
+                continue
+            for end, slot in ends:
+                self.degrees[end.path, slot] += 1
+            keeps = edge.has_data and to.has_data and reads(to.encoding, edge.encoding)
+            links[a, b] = data if keeps else None
+            self.add(link_term(to.start.path, near.id(a), far.id(b)))
+            if links[a, b] is not None:
+                check_value(to.encoding, data, schema)
+                self.add(link_term(to.start.path, near.id(a), far.id(b), data))
+
+    def must_be_whole(self, schema):
+        """Checks, at the end of a migration, that entities and links have all that they must have."""
+        for column in schema.columns:
+            table = self.table(column.entity)
+            for slot, state in enumerate(table.states):
+                is_due = state is not None and column.state in (None, state)
+                if is_due and column.path not in table.values[slot]:
+                    raise Invalid(f"{column.entity.name}/{slot} has no {column.path}")
+        for edge in schema.edges:
+            for end in (edge.start, edge.end):
+                for slot, state in enumerate(self.table(end.entity).states):
+                    if state is not None:
+                        self.must_be_linked(end, slot)
+            if edge.has_data and None in self.links.get(edge.start.path, {}).values():
+                raise Invalid(f"a link of {edge.start.path} has no data")
+
+    def apply(self, facts, schema, is_whole=True):
+        """Applies the facts of a frame. At the end of a transaction, which is whole, it checks what must be true then."""
         for fact in facts:
             try:
                 self.apply_one(fact, schema)
             except Invalid as e:
                 raise Invalid(f"a fact of kind {fact.kind} does not fit: {e}")
-        for fact in facts:
+        for fact in facts if is_whole else ():
             self.must_be_complete(fact, schema)
 
     def resolve(self, entity, named):

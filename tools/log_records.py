@@ -52,7 +52,17 @@ def read_transaction(frame, schema):
     return transaction
 
 
-def read_records(payload, schema):
+def read_migration(frame, schema):
+    """Reads a part of a migration: facts that belong to no firing."""
+    if frame.version == 2:
+        raise Invalid("version 2 has no migrations")
+    transaction = read_records(frame.payload, schema, is_migration=True)
+    if transaction.firings or transaction.meta:
+        raise Invalid("a migration has events or metadata")
+    return transaction
+
+
+def read_records(payload, schema, is_migration=False):
     """Reads a transaction of version 3."""
     if len(payload) < HEADER.size:
         raise Invalid(f"it has {len(payload)} bytes")
@@ -88,7 +98,9 @@ def read_records(payload, schema):
             raise Invalid("the ends of its firings are not in order")
         transaction.firings.append((event, read_binding(event, bindings[binding_end:binding_to]), facts_to))
         facts_end, binding_end = facts_to, binding_to
-    if (facts_end, binding_end) != (len(transaction.facts), len(bindings)):
+    if is_migration and not bindings and not metadata:
+        return transaction
+    if is_migration or (facts_end, binding_end) != (len(transaction.facts), len(bindings)):
         raise Invalid("the ends of its firings are not those of its facts and bindings")
     return transaction
 

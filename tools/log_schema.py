@@ -39,6 +39,14 @@ def optional(of, key, kind, what):
     return None if of.get(key) is None else field(of, key, kind, what)
 
 
+def renamed(of, what):
+    """Returns the former names of an item."""
+    names = of.get("renamed") or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Invalid(f"`renamed` of {what} is no list of texts")
+    return names
+
+
 def index(n, items, what):
     if not isinstance(n, int) or isinstance(n, bool) or n < 0 or n >= len(items):
         raise Invalid(f"{n} is out of range, because there are {len(items)} {what}")
@@ -84,18 +92,20 @@ class Schema:
 
     def _entity(self, e):
         what = "an entity"
-        entity = Item(name=field(e, "name", str, what), states=[])
+        entity = Item(name=field(e, "name", str, what), states=[], renamed=renamed(e, what), former={})
         states = field(e, "states", list, what)
         if len(states) > STATES_MAX:
             raise Invalid(f"{entity.name} has more than {STATES_MAX} states")
         for state in states:
             entity.states.append(field(state, "name", str, "a state"))
+            entity.former[state["name"]] = renamed(state, "a state")
             field(state, "terminal", bool, "a state")
             for to in field(state, "to", list, "a state"):
                 index(field(to, "to", int, "a move"), states, "states")
                 field(to, "verb", str, "a move")
         distinct(entity.states, "states of one entity")
         index(field(e, "initial", int, what), states, "states")
+        entity.initial = entity.states[e["initial"]]
         return entity
 
     def _column(self, c):
@@ -118,7 +128,10 @@ class Schema:
         if key and inner[0] == "Key":
             raise Invalid(f"the encoding of the key {name} refers to a key")
         path = f"{entity.name}.{name}" if state is None else f"{entity.name}.{state}.{name}"
-        return Item(entity=entity, state=state, name=name, key=key, path=path, encoding=encoding)
+        has_index = c.get("index") is not None
+        return Item(
+            entity=entity, state=state, name=name, key=key, path=path, encoding=encoding, index=has_index, renamed=renamed(c, what)
+        )
 
     def _edge(self, e):
         what, ends = "an edge", []
@@ -135,7 +148,8 @@ class Schema:
             field(end, "counted", bool, "an end")
             if cardinality != "Many" and most not in (None, 1):
                 raise Invalid(f"the end {name} holds at most one link, but has another maximum")
-            ends.append(Item(entity=entity, name=name, cardinality=cardinality, path=f"{entity.name}.{name}"))
+            path = f"{entity.name}.{name}"
+            ends.append(Item(entity=entity, name=name, cardinality=cardinality, path=path, renamed=renamed(end, "an end")))
         if field(e, "acyclic", bool, what) and ends[0].entity is not ends[1].entity:
             raise Invalid("an acyclic edge leads to another type")
         has_data = optional(e, "data", str, what) is not None

@@ -12,8 +12,14 @@ enum Of {
     Pair(&'static str, &'static str),
     /// The 99.9th percentile and the slowest operation of a contender, with those of another.
     Slowest(&'static str, &'static str),
+    /// The median of ironweave with the least of several other contenders.
+    Best(&'static [&'static str]),
+    /// The median of a contender with that of ironweave at another size.
+    Size(&'static str, usize),
     /// The median of ironweave, in nanoseconds.
     Time,
+    /// The median of another contender, in nanoseconds.
+    Figure(&'static str),
     /// The instructions of ironweave.
     Count,
 }
@@ -40,8 +46,9 @@ const MODEL: usize = 50;
 const K10: usize = 10_000;
 const K200: usize = 200_000;
 const M1: usize = 1_000_000;
+const M10: usize = 10_000_000;
 
-const GOALS: [Goal; 29] = [
+const GOALS: [Goal; 50] = [
     goal("step_graph", K10, Of::Other("flat"), 1.4),
     goal("step_graph", K10, Of::Other("fxhash"), 0.5),
     goal("step_graph", M1, Of::Other("flat"), 1.15),
@@ -82,6 +89,39 @@ const GOALS: [Goal; 29] = [
         K200,
         Of::Slowest("dropped", "alone"),
         2.0,
+    ),
+    goal(
+        "log_append",
+        1,
+        Of::Best(&["raw", "raw_preallocated"]),
+        1.15,
+    ),
+    goal("log_append", 1, Of::Other("sqlite"), 1.0),
+    goal("log_append", 1, Of::Other("redb"), 1.0),
+    goal("log_append", 1, Of::Other("fjall"), 1.0),
+    goal("log_append", 64, Of::Size("ironweave", 1), 1.0 / 30.0),
+    goal("log_append", 64, Of::Size("ironweave_async", 1), 1.0 / 30.0),
+    goal("log_append", 64, Of::Other("sqlite"), 1.0),
+    goal("log_append", 64, Of::Other("redb"), 1.0),
+    goal("log_append", 64, Of::Other("fjall"), 1.0),
+    goal("log_append", 64, Of::Pair("ironweave_async", "sqlite"), 1.0),
+    goal("log_append", 64, Of::Pair("ironweave_async", "redb"), 1.0),
+    goal("log_append", 64, Of::Pair("ironweave_async", "fjall"), 1.0),
+    // Four million facts a second.
+    goal("log_open", M1, Of::Figure("open"), 250e6),
+    goal("log_open", M10, Of::Figure("open"), 2_500e6),
+    // It has 1.1 million entities.
+    goal("log_open", M10, Of::Figure("checkpoint"), 500e6),
+    goal("log_open", M1, Of::Pair("first_as_of", "open"), 1.0),
+    goal("log_open", M10, Of::Pair("first_as_of", "open"), 1.0),
+    goal("log_open", M1, Of::Pair("first_history", "open"), 1.0),
+    goal("log_open", M10, Of::Pair("first_history", "open"), 1.0),
+    goal("log_history", 1_000, Of::Other("sqlite"), 1.0),
+    goal(
+        "log_history",
+        1_000,
+        Of::Pair("ironweave_again", "sqlite_again"),
+        1.0,
     ),
     // Not slower than before the arcs of events were compiled.
     goal("compile/check", MODEL, Of::Other("bare"), 0.56),
@@ -130,6 +170,25 @@ impl Goal {
                 let what = format!("{one} of {of}, p99.9 and max");
                 (what, p999.into_iter().chain(max).collect())
             }
+            Of::Best(others) => {
+                let others = others.iter().filter_map(|other| figure(other));
+                let best = others.min_by(f64::total_cmp);
+                let measured = ratio(figure("ironweave"), best);
+                (
+                    "of the best of raw files".to_owned(),
+                    measured.into_iter().collect(),
+                )
+            }
+            Of::Size(one, size) => {
+                let mut rows = rows.iter();
+                let other = rows.find(|row| {
+                    (row.bench, row.contender, row.entities) == (self.bench, "ironweave", size)
+                });
+                let measured = ratio(figure(one), other.map(Row::figure));
+                let what = format!("{one} of ironweave at {size}");
+                (what, measured.into_iter().collect())
+            }
+            Of::Figure(one) => (format!("{one}, ns"), figure(one).into_iter().collect()),
             Of::Time => ("ns".to_owned(), figure("ironweave").into_iter().collect()),
             Of::Count => (
                 "instructions".to_owned(),
@@ -151,6 +210,7 @@ pub fn table(rows: &[Row]) -> String {
             continue;
         }
         let digits = if goal.at_most < 100.0 { 3 } else { 0 };
+        let at_most = (goal.at_most * 1_000.0).round() / 1_000.0;
         let told: Vec<String> = figures.iter().map(|f| format!("{f:.digits$}")).collect();
         let is_met = figures.iter().all(|figure| *figure <= goal.at_most);
         let _ = writeln!(
@@ -158,7 +218,7 @@ pub fn table(rows: &[Row]) -> String {
             "{:<20}{:>10}  {what:<46}{:>10}{:>18}  {}",
             goal.bench,
             goal.entities,
-            goal.at_most,
+            at_most,
             told.join(" "),
             if is_met { "met" } else { "missed" }
         );

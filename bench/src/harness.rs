@@ -6,6 +6,14 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+/// What sizes count unless a row says otherwise.
+pub const ENTITIES: &str = "entities";
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_entities(sizes: &&str) -> bool {
+    *sizes == ENTITIES
+}
+
 /// The figure of one contender at one size.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
@@ -13,8 +21,11 @@ pub struct Row {
     pub bench: &'static str,
     /// The name of the contender.
     pub contender: &'static str,
-    /// The size, in entities.
+    /// The size, in entities unless `sizes` says otherwise.
     pub entities: usize,
+    /// What the size counts.
+    #[serde(skip_serializing_if = "is_entities")]
+    pub sizes: &'static str,
     /// The median of the samples.
     pub ns_per_op: f64,
     /// The median in another unit, where nanoseconds do not suit it.
@@ -38,6 +49,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Says what the size counts.
+    pub fn of(self, sizes: &'static str) -> Self {
+        Self { sizes, ..self }
+    }
+
     /// Adds the figure in a unit of so many nanoseconds.
     pub fn in_unit(self, unit: &'static str, nanoseconds: f64) -> Self {
         Self {
@@ -79,6 +95,7 @@ impl Row {
             bench,
             contender,
             entities,
+            sizes: ENTITIES,
             ns_per_op: 0.0,
             value: Some(count),
             unit: Some("instructions"),
@@ -163,6 +180,7 @@ pub fn row(
         bench,
         contender,
         entities,
+        sizes: ENTITIES,
         ns_per_op: samples[samples.len() / 2],
         value: None,
         unit: None,

@@ -1,7 +1,7 @@
 //! Compares ironweave with the same work written by hand, in one process and one run.
 //!
 //! ```text
-//! cargo xtask bench [--only NAME] [--list] [--json FILE] [--samples N] [--entities N,N] [--goals] [--write]
+//! cargo xtask bench [--only NAME] [--list] [--json FILE] [--samples N] [--entities N,N] [--scratch DIR] [--goals] [--write]
 //! ```
 //!
 //! A line of a table is a contender at a size: the median of several samples in nanoseconds for one operation, the least and
@@ -24,6 +24,7 @@ mod goals;
 mod harness;
 #[cfg(feature = "peers")]
 mod keepers;
+mod log;
 mod past;
 mod rows;
 mod shared;
@@ -58,7 +59,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 38] = [
+const BENCHES: [Bench; 43] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be rolled back while it happens",
@@ -350,6 +351,48 @@ const BENCHES: [Bench; 38] = [
         table: batch::table,
     },
     Bench {
+        name: "log_fsync",
+        about: "the file system, and one write of 4 KiB with its fdatasync, to a file that grows and to one that was written before",
+        entities: &[],
+        samples: 300,
+        run: log::disk::run,
+        table: log::table,
+    },
+    Bench {
+        name: "log_append",
+        about: "durable appends of 1 and of 64 callers. raw: write and fdatasync of as many bytes. SQLite (WAL, FULL), redb, fjall: \
+                shorter records, and one thread that writes together what callers have submitted",
+        entities: &[1, 64],
+        samples: 25,
+        run: log::append::run,
+        table: log::table,
+    },
+    Bench {
+        name: "log_open",
+        about: "opening from a log of so many facts, and from a checkpoint of its last frame; the first as_of and history",
+        entities: &[1_000_000, 10_000_000],
+        samples: 3,
+        run: log::open::run,
+        table: log::table,
+    },
+    Bench {
+        name: "log_bytes",
+        about: "the bytes of an event in the log, with its facts, beside the JSON of the event and of the record",
+        entities: &[],
+        samples: 1,
+        run: log::bytes::run,
+        table: log::table,
+    },
+    Bench {
+        name: "log_history",
+        about: "the history of a task with so many versions among a hundred times as many transactions on disk, asked for the first \
+                time and again",
+        entities: &[1_000],
+        samples: 100,
+        run: log::history::run,
+        table: log::table,
+    },
+    Bench {
         name: "instructions",
         about: "instructions for one event, counted by valgrind",
         entities: &[10_000],
@@ -382,7 +425,7 @@ struct Options {
 #[derive(Parser)]
 #[command(about = "Compares ironweave with the same work written by hand")]
 struct Cli {
-    /// Run one benchmark only
+    /// Run one benchmark only, or those whose names begin so and with `_`
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Print the names of the benchmarks, each with what it measures
@@ -400,6 +443,9 @@ struct Cli {
     /// The sizes to measure, in entities, instead of the defaults of each benchmark
     #[arg(long, value_delimiter = ',', value_name = "N,N")]
     entities: Option<Vec<usize>>,
+    /// The directory of files and stores that are measured, on a disk. Default: the directory of this program
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
     /// For processes that this program starts itself: the contender whose memory is counted
     #[arg(long, hide = true)]
     bytes_of: Option<String>,
@@ -439,11 +485,23 @@ fn main() -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let chosen = |bench: &&Bench| cli.only.as_ref().is_none_or(|name| *name == bench.name);
+    let named = |name: &String, bench: &Bench| {
+        let rest = bench.name.strip_prefix(name.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    };
+    let is_exact = |name: &String| BENCHES.iter().any(|bench| bench.name == name);
+    let chosen = |bench: &&Bench| match &cli.only {
+        Some(name) if is_exact(name) => name == bench.name,
+        Some(name) => named(name, bench),
+        None => true,
+    };
     let benches: Vec<&Bench> = BENCHES.iter().filter(chosen).collect();
     if benches.is_empty() {
         eprintln!("there is no such benchmark; `--list` prints their names");
         return ExitCode::FAILURE;
+    }
+    if let Some(dir) = cli.scratch {
+        let _ = rows::SCRATCH.set(dir);
     }
     if cli.samples == Some(0) || cli.entities.iter().flatten().any(|n| *n == 0) {
         eprintln!("samples and entities are at least 1");

@@ -2,6 +2,7 @@
 //! of all contenders in `yard`.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::Options;
 use crate::harness::{Row, row, sample};
@@ -231,14 +232,22 @@ pub fn replay(options: &Options) -> Result<Vec<Row>, Box<dyn std::error::Error>>
     Ok(rows)
 }
 
-/// A directory beside this program, which is removed when this is dropped.
+/// The directory of all scratch directories, if it is not that of this program.
+pub static SCRATCH: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
+
+/// A directory that is removed when this is dropped: in [`SCRATCH`], or beside this program.
 pub struct Scratch(pub std::path::PathBuf);
 
 impl Scratch {
     /// Creates it, empty.
     pub fn new(name: &str) -> std::io::Result<Self> {
-        let exe = std::env::current_exe()?;
-        let dir = exe.with_file_name(format!("bench-{name}-{}", std::process::id()));
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bench-{name}-{}-{number}", std::process::id());
+        let dir = match SCRATCH.get() {
+            Some(scratch) => scratch.join(name),
+            None => std::env::current_exe()?.with_file_name(name),
+        };
         if dir.exists() {
             std::fs::remove_dir_all(&dir)?;
         }

@@ -13,7 +13,7 @@ use crate::tools::{self, cargo, root};
 /// What to measure. The benchmarks get most of these options as they are.
 #[derive(clap::Args)]
 pub struct Bench {
-    /// Run only the benchmark with this name
+    /// Run only the benchmark with this name, or those whose names begin with it: `log` runs all rows about the log
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
     /// Print the names of the benchmarks, each with what it measures
@@ -31,14 +31,17 @@ pub struct Bench {
     /// The sizes to measure, in entities, instead of the defaults of each benchmark
     #[arg(long, value_name = "N,N")]
     entities: Option<String>,
+    /// The directory of files and stores that are measured, on a disk. Default: in the target directory of the benchmarks
+    #[arg(long, value_name = "DIR")]
+    scratch: Option<PathBuf>,
     /// Fill the tables of docs/performance.md with the figures of this run
     #[arg(long)]
     write: bool,
     /// Run nothing, and fill the tables of docs/performance.md with the figures of a file that `--json` wrote
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "list", "json", "samples", "goals", "entities", "write"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "list", "json", "samples", "goals", "entities", "scratch", "write"])]
     write_from: Option<PathBuf>,
     /// Run nothing, and copy bench/instructions.txt to docs/performance.md
-    #[arg(long, conflicts_with_all = ["only", "list", "json", "samples", "goals", "entities", "write", "write_from"])]
+    #[arg(long, conflicts_with_all = ["only", "list", "json", "samples", "goals", "entities", "scratch", "write", "write_from"])]
     write_counts: bool,
 }
 
@@ -92,6 +95,9 @@ fn measure(bench: &Bench, json: Option<&Path>) -> Result<()> {
     }
     if let Some(entities) = &bench.entities {
         command.args(["--entities", entities]);
+    }
+    if let Some(dir) = &bench.scratch {
+        command.arg("--scratch").arg(std::path::absolute(dir)?);
     }
     tools::run(&mut command)
 }

@@ -6,6 +6,9 @@
 //! | `log::tests::power`, `kill`, `faults` | power cuts, kills and failures at each change of a few fixed lives |
 //! | `log::tests::damage`, `damaged_logs_are` | each byte is cut off or flipped |
 //! | `log::tests::checkpoints`, `copy`, `damaged_checkpoints_are` | the same for checkpoints, backups and restores |
+//! | `store::checkpoint`, `log::tests::beginning` | the thread that writes checkpoints is failed or ended at each of its changes; what is damaged or missing before one |
+//! | `log::tests::archive`, `archived_segments_answer` | the same for archives and dropped frames |
+//! | `log::tests::groups`, `migrations`, `whole_epochs_are_written`, `a_migration_is_written` | a migration is interrupted at each change and at each byte of its frames, and killed |
 //! | `killed_writers` | processes that write to a store are killed at random instants |
 //! | `random_changes_do_no_harm` | frames with right checksums and random content |
 
@@ -13,14 +16,22 @@ use anyhow::Result;
 
 use crate::tools::{TESTS, cargo, run as run_command};
 
-const CRASH_TESTS: [&str; 11] = [
+const CRASH_TESTS: [&str; 19] = [
     "log::tests::crash",
     "log::tests::power",
     "log::tests::kill",
     "log::tests::faults",
     "log::tests::damage",
     "log::tests::checkpoints",
+    "log::tests::beginning",
+    "store::checkpoint",
     "log::tests::copy",
+    "log::tests::archive",
+    "archived_segments_answer",
+    "log::tests::groups",
+    "whole_epochs_are_written",
+    "log::tests::migrations",
+    "a_migration_is_written",
     "damaged_logs_are",
     "damaged_checkpoints_are",
     "killed_writers",

@@ -26,6 +26,8 @@ struct Figure {
     bench: String,
     contender: String,
     entities: u64,
+    /// What the size counts.
+    sizes: String,
     /// The figure, and its unit.
     value: f64,
     unit: String,
@@ -70,6 +72,7 @@ fn parse(json: &str) -> Result<Vec<Figure>> {
             bench: text("bench")?,
             contender: text("contender")?,
             entities: row["entities"].as_u64()?,
+            sizes: text("sizes").unwrap_or_else(|| "entities".to_owned()),
             value: value?,
             unit: text("unit").unwrap_or_else(|| "ns".to_owned()),
         })
@@ -138,7 +141,7 @@ fn fill(page: &str, figures: &[Figure], counts: &str) -> Result<String> {
 }
 
 /// Figures as a table: a line for each contender, a column for each size, and ratios to `flat`, or where that was not measured, to
-/// `ironweave`.
+/// `ironweave`, or to `open`.
 fn table(figures: &[&Figure]) -> Option<String> {
     let unit = &figures.first()?.unit;
     let sizes: BTreeSet<u64> = figures.iter().map(|f| f.entities).collect();
@@ -148,35 +151,44 @@ fn table(figures: &[&Figure]) -> Option<String> {
             contenders.push(&figure.contender);
         }
     }
-    let reference = if contenders.contains(&"flat") {
-        "flat"
-    } else {
-        "ironweave"
-    };
+    let reference = ["flat", "ironweave", "open"]
+        .into_iter()
+        .find(|name| contenders.contains(name));
+    let sizes_of = &figures.first()?.sizes;
     let find = |contender: &str, size: u64| {
         let mut found = figures
             .iter()
             .filter(|f| f.contender == contender && f.entities == size);
         found.next().map(|f| f.value)
     };
-    let mut text = format!("| {unit}, and ratio to {reference}, at entities |");
+    let ratio = reference.map_or_else(String::new, |name| format!(", and ratio to {name}"));
+    let mut text = format!("| {unit}{ratio}, at {sizes_of} |");
     for size in &sizes {
         let _ = write!(text, " {} |", grouped(*size));
     }
     let _ = write!(text, "\n|---|{}\n", "---:|".repeat(sizes.len()));
+    // Small figures have two digits behind the point.
+    let is_fine = figures.iter().any(|f| f.value < 10.0);
     for contender in contenders {
         let _ = write!(text, "| `{contender}` |");
         for size in &sizes {
             let cell = find(contender, *size).map_or_else(String::new, |value| {
-                let ratio = find(reference, *size)
-                    .map_or_else(String::new, |of| format!("({:.2}) ", value / of));
-                format!(" {} {ratio}", grouped(value.round() as u64))
+                let of = reference.and_then(|reference| find(reference, *size));
+                let ratio = of.map_or_else(String::new, |of| format!("({:.2}) ", value / of));
+                format!(" {} {ratio}", figure(value, is_fine))
             });
             let _ = write!(text, "{cell}|");
         }
         text.push('\n');
     }
     Some(text)
+}
+
+fn figure(value: f64, is_fine: bool) -> String {
+    if is_fine && value < 1_000.0 {
+        return format!("{value:.2}");
+    }
+    grouped(value.round() as u64)
 }
 
 /// A number with commas.
@@ -260,6 +272,35 @@ counts
         assert_eq!(filled, expected);
         let again = fill(&filled, &figures, "counts\n").expect("a page");
         assert_eq!(again, filled, "filled once more, it stays the same");
+    }
+
+    #[test]
+    fn a_table_says_what_its_sizes_count_and_small_figures_have_digits_behind_the_point() {
+        let json = r#"[
+            {"bench": "log_open", "contender": "open", "entities": 1000, "sizes": "facts", "ns_per_op": 0.0, "value": 0.25, "unit": "ms"},
+            {"bench": "log_open", "contender": "checkpoint", "entities": 1000, "sizes": "facts", "ns_per_op": 0.0, "value": 0.1, "unit": "ms"},
+            {"bench": "log_fsync", "contender": "ext4", "entities": 4096, "sizes": "bytes", "ns_per_op": 0.0, "value": 71.2, "unit": "µs"}
+        ]"#;
+        let figures = parse(json).expect("figures");
+        let of = |bench: &str| {
+            figures
+                .iter()
+                .filter(|f| f.bench == bench)
+                .collect::<Vec<_>>()
+        };
+        let open = table(&of("log_open")).expect("a table");
+        let expected = "\
+| ms, and ratio to open, at facts | 1,000 |
+|---|---:|
+| `open` | 0.25 (1.00) |
+| `checkpoint` | 0.10 (0.40) |
+";
+        assert_eq!(open, expected);
+        let disk = table(&of("log_fsync")).expect("a table");
+        assert_eq!(
+            disk,
+            "| µs, at bytes | 4,096 |\n|---|---:|\n| `ext4` | 71 |\n"
+        );
     }
 
     #[test]

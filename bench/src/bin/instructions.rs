@@ -100,6 +100,13 @@ fn find<Y: Yard>(entities: usize, steps: usize) {
     }
 }
 
+/// Relinks a task to another worker. Each worker has a tenth of the tasks.
+fn relink<Y: Yard>(entities: usize, steps: usize) {
+    let mut yard = Y::new(entities, entities / 10);
+    yard.relink_all(&yard::relinks(entities, entities / 10, steps, 5));
+    std::hint::black_box(yard.picture());
+}
+
 /// Steps of ironweave with a log in memory, beside a reader from which no snapshot is taken. The queue of the reader becomes
 /// long after about 26,000 of them.
 fn followed(entities: usize, steps: usize) {
@@ -111,6 +118,41 @@ fn followed(entities: usize, steps: usize) {
     assert!(reader.seq().is_some());
 }
 
+/// The number of events of each entity in `history`.
+const VERSIONS: usize = 200;
+
+/// Histories of entities of a log on disk, each of another entity. The indexes are made before.
+fn history(entities: usize, steps: usize) {
+    let exe = std::env::current_exe().expect("a program has a path");
+    let dir = exe.with_file_name(format!("history-{}", std::process::id()));
+    let options = ::ironweave::Store::options().durability(::ironweave::Durability::Os);
+    let store = options.open(&dir).expect("a new store");
+    let mut ours = ironweave::Ours::on(store, entities);
+    for i in 0..entities * VERSIONS {
+        let (task, there) = ((i % entities) as u32, (i / entities).is_multiple_of(2));
+        let first = work::first_worker(entities, task as usize);
+        let other = (first as usize + 1) % work::workers(entities);
+        let worker = if there { other as u32 } else { first };
+        let value = i as u64;
+        let start = there;
+        ours.step(ours.event(Op {
+            task,
+            worker,
+            value,
+            start,
+        }));
+    }
+    let mut tasks = ours.tasks.iter();
+    let last = tasks.next_back().expect("there are some");
+    assert!(!ours.store.history(*last).expect("it reads").is_empty());
+    for task in tasks.take(steps) {
+        let history = ours.store.history(*task).expect("it reads");
+        assert!(history.len() >= VERSIONS);
+    }
+    drop(ours);
+    std::fs::remove_dir_all(dir).expect("it is there");
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let numbers: Vec<usize> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
@@ -118,6 +160,10 @@ fn main() -> ExitCode {
         eprintln!("usage: instructions CONTENDER ROW ENTITIES STEPS");
         return ExitCode::FAILURE;
     };
+    if row == "history" {
+        history(*entities, *steps);
+        return ExitCode::SUCCESS;
+    }
     if row == "step_followed" {
         followed(*entities, *steps);
         return ExitCode::SUCCESS;
@@ -127,6 +173,13 @@ fn main() -> ExitCode {
             "imbl" => value::<Imbl>(row, *entities, *steps),
             "rpds" => value::<Rpds>(row, *entities, *steps),
             _ => value::<ironweave::Valued>(row, *entities, *steps),
+        }
+        return ExitCode::SUCCESS;
+    }
+    if row == "relink" {
+        match name.as_str() {
+            "flat" => relink::<yard::flat::Flat>(*entities, *steps),
+            _ => relink::<yard::ours::OursGraph>(*entities, *steps),
         }
         return ExitCode::SUCCESS;
     }

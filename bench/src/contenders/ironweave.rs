@@ -102,6 +102,16 @@ impl Asked {
         self.worker
     }
 
+    /// Returns the event, which starts the task or stops it.
+    #[allow(dead_code)] // not in each binary that includes this file
+    pub fn event(self) -> Result<Started, Stopped> {
+        if self.start {
+            Ok(self.started())
+        } else {
+            Err(self.stopped())
+        }
+    }
+
     fn started(self) -> Started {
         let Self {
             task,
@@ -132,6 +142,36 @@ impl Asked {
 }
 
 impl Ours {
+    /// Fills a store, which has a log.
+    pub fn on(mut store: Store<model::Model>, count: usize) -> Self {
+        let (mut staff, mut tasks) = (Vec::new(), Vec::new());
+        // In several transactions, as a program would: the transaction that creates an entity is a part of its history.
+        while staff.len() < workers(count) {
+            let mut t = store.begin();
+            for _ in staff.len()..workers(count).min(staff.len() + TOGETHER) {
+                staff.push(t.apply(WorkersHired {}).expect("hired").created.worker);
+            }
+            t.commit().expect("kept");
+        }
+        while tasks.len() < count {
+            let mut t = store.begin();
+            for i in tasks.len()..count.min(tasks.len() + TOGETHER) {
+                let worker: Worker = staff[first_worker(count, i) as usize];
+                tasks.push(t.apply(TasksAdded { worker }).expect("added").created.task);
+            }
+            t.commit().expect("kept");
+        }
+        let facts = store.begin().facts().to_changes();
+        Self {
+            store,
+            tasks,
+            workers: staff,
+            keeps: Keeps::Log,
+            facts,
+            events: Vec::new(),
+        }
+    }
+
     /// Fires an event in a transaction, and keeps what it is to keep.
     fn fire<E: Event<Model = model::Model>>(
         &mut self,
@@ -162,38 +202,15 @@ impl Contender for Ours {
     type Event = Asked;
 
     fn new(count: usize, keeps: Keeps) -> Self {
-        let mut store = match keeps {
+        let store = match keeps {
             Keeps::Log => Store::<model::Model>::memory(),
             Keeps::Nothing | Keeps::Facts => Store::unlogged(),
         };
-        let (mut staff, mut tasks) = (Vec::new(), Vec::new());
-        // In several transactions, as a program would: the transaction that creates an entity is a part of its history.
-        while staff.len() < workers(count) {
-            let mut t = store.begin();
-            for _ in staff.len()..workers(count).min(staff.len() + TOGETHER) {
-                staff.push(t.apply(WorkersHired {}).expect("hired").created.worker);
-            }
-            t.commit().expect("kept");
-        }
-        while tasks.len() < count {
-            let mut t = store.begin();
-            for i in tasks.len()..count.min(tasks.len() + TOGETHER) {
-                let worker: Worker = staff[first_worker(count, i) as usize];
-                tasks.push(t.apply(TasksAdded { worker }).expect("added").created.task);
-            }
-            t.commit().expect("kept");
-        }
-        let facts = store.begin().facts().to_changes();
         Self {
-            store,
-            tasks,
-            workers: staff,
             keeps,
-            facts,
-            events: Vec::new(),
+            ..Self::on(store, count)
         }
     }
-
     fn event(&self, op: Op) -> Asked {
         Asked {
             start: op.start,

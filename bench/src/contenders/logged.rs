@@ -94,6 +94,20 @@ fn encode(op: Op, old: u32, out: &mut Vec<u8>) {
     write().expect("a vector takes any bytes");
 }
 
+/// Returns the record of an event, as [`Logged`] keeps it.
+#[allow(dead_code)] // not in each binary that includes this file
+pub fn record() -> Vec<u8> {
+    let op = Op {
+        task: 300,
+        worker: 31,
+        value: 1 << 20,
+        start: true,
+    };
+    let mut record = Vec::new();
+    encode(op, 30, &mut record);
+    record
+}
+
 impl<K: Keeper> Contender for Logged<K> {
     const NAME: &'static str = K::NAME;
     type Event = Op;

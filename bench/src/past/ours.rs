@@ -1,10 +1,10 @@
 //! ironweave: a store with its log in memory. It keeps nothing for this, and is asked through its public interface.
 
-use ironweave::{FactKind, HistoryEntry, Seq};
+use ironweave::{FactKind, HistoryEntry, Seq, Store};
 
 use super::{Past, Version};
 use crate::contenders::ironweave::{self as contender, model};
-use crate::work::{Contender, Keeps, Op, Picture};
+use crate::work::{Contender, Op, Picture};
 
 /// The store, and where its log was when everybody had been made.
 pub struct Ours {
@@ -12,15 +12,22 @@ pub struct Ours {
     made: Seq,
 }
 
+impl Ours {
+    /// Fills a store, and steps.
+    pub fn on(store: Store<model::Model>, tasks: usize, past: &[Op]) -> Self {
+        let mut ours = contender::Ours::on(store, tasks);
+        let made = ours.store.seq().expect("the log has frames");
+        past.iter().for_each(|op| ours.step(ours.event(*op)));
+        Self { ours, made }
+    }
+}
+
 impl Past for Ours {
     const NAME: &'static str = "ironweave";
     const FIRST: Option<&'static str> = Some("ironweave_first");
 
     fn new(tasks: usize, past: &[Op], _: &[Op]) -> Self {
-        let mut ours = contender::Ours::new(tasks, Keeps::Log);
-        let made = ours.store.seq().expect("the log has frames");
-        past.iter().for_each(|op| ours.step(ours.event(*op)));
-        Self { ours, made }
+        Self::on(Store::memory(), tasks, past)
     }
 
     fn go_on(&mut self, ops: &[Op]) {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::{Past, Version};
 use crate::work::{Op, Picture, first_worker, workers};
-use crate::yard::sqlite::in_memory;
+use crate::yard::sqlite::{in_memory, on_disk};
 
 /// The database, and how many events it has seen.
 pub struct Sqlite {
@@ -41,7 +41,20 @@ const THEN: &str = "SELECT value FROM history WHERE task = ?1 AND col = ?2 AND f
 impl Sqlite {
     /// Tasks to whom nothing has happened.
     pub fn filled(tasks: usize) -> Self {
-        let mut db = in_memory();
+        Self::filled_in(in_memory(), tasks)
+    }
+
+    /// A file in a directory, with a write-ahead log, to which events have happened.
+    pub fn on_disk(dir: &std::path::Path, tasks: usize, past: &[Op]) -> Self {
+        let mut sqlite = Self::filled_in(on_disk(dir), tasks);
+        sqlite.go_on(past);
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let copied = sqlite.db.query_row(checkpoint, [], |_| Ok(()));
+        copied.expect("there is no other connection");
+        sqlite
+    }
+
+    fn filled_in(mut db: Connection, tasks: usize) -> Self {
         db.execute_batch(SCHEMA).expect("tables");
         let t = db.transaction().expect("the only one");
         let fill = || -> rusqlite::Result<()> {

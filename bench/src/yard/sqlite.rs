@@ -36,6 +36,22 @@ pub fn in_memory() -> Connection {
     db
 }
 
+/// An empty database in a file, of which each transaction survives a power failure. It has one connection, so that it needs no
+/// shared memory.
+#[allow(dead_code)] // not in each binary that includes this file
+pub fn on_disk(dir: &std::path::Path) -> Connection {
+    let db = Connection::open(dir.join("database.sqlite")).expect("a file");
+    keep_plans(&db);
+    db.execute_batch(
+        "PRAGMA locking_mode = EXCLUSIVE;
+        PRAGMA journal_mode = WAL;
+        PRAGMA synchronous = FULL;
+        PRAGMA temp_store = MEMORY;",
+    )
+    .expect("it is tuned");
+    db
+}
+
 const SCHEMA: &str = "
     CREATE TABLE task (
         id INTEGER PRIMARY KEY,

@@ -17,7 +17,7 @@ Exit codes:
   2  the arguments cannot be used
 
 STORE is the directory of a store. It may be open in its application at the same time: ironweave
-takes no lock on it and writes nothing to it.
+takes no lock on it and writes nothing to it, except for `log checkpoint` and `log archive`.
 
 Example:
   ironweave log show target/databuild/store --event JobStarted";
@@ -174,6 +174,25 @@ enum Log {
         after_help = "Example:\n  ironweave log restore /backups/databuild target/databuild/store --to 2026-11-28T12:00:00Z"
     )]
     Restore(commands::restore::Args),
+    /// Write a checkpoint, from which the store opens instead of replaying the whole log
+    ///
+    /// The log is replayed, and the graph is written to a file beside it. The store must not be open for
+    /// writing: a program that has it open writes its own checkpoints, with `Store::checkpoint`.
+    #[command(after_help = "Example:\n  ironweave log checkpoint target/databuild/store")]
+    Checkpoint(commands::checkpoint::Args),
+    /// Compress the first segments of a log and move them to another directory, or drop them
+    ///
+    /// Archived segments are still read, in place. Only segments are taken that end before the second newest
+    /// valid checkpoint, and never the last one. The store may be open in its application.
+    ///
+    /// With --drop, frames are deleted, those in archives too. What would be deleted, and what can
+    /// no longer be answered then, is only printed, unless --yes is given.
+    #[command(after_help = "Examples:
+  ironweave log archive target/databuild/store --to /archives/databuild
+  ironweave log archive target/databuild/store --to /archives/databuild --before 2026-01-01 --dry-run
+  ironweave log archive target/databuild/store --drop --before 2025-01-01
+  ironweave log archive target/databuild/store --drop --before 2025-01-01 --yes")]
+    Archive(commands::archive::Args),
 }
 
 #[derive(Subcommand)]
@@ -213,6 +232,9 @@ pub struct Source {
     /// The directory of the store
     #[arg(value_name = "STORE", value_hint = clap::ValueHint::DirPath)]
     pub store: PathBuf,
+    /// The directory of archived segments, if it was moved since `log archive`
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub archives: Option<PathBuf>,
 }
 
 /// Runs the command, and reports errors on stderr.
@@ -243,6 +265,8 @@ fn run(show: &Show, command: Command) -> Result<ExitCode> {
             Log::Import(args) => commands::import::run(show, &args),
             Log::Backup(args) => commands::backup::run(show, &args),
             Log::Restore(args) => commands::restore::run(show, &args),
+            Log::Checkpoint(args) => commands::checkpoint::run(show, &args),
+            Log::Archive(args) => commands::archive::run(show, &args),
         },
         Command::Schema(schema) => match schema {
             Schema::Show(args) => commands::schema::show(show, &args),

@@ -3,7 +3,7 @@
 use std::io;
 
 use ironweave::raw_log::CopyError;
-use ironweave::{NameError, OpenError, ReadError, StorageError};
+use ironweave::{NameError, OpenError, ReadError, Seq, StorageError};
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -52,12 +52,25 @@ problems!(StorageError, OpenError);
 
 impl From<ReadError> for Failure {
     fn from(e: ReadError) -> Self {
-        // The user named a frame or a time that the log does not have.
-        if e.storage().is_none() {
-            return Self::usage(e);
+        // The advice of the library is for programs.
+        match &e {
+            ReadError::Ahead { asked, last } => no_such_frame(asked.seq(), *last),
+            ReadError::NotYet { time, last, .. } => Self::Usage(format!(
+                "{time} is in the future, and the last transaction of the log was at {last}; name that time or an earlier one"
+            )),
+            // The user named a frame or a time that the log does not have.
+            _ if e.storage().is_none() => Self::usage(e),
+            _ => Self::problem(e),
         }
-        Self::problem(e)
     }
+}
+
+/// The failure of a frame that a user named and the log does not have.
+pub fn no_such_frame(seq: Seq, last: Option<Seq>) -> Failure {
+    let has = last.map_or("it is empty".into(), |last| {
+        format!("its last frame is {last}")
+    });
+    Failure::Usage(format!("the log has no frame {seq}: {has}"))
 }
 
 impl From<NameError> for Failure {
@@ -69,7 +82,10 @@ impl From<NameError> for Failure {
 impl From<CopyError> for Failure {
     fn from(e: CopyError) -> Self {
         match e {
-            CopyError::NoSuchFrame { .. } | CopyError::SameDirectory { .. } => Self::usage(e),
+            CopyError::NoSuchFrame { .. }
+            | CopyError::InsideMigration { .. }
+            | CopyError::SameDirectory { .. }
+            | CopyError::InsideStore { .. } => Self::usage(e),
             _ => Self::problem(e),
         }
     }

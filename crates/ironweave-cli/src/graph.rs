@@ -1,7 +1,5 @@
 //! The graph of a store, now or at an earlier moment, read by name.
 
-use std::path::Path;
-
 #[cfg(feature = "sqlite")]
 use ironweave::Seq;
 use ironweave::dynamic::{Dynamic, EntityType, EntityView, GraphView, LinkView, ValueView};
@@ -11,7 +9,9 @@ use ironweave::{AsOf, Db as _, Id, Snapshot, Store};
 use crate::cli::Source;
 use crate::failure::{Failure, Result};
 use crate::labels::{Part, key_text};
+use crate::names;
 use crate::output::Output;
+use crate::source;
 use crate::values::{self, Texts};
 use crate::when::When;
 
@@ -21,7 +21,7 @@ pub struct Moment {
     #[command(flatten)]
     pub source: Source,
     /// Read the graph as it was after this transaction, or at this time
-    #[arg(long, value_name = "SEQ|TIME")]
+    #[arg(long, allow_negative_numbers = true, value_name = "SEQ|TIME")]
     pub as_of: Option<When>,
 }
 
@@ -34,17 +34,12 @@ pub enum Graph {
 impl Moment {
     /// Replays the log.
     pub fn open(&self) -> Result<Graph> {
-        let store = open(&self.source.store)?;
+        let store = source::store(&self.source)?;
         Ok(match self.as_of {
             None => Graph::Now(Box::new(store)),
             Some(when) => Graph::Then(as_of(&store, when)?),
         })
     }
-}
-
-/// Opens a store for reading.
-pub fn open(dir: &Path) -> Result<Store<Dynamic>> {
-    Ok(Store::<Dynamic>::open_read_only(dir)?)
 }
 
 /// Returns the graph at an earlier moment.
@@ -70,22 +65,41 @@ impl Graph {
     }
 }
 
+/// Returns the entity type that a user named.
+pub fn entity_type<'g>(graph: GraphView<'g>, name: &str) -> Result<EntityType<'g>> {
+    let known = graph.entity_types().map(EntityType::name);
+    names::check("type", name, known)?;
+    Ok(graph.entity_type(name)?)
+}
+
+/// Returns the id that a text is, alone or behind the name of the type, as in `JobRun/3.1`.
+pub fn id_of(type_name: &str, text: &str) -> Option<Id> {
+    let rest = text.strip_prefix(type_name);
+    let rest = rest.and_then(|rest| rest.strip_prefix(['/', '-']));
+    rest.unwrap_or(text).parse().ok()
+}
+
 /// Returns the entity of a type with a key or an id that a user gave.
 pub fn find<'g>(graph: GraphView<'g>, name: &str, given: &str) -> Result<EntityView<'g>> {
-    let of = graph.entity_type(name)?;
+    let of = entity_type(graph, name)?;
+    let list = format!("`ironweave list STORE {name}` prints those that there are");
     if of.key().next().is_none() {
-        return of.at_handle(given).ok_or_else(|| {
-            Failure::Problem(format!(
-                "there is no {name} {given}; the type has no key, so an entity is named by its id, such as 3.1, which \
-                 `ironweave list` prints"
-            ))
-        });
+        if id_of(name, given).is_none() {
+            return Err(Failure::Usage(format!(
+                "`{given}` is not an id, and a {name} has no key; name it by its id, such as 3.1; {list}"
+            )));
+        }
+        let found = of.at_handle(given);
+        return found
+            .ok_or_else(|| Failure::Problem(format!("there is no {name} {given}; {list}")));
     }
     let found = match of.find(given) {
         Ok(found) => found.or_else(|| of.at_handle(given)),
         Err(e) => Some(of.at_handle(given).ok_or(e)?),
     };
-    found.ok_or_else(|| Failure::Problem(format!("there is no {name} with the key {given}")))
+    found.ok_or_else(|| {
+        Failure::Problem(format!("there is no {name} with the key `{given}`; {list}"))
+    })
 }
 
 /// Returns the key of an entity, or nothing if its type has none.

@@ -1,5 +1,5 @@
-//! Ctrl-C: a command ends at once, without temporary files. An interrupted backup is continued by the next one; an interrupted
-//! restore or import leaves a directory, which the next one names.
+//! Ctrl-C: a command ends at once, without temporary files and without the directory of an incomplete restore or import. An
+//! interrupted backup is continued by the next one.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,10 +45,6 @@ pub fn clears(bar: Option<ProgressBar>) {
 }
 
 /// Removes a directory on Ctrl-C.
-#[cfg_attr(
-    not(feature = "sqlite"),
-    expect(dead_code, reason = "only `sql` has temporary files")
-)]
 pub fn removes(path: PathBuf) {
     lock(&TEMPORARY).push(path);
 }

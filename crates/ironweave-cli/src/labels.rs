@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ironweave::raw_log::{RawContent, RawLog};
+use ironweave::raw_log::{RawContent, RawFrames, RawLog};
 use ironweave::schema::{ColumnDef, Schema};
 use ironweave::{Fact, FactEntity, FactKind, Id, Seq};
 use serde_json::value::RawValue;
@@ -36,17 +36,28 @@ pub struct Part {
 }
 
 impl Labels {
+    /// Returns the labels before the first of some frames. If earlier frames were dropped, the entities that these created have no
+    /// key.
+    pub fn before(frames: &RawFrames) -> Self {
+        let mut labels = Self::default();
+        if let Some(schema) = frames.schema() {
+            labels.begin(schema);
+        }
+        labels
+    }
+
     /// Learns the keys of all entities that a log has created up to a frame.
     pub fn of_log(log: &RawLog, until: Option<Seq>) -> Result<Self> {
-        let mut labels = Self::default();
-        for frame in log.frames(0)? {
+        let frames = log.frames(log.first())?;
+        let mut labels = Self::before(&frames);
+        for frame in frames {
             let frame = frame?;
             if until.is_some_and(|until| frame.seq() > until) {
                 break;
             }
             match frame.content() {
                 RawContent::Schema(schema) => labels.begin(schema),
-                RawContent::Transaction(record) => {
+                RawContent::Transaction(record) | RawContent::Migration(record) => {
                     record.facts().iter().for_each(|fact| labels.apply(&fact));
                 }
                 _ => {}
@@ -177,9 +188,22 @@ pub fn key_matches(parts: &[Part], given: &str) -> bool {
         [] => false,
         [part] => is(part, given),
         parts => {
-            let given: Vec<&str> = given.split(',').map(str::trim).collect();
-            given.len() == parts.len()
-                && parts.iter().zip(given).all(|(part, given)| is(part, given))
+            let inner = given
+                .strip_prefix('(')
+                .and_then(|key| key.strip_suffix(')'));
+            all_match(parts, inner.unwrap_or(given), &is)
         }
+    }
+}
+
+/// Returns whether a text is the parts of a key with commas between them. A part may have commas too.
+fn all_match(parts: &[Part], given: &str, is: &impl Fn(&Part, &str) -> bool) -> bool {
+    match parts {
+        [] => false,
+        [part] => is(part, given.trim()),
+        [first, rest @ ..] => given.match_indices(',').any(|(at, comma)| {
+            let (part, left) = (&given[..at], &given[at + comma.len()..]);
+            is(first, part.trim()) && all_match(rest, left, is)
+        }),
     }
 }

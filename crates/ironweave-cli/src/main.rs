@@ -9,6 +9,7 @@
 //! | `graph` | the graph of a store, now or earlier, by the names in its schema |
 //! | `labels`, `values` | entities by their keys, values as text and as JSON |
 //! | `names`, `when` | the names and times that a user gives |
+//! | `source` | the store that a user names |
 //! | `progress`, `interrupt` | the progress bar on a terminal, Ctrl-C |
 #![forbid(unsafe_code)]
 
@@ -21,6 +22,7 @@ mod labels;
 mod names;
 mod output;
 mod progress;
+mod source;
 mod values;
 mod when;
 

@@ -1,9 +1,11 @@
 //! The names that a user gives, checked against those of a schema.
 
+use ironweave::schema::similar_names;
+
 use crate::failure::{Failure, Result};
 
-/// The number of close names that a message lists.
-const CLOSE_MAX: usize = 3;
+/// The number of names that a message lists if none is similar.
+const ALL_MAX: usize = 12;
 
 /// Checks that a name is one of those that exist. The error lists the close ones.
 pub fn check<'n>(
@@ -23,69 +25,23 @@ pub fn check<'n>(
     )))
 }
 
-/// Names the close ones, or all if there are few.
+/// Names the similar ones, or all if there are few.
 fn hint(name: &str, known: &[&str]) -> String {
-    let lower = name.to_lowercase();
-    let mut close: Vec<(usize, &str)> = known
-        .iter()
-        .map(|known| (distance(&lower, &known.to_lowercase()), *known))
-        .filter(|(distance, known)| {
-            *distance <= name.len().max(3) / 3 || known.to_lowercase().starts_with(&lower)
-        })
-        .collect();
-    close.sort_unstable();
-    close.truncate(CLOSE_MAX);
     let quoted = |names: &[&str]| {
         let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         names.join(", ")
     };
-    let close: Vec<&str> = close.into_iter().map(|(_, known)| known).collect();
-    match (close.as_slice(), known) {
+    match (similar_names(name, known.iter().copied()).as_slice(), known) {
         ([], []) => String::new(),
-        ([], all) if all.len() <= 12 => format!("; there are {}", quoted(all)),
-        ([], _) => "; `ironweave schema show` lists the names".into(),
-        (close, _) => format!("; did you mean {}?", quoted(close)),
+        ([], all) if all.len() <= ALL_MAX => format!("; there are {}", quoted(all)),
+        ([], _) => "; `ironweave schema show STORE` lists the names".into(),
+        (similar, _) => format!("; did you mean {}?", quoted(similar)),
     }
-}
-
-/// The number of characters to insert, remove or replace (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(&b) {
-            let above = *cell;
-            left = (diagonal + usize::from(x != *y))
-                .min(above + 1)
-                .min(left + 1);
-            diagonal = above;
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_distance_counts_changes() {
-        for (a, b, expected) in [
-            ("", "", 0),
-            ("", "abc", 3),
-            ("kitten", "sitting", 3),
-            ("bed", "bed", 0),
-            ("abc", "", 3),
-        ] {
-            assert_eq!(distance(a, b), expected, "{a} {b}");
-        }
-    }
 
     #[test]
     fn a_wrong_name_gets_close_ones() {

@@ -187,12 +187,33 @@ impl Output {
     }
 }
 
+/// Returns a number of things: `1 segment`, `2 segments`.
+pub fn count(number: u64, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        _ => format!("{number} {thing}s"),
+    }
+}
+
 /// Starts the pager of the user: `PAGER`, or `less`. An empty `PAGER` is none.
 fn pager() -> Option<(Child, std::process::ChildStdin)> {
     let pager = std::env::var("PAGER").unwrap_or_else(|_| "less".into());
     let mut words = pager.split_whitespace();
-    let mut command = Command::new(words.next()?);
-    command.args(words).stdin(Stdio::piped());
+    let first = words.next()?;
+    let mut command = match pager.contains(['"', '\'', '$', '\\', '|', ';', '&', '>', '<']) {
+        // It is a command for a shell. A name without these is not, so that a program that does not exist is no pager.
+        true if cfg!(unix) => {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &pager]);
+            shell
+        }
+        _ => {
+            let mut command = Command::new(first);
+            command.args(words);
+            command
+        }
+    };
+    command.stdin(Stdio::piped());
     if std::env::var_os("LESS").is_none() {
         // Leaves a short text on the terminal, and shows colours.
         command.env("LESS", "FRX");

@@ -40,13 +40,11 @@ impl Errors {
     }
 }
 
-/// The known name with the smallest edit distance, if that is small enough for a suggestion.
+/// The most [similar](ironweave_schema::similar_names) of the known names, or `None` if no name is similar.
 pub fn nearest<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    let known = known.into_iter();
-    let distances = known.map(|k| (distance(&name.to_lowercase(), &k.to_lowercase()), k));
-    let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
-    let longer = nearest.chars().count().max(name.chars().count());
-    (distance <= 1 + longer / 4).then_some(nearest)
+    ironweave_schema::similar_names(name, known)
+        .first()
+        .copied()
 }
 
 /// `` : did you mean `x`? `` for the nearest of the known names, or else a list of the known names if it is short.
@@ -69,24 +67,6 @@ pub fn list(names: &[&str]) -> String {
     }
 }
 
-/// The edit distance of two words: insertions, deletions, replacements and swaps of neighbours.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let replace = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = replace.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(rows[i - 2][j - 2] + 1);
-            }
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,12 +81,5 @@ mod tests {
             " (known: `Partition`, `JobRun` and `Want`)"
         );
         assert_eq!(did_you_mean("Order", []), "");
-    }
-
-    #[test]
-    fn distance_counts_a_swap_once() {
-        assert_eq!(distance("abc", "acb"), 1);
-        assert_eq!(distance("", "ab"), 2);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

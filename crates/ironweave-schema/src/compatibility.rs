@@ -48,6 +48,8 @@ pub struct Difference {
     pub verdict: Verdict,
     /// See [`Difference::is_of_shape`].
     pub(crate) of_shape: bool,
+    /// See [`Difference::may_fire`].
+    pub(crate) may_fire: bool,
 }
 
 /// What a change of a schema means for a log that was written before it.
@@ -171,11 +173,18 @@ impl Difference {
         self.of_shape
     }
 
+    /// Returns whether the change makes an event immediate that entities of a log may enable already, so that it fires when the log is
+    /// continued.
+    #[must_use]
+    pub fn may_fire(&self) -> bool {
+        self.may_fire
+    }
+
     /// Renders the change. A value that stored entities lack is needed and not only there.
     fn subject(&self) -> String {
         let text = self.change.to_string();
         let needs = match &self.change {
-            Change::Added(Item::Field { .. } | Item::Data { .. } | Item::Edge { .. }) => {
+            Change::Added(Item::Field { .. } | Item::Data { .. } | Item::EventField { .. }) => {
                 self.verdict != Verdict::Free
             }
             _ => false,
@@ -197,12 +206,13 @@ impl Schema {
             return Compatibility::default();
         }
         let (was, renamed) = self.renamed_by(now);
-        let mut differences = Diff::of(&was, now, renamed);
+        let mut differences = Diff::of(self, &was, now, renamed);
         if differences.is_empty() {
             differences.push(Difference {
                 change: Change::Renumbered,
                 verdict: Verdict::Free,
                 of_shape: false,
+                may_fire: false,
             });
         }
         Compatibility { differences }

@@ -87,7 +87,8 @@ pub struct ColumnDef {
     pub key: bool,
     /// The kind of the index, if the column has one.
     pub index: Option<IndexKind>,
-    /// The default value of a new entity, as written; `None` if a value is required.
+    /// The default of a field, as written: the value of a new entity if none is given. The default of data of a state is only for
+    /// entities that were in the state before it had the data. `None` if a value is required.
     pub default: Option<String>,
     /// Former names, which `#[renamed(from = "..")]` gives.
     pub renamed: Vec<String>,
@@ -140,6 +141,8 @@ pub struct EdgeDef {
     pub data: Option<String>,
     /// The encoding of the data of a link; `None` if it is not known.
     pub encoding: Option<Encoding>,
+    /// The data, as written, of links that were made before the edge had data; `None` if there is no such default.
+    pub default: Option<String>,
     /// Whether the links of the edge must not form a cycle.
     pub acyclic: bool,
     /// Entries that a newer version has written into this item.
@@ -188,6 +191,8 @@ pub struct EventDef {
     pub guards: Vec<String>,
     /// Former names, which `#[renamed(from = "..")]` gives.
     pub renamed: Vec<String>,
+    /// The names of logged events that a function of the program reads as this event, which `#[upcast(from = "..")]` gives.
+    pub upcasts: Vec<String>,
     /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
@@ -201,6 +206,8 @@ pub struct EventFieldDef {
     pub ty: String,
     /// The encoding of the values; `None` if it is not known.
     pub encoding: Option<Encoding>,
+    /// The value in events that were logged before the event had the field, as written; `None` if there is no such default.
+    pub default: Option<String>,
     /// Former names, which `#[renamed(from = "..")]` gives.
     pub renamed: Vec<String>,
     /// Entries that a newer version has written into this item.
@@ -459,6 +466,8 @@ pub struct InvariantDef {
     pub via: Vec<Hop>,
     /// The path of the predicate function, as written.
     pub check: String,
+    /// Former names, which `#[renamed(from = "..")]` gives.
+    pub renamed: Vec<String>,
     /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }

@@ -6,7 +6,7 @@
 
 use crate::cbor::{CborReader, CborWriter};
 use crate::form::{Input, Kind, Output, Problem, ReadError};
-use crate::json::{JsonReader, JsonWriter};
+use crate::json::{JsonReader, JsonWriter, break_lines};
 use crate::{
     Arc, Assign, BindBy, Cardinality, ColumnDef, ColumnIx, EdgeDef, EdgeIx, Encoding, EndDef,
     EntityDef, EntityIx, EventDef, EventFieldDef, EventIx, FieldIx, Hop, IndexKind, InvariantDef,
@@ -376,7 +376,7 @@ record!(EntityDef { name, states, initial } lists { renamed });
 record!(StateDef { name, terminal, to } lists { renamed });
 record!(TransitionDef { to, verb });
 record!(ColumnDef { entity, state, name, ty, key, index, default } optional { encoding } lists { renamed });
-record!(EdgeDef { from, to, data, acyclic } optional { encoding });
+record!(EdgeDef { from, to, data, acyclic } optional { encoding, default });
 record!(EndDef {
     entity,
     name,
@@ -394,8 +394,8 @@ record!(EventDef {
     arcs,
     mays,
     guards
-} lists { renamed });
-record!(EventFieldDef { name, ty } optional { encoding } lists { renamed });
+} lists { renamed, upcasts });
+record!(EventFieldDef { name, ty } optional { encoding, default } lists { renamed });
 record!(NameDef {
     name,
     entity,
@@ -407,7 +407,7 @@ record!(InvariantDef {
     entity,
     via,
     check
-});
+} lists { renamed });
 small_record!(Path { root, hops });
 small_record!(Hop { edge, forward });
 small_record!(Assign { column, source });
@@ -480,7 +480,14 @@ impl Schema {
         writer.finish()
     }
 
-    /// Reads the output of [`Schema::to_json`], of this version or of another one.
+    /// Returns the schema as JSON with a line for each entity type, column, edge, event and invariant, so that changes of a file with it can
+    /// be read line by line.
+    #[must_use]
+    pub fn to_json_lines(&self) -> String {
+        break_lines(&self.to_json())
+    }
+
+    /// Reads the output of [`Schema::to_json`] or [`Schema::to_json_lines`], of this version or of another one.
     ///
     /// # Errors
     /// If the input is not a schema. Items that a newer version has added are not an error; see [`Schema::unknown_items`].

@@ -241,6 +241,8 @@ pub enum Property {
     Check,
     /// The former names, by `#[renamed(from = "..")]`.
     FormerNames,
+    /// The logged events that a function of the program reads as the event, by `#[upcast(from = "..")]`.
+    Upcasts,
 }
 
 impl fmt::Display for Property {
@@ -264,6 +266,7 @@ impl fmt::Display for Property {
             Self::Via => "`via`",
             Self::Check => "function",
             Self::FormerNames => "former name",
+            Self::Upcasts => "upcast from",
         })
     }
 }

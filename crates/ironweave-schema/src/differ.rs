@@ -1,23 +1,28 @@
-//! The comparison of two schemas, by kind of item, with a verdict on each difference. `judge` has the verdicts.
+//! The comparison of two schemas, by kind of item, with a verdict on each difference. `judge` has the verdicts, and `differ_rules` compares
+//! events and invariants.
 //!
 //! A logged schema may be large and need not be valid, so each comparison takes linear time.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-use crate::compatibility::{Difference, Verdict};
+use crate::compatibility::{Check, Difference, Verdict};
 use crate::diff::{Change, Flag, Item, Property};
 use crate::judge::{self, Judged};
+use crate::reading::{Reading, Readings};
 use crate::unknown::UnknownItem;
-use crate::{EdgeDef, EndDef, EntityDef, EntityIx, EventDef, InvariantDef, Schema};
+use crate::{EdgeDef, EndDef, EntityDef, EntityIx, Schema};
 
 /// A comparison of two schemas, with the differences found so far.
 pub(crate) struct Diff<'s> {
-    was: &'s Schema,
-    now: &'s Schema,
-    differences: Vec<Difference>,
+    pub(crate) was: &'s Schema,
+    pub(crate) now: &'s Schema,
+    pub(crate) differences: Vec<Difference>,
+    pub(crate) readings: Readings<'s>,
     /// The entity types and states of both schemas.
     kept: Places<'s>,
+    /// The names in the log of events that have another one now, by the new names.
+    pub(crate) logged: HashMap<&'s str, &'s str>,
 }
 
 /// Entity types, and states of them.
@@ -34,15 +39,15 @@ fn places(schema: &Schema) -> Places<'_> {
 }
 
 /// The items of two lists, paired by a key.
-struct Paired<'s, T> {
-    both: Vec<(&'s T, &'s T)>,
-    removed: Vec<&'s T>,
-    added: Vec<&'s T>,
+pub(crate) struct Paired<'s, T> {
+    pub(crate) both: Vec<(&'s T, &'s T)>,
+    pub(crate) removed: Vec<&'s T>,
+    pub(crate) added: Vec<&'s T>,
     /// Whether the items of `both` are in a different order in the two lists.
-    reordered: bool,
+    pub(crate) reordered: bool,
 }
 
-fn paired<'s, T, K: Hash + Eq>(
+pub(crate) fn paired<'s, T, K: Hash + Eq>(
     was: &'s [T],
     now: &'s [T],
     key_was: impl Fn(&'s T) -> K,
@@ -77,18 +82,31 @@ fn paired<'s, T, K: Hash + Eq>(
     paired
 }
 
+/// Renders a list of names.
+pub(crate) fn list(names: &[String]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    }
+}
+
 impl<'s> Diff<'s> {
-    /// Returns all differences, in order, after those of renamed items.
+    /// Returns all differences, in order, after those of renamed items. `logged` is the earlier schema before its items were renamed.
     pub(crate) fn of(
+        logged: &'s Schema,
         was: &'s Schema,
         now: &'s Schema,
         renamed: Vec<(Change, bool)>,
     ) -> Vec<Difference> {
+        let names = was.events.iter().map(|event| &*event.name);
+        let logged = logged.events.iter().map(|event| &*event.name);
         let mut diff = Self {
             was,
             now,
             differences: Vec::new(),
+            readings: Readings::between(was, now),
             kept: &places(was) & &places(now),
+            logged: names.zip(logged).collect(),
         };
         for (change, of_shape) in renamed {
             diff.push(change, (Verdict::Free, of_shape));
@@ -97,28 +115,29 @@ impl<'s> Diff<'s> {
         diff.differences
     }
 
-    fn push(&mut self, change: Change, (verdict, of_shape): Judged) {
+    pub(crate) fn push(&mut self, change: Change, (verdict, of_shape): Judged) {
         self.differences.push(Difference {
             change,
             verdict,
             of_shape,
+            may_fire: false,
         });
     }
 
     /// Records a change of the rules.
-    fn rule(&mut self, change: Change) {
+    pub(crate) fn rule(&mut self, change: Change) {
         self.push(change, judge::free());
     }
 
     /// Gives a verdict to the differences that were recorded after the first `from` ones.
-    fn judge(&mut self, from: usize, judged: impl Fn() -> Judged) {
+    pub(crate) fn judge(&mut self, from: usize, judged: impl Fn() -> Judged) {
         for difference in self.differences.iter_mut().skip(from) {
             (difference.verdict, difference.of_shape) = judged();
         }
     }
 
     /// Returns whether both schemas have an entity type, and a state of it.
-    fn has_kept(
+    pub(crate) fn has_kept(
         &self,
         schema: &'s Schema,
         entity: EntityIx,
@@ -155,7 +174,7 @@ impl<'s> Diff<'s> {
     }
 
     /// Compares a property and records a change if it differs.
-    fn value<T: PartialEq + ToString + ?Sized>(
+    pub(crate) fn value<T: PartialEq + ToString + ?Sized>(
         &mut self,
         item: impl FnOnce() -> Item,
         end: Option<&str>,
@@ -176,7 +195,7 @@ impl<'s> Diff<'s> {
     }
 
     /// Compares a flag and records a change if it differs.
-    fn flag(
+    pub(crate) fn flag(
         &mut self,
         item: impl FnOnce() -> Item,
         end: Option<&str>,
@@ -199,24 +218,17 @@ impl<'s> Diff<'s> {
     }
 
     /// Compares the former names of an item.
-    fn former_names(&mut self, item: impl FnOnce() -> Item, was: &[String], now: &[String]) {
-        let text = |names: &[String]| match names {
-            [] => "none".to_owned(),
-            names => names.join(", "),
-        };
-        if was != now {
-            self.rule(Change::Changed {
-                item: item(),
-                end: None,
-                property: Property::FormerNames,
-                was: text(was),
-                now: text(now),
-                readable: true,
-            });
-        }
+    pub(crate) fn former_names(
+        &mut self,
+        item: impl FnOnce() -> Item,
+        was: &[String],
+        now: &[String],
+    ) {
+        let (was, now) = (list(was), list(now));
+        self.value(item, None, Property::FormerNames, &was, &now);
     }
 
-    fn encoding(
+    pub(crate) fn encoding(
         &mut self,
         item: impl FnOnce() -> Item,
         was: Option<&crate::Encoding>,
@@ -226,12 +238,17 @@ impl<'s> Diff<'s> {
         let (Some(was), Some(now)) = (was, now) else {
             return;
         };
-        let (old, new) = (was.render(before), now.render(after));
+        let (mut old, mut new) = (was.render(before), now.render(after));
+        let reading = self.readings.encoded(was, now);
         // An entity may have another index in each schema. The rendered encodings contain its name, so they are compared.
         if old == new {
-            return;
+            let Some((key_was, key_now)) = self.readings.other_key(was, now) else {
+                return;
+            };
+            old = format!("{old} by {key_was}");
+            new = format!("{new} by {key_now}");
         }
-        let readable = now.reads(was) || was.entity().is_some() && now.entity().is_some();
+        let readable = reading != Reading::Impossible;
         self.rule(Change::Changed {
             item: item(),
             end: None,
@@ -242,7 +259,7 @@ impl<'s> Diff<'s> {
         });
     }
 
-    fn reordered(&mut self, is: bool, item: impl FnOnce() -> Item, what: &'static str) {
+    pub(crate) fn reordered(&mut self, is: bool, item: impl FnOnce() -> Item, what: &'static str) {
         if is {
             let item = item();
             self.rule(Change::Reordered { item, what });
@@ -343,11 +360,10 @@ impl<'s> Diff<'s> {
             let from = self.differences.len();
             self.value(item, None, Property::Type, &a.ty, &b.ty);
             self.encoding(item, a.encoding.as_ref(), b.encoding.as_ref());
-            let typed = (
-                (was, (a.ty.as_str(), a.encoding.as_ref())),
-                (now, (b.ty.as_str(), b.encoding.as_ref())),
-            );
-            self.judge(from, || judge::other_type(item(), typed));
+            let reading = self.readings.column(a, b);
+            self.judge(from, || {
+                judge::other_type(item(), Check::NoValue, (&a.ty, &b.ty), reading)
+            });
             let from = self.differences.len();
             self.flag(item, None, Flag::Key, a.key, b.key);
             let entity = now.entity_name(b.entity);
@@ -392,13 +408,10 @@ impl<'s> Diff<'s> {
             let data = |def: &'s EdgeDef| def.data.as_deref().unwrap_or("none");
             self.value(item, None, Property::Data, data(a), data(b));
             self.encoding(item, a.encoding.as_ref(), b.encoding.as_ref());
-            let typed = |schema, def: &'s EdgeDef| {
-                let ty = def.data.as_deref();
-                ty.map(|ty| (schema, (ty, def.encoding.as_ref())))
-            };
-            self.judge(from, || {
-                judge::other_data(item(), typed(was, a), typed(now, b))
-            });
+            let reading = (self.readings).typed(judge::data_of(a), judge::data_of(b));
+            self.judge(from, || judge::other_data(item(), a, b, reading));
+            let default = |def: &'s EdgeDef| def.default.as_deref().unwrap_or("none");
+            self.value(item, None, Property::Default, default(a), default(b));
             let from = self.differences.len();
             self.flag(item, None, Flag::Acyclic, a.acyclic, b.acyclic);
             self.judge(from, || judge::acyclic(item(), b.acyclic));
@@ -406,13 +419,19 @@ impl<'s> Diff<'s> {
             self.end(b, &a.to, &b.to);
         }
         for edge in pairs.added {
-            let ends = [&edge.from, &edge.to];
-            let needed = ends.into_iter().find(|end| {
+            let ends = [&edge.from, &edge.to].into_iter();
+            let mut needed = ends.filter(|end| {
                 let is_needed = end.min > 0 || end.cardinality == crate::Cardinality::One;
                 is_needed && self.has_kept(now, end.entity, None)
             });
-            let judged = judge::added_edge(now, needed);
+            let first = needed.next();
+            let other = needed.next();
+            let judged = first.map_or_else(judge::free, |end| judge::needed_end(now, end));
             self.push(Change::Added(now.edge_item(edge)), judged);
+            if let Some(end) = other {
+                let added = Change::Added(Item::End(now.end_path(end)));
+                self.push(added, judge::needed_end(now, end));
+            }
         }
         let model = || Item::Model(now.name.clone());
         self.reordered(pairs.reordered, model, "edges");
@@ -443,128 +462,5 @@ impl<'s> Diff<'s> {
         let policy = |end: &EndDef| format!("{:?}", end.on_delete).to_lowercase();
         self.value(item, end, Property::OnDelete, &policy(was), &policy(now));
         self.flag(item, end, Flag::Counted, was.counted, now.counted);
-    }
-
-    fn events(&mut self) {
-        let (was, now) = (self.was, self.now);
-        let name = |event: &'s EventDef| event.name.as_str();
-        let pairs = paired(&was.events, &now.events, name, name);
-        let item = |event: &EventDef| Item::Event(event.name.clone());
-        for e in pairs.removed {
-            self.push(Change::Removed(item(e)), judge::removed_event(e));
-        }
-        for (a, b) in pairs.both {
-            self.event(a, b);
-        }
-        for e in pairs.added {
-            let on = e.names.first();
-            let kept = on.is_some_and(|on| self.has_kept(now, on.entity, None));
-            self.push(Change::Added(item(e)), judge::added_event(e, kept));
-        }
-        let model = || Item::Model(now.name.clone());
-        self.reordered(pairs.reordered, model, "events");
-    }
-
-    fn event(&mut self, a: &'s EventDef, b: &'s EventDef) {
-        let (was, now) = (self.was, self.now);
-        let item = || Item::Event(b.name.clone());
-        self.former_names(item, &a.renamed, &b.renamed);
-        let from = self.differences.len();
-        self.flag(item, None, Flag::Immediate, a.immediate, b.immediate);
-        self.judge(from, judge::other_trigger);
-        let field = |def: &crate::EventFieldDef| Item::EventField {
-            event: b.name.clone(),
-            name: def.name.clone(),
-            ty: def.ty.clone(),
-        };
-        let pairs = paired(&a.fields, &b.fields, |f| &f.name, |f| &f.name);
-        for f in pairs.removed {
-            self.push(Change::Removed(field(f)), judge::removed_event_field(f));
-        }
-        for (before, after) in pairs.both {
-            let item = || field(after);
-            self.former_names(item, &before.renamed, &after.renamed);
-            let from = self.differences.len();
-            self.value(item, None, Property::Type, &before.ty, &after.ty);
-            self.encoding(item, before.encoding.as_ref(), after.encoding.as_ref());
-            let typed = (
-                (was, (before.ty.as_str(), before.encoding.as_ref())),
-                (now, (after.ty.as_str(), after.encoding.as_ref())),
-            );
-            self.judge(from, || judge::other_event_type(typed));
-        }
-        for f in pairs.added {
-            self.push(Change::Added(field(f)), judge::added_event_field(f));
-        }
-        self.reordered(pairs.reordered, item, "fields");
-        // The names come from fields and arcs, which are compared elsewhere. Only their bindings are compared here.
-        let names = paired(&a.names, &b.names, |n| &n.name, |n| &n.name);
-        for (before, after) in names.both {
-            let (old, new) = (was.binding_text(before), now.binding_text(after));
-            self.value(item, Some(&after.name), Property::Binding, &old, &new);
-        }
-        let of = || b.name.clone();
-        let arcs = |schema: &Schema, def: &EventDef| -> Vec<String> {
-            let arcs = def.arcs.iter();
-            arcs.filter(|arc| !matches!(arc, crate::Arc::Unknown(_)))
-                .map(|arc| schema.arc_text(def, arc))
-                .collect()
-        };
-        let arc = |arc: String| Item::Arc { event: of(), arc };
-        self.texts(item(), "arcs", [arcs(was, a), arcs(now, b)], arc);
-        let mays = |schema: &Schema, def: &EventDef| -> Vec<String> {
-            let mays = def.mays.iter();
-            mays.filter(|may| !matches!(may, crate::May::Unknown(_)))
-                .map(|may| schema.may_text(may))
-                .collect()
-        };
-        let may = |may: String| Item::May { event: of(), may };
-        self.texts(item(), "permissions", [mays(was, a), mays(now, b)], may);
-        let guard = |guard: String| Item::Guard { event: of(), guard };
-        let guards = [a.guards.clone(), b.guards.clone()];
-        self.texts(item(), "guards", guards, guard);
-    }
-
-    /// Compares two lists of rendered items.
-    fn texts(
-        &mut self,
-        of: Item,
-        what: &'static str,
-        [was, now]: [Vec<String>; 2],
-        item: impl Fn(String) -> Item,
-    ) {
-        let pairs = paired(&was, &now, |text| text, |text| text);
-        for text in pairs.removed {
-            self.rule(Change::Removed(item(text.clone())));
-        }
-        for text in pairs.added {
-            self.rule(Change::Added(item(text.clone())));
-        }
-        self.reordered(pairs.reordered, || of, what);
-    }
-
-    fn invariants(&mut self) {
-        let (was, now) = (self.was, self.now);
-        let name = |invariant: &'s InvariantDef| invariant.name.as_str();
-        let pairs = paired(&was.invariants, &now.invariants, name, name);
-        let item = |invariant: &InvariantDef| Item::Invariant(invariant.name.clone());
-        for i in pairs.removed {
-            self.rule(Change::Removed(item(i)));
-        }
-        for (a, b) in pairs.both {
-            let from = self.differences.len();
-            let of = |schema: &'s Schema, entity: EntityIx| schema.entity_name(entity);
-            let (old, new) = (of(was, a.entity), of(now, b.entity));
-            self.value(|| item(b), None, Property::Of, old, new);
-            let (old, new) = (was.hops_text(&a.via), now.hops_text(&b.via));
-            self.value(|| item(b), None, Property::Via, &old, &new);
-            self.value(|| item(b), None, Property::Check, &a.check, &b.check);
-            self.judge(from, || judge::invariant(&b.name));
-        }
-        for i in pairs.added {
-            self.push(Change::Added(item(i)), judge::invariant(&i.name));
-        }
-        let model = || Item::Model(now.name.clone());
-        self.reordered(pairs.reordered, model, "invariants");
     }
 }

@@ -93,6 +93,52 @@ impl Output for JsonWriter {
     }
 }
 
+/// Writes each entry of the outer map, and each item of a list in it, on a line of its own. The text is that of a [`JsonWriter`].
+pub(crate) fn break_lines(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() + json.len() / 16);
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n(' ', depth));
+    };
+    let (mut depth, mut in_text, mut escaped) = (0, false, false);
+    let mut chars = json.chars().peekable();
+    while let Some(c) = chars.next() {
+        if in_text {
+            out.push(c);
+            in_text = escaped || c != '"';
+            escaped = c == '\\' && !escaped;
+            continue;
+        }
+        match c {
+            '[' | '{' => {
+                out.push(c);
+                depth += 1;
+                let is_empty = matches!(chars.peek(), Some(']' | '}'));
+                if depth <= 2 && !is_empty {
+                    line(&mut out, depth);
+                }
+            }
+            ']' | '}' => {
+                depth -= 1;
+                if depth < 2 && !out.ends_with(['[', '{']) {
+                    line(&mut out, depth);
+                }
+                out.push(c);
+            }
+            ',' if depth <= 2 => {
+                out.push(c);
+                line(&mut out, depth);
+            }
+            c => {
+                in_text = c == '"';
+                out.push(c);
+            }
+        }
+    }
+    out.push('\n');
+    out
+}
+
 fn quote(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {

@@ -2,9 +2,9 @@
 
 use crate::compatibility::{Check, Verdict};
 use crate::diff::Item;
-use crate::reading::{Reading, Typed};
+use crate::reading::{Reading, Typed, is_optional, may_be_missing};
 use crate::unknown::UnknownItem;
-use crate::{ColumnDef, Encoding, EndDef, EntityDef, EventDef, EventFieldDef, Schema, StateDef};
+use crate::{Cardinality, ColumnDef, EdgeDef, EndDef, EntityDef, EventFieldDef, Schema, StateDef};
 
 /// A verdict, and whether the difference affects stored data. See [`crate::Difference::is_of_shape`].
 pub(crate) type Judged = (Verdict, bool);
@@ -29,14 +29,6 @@ fn must_comply(check: Check, hint: impl Into<String>) -> Judged {
 /// A change of the rules that is not taken.
 fn refused(hint: impl Into<String>) -> Judged {
     (Verdict::Refused { hint: hint.into() }, false)
-}
-
-/// Returns whether values of a type may be missing. The type as written decides if the encoding is not known.
-fn is_optional(ty: &str, encoding: Option<&Encoding>) -> bool {
-    match encoding {
-        Some(encoding) => matches!(encoding, Encoding::Option(_)),
-        None => matches!(ty.split_once('<'), Some((outer, _)) if outer.trim_end() == "Option"),
-    }
 }
 
 pub(crate) fn unknown(item: &UnknownItem) -> Judged {
@@ -109,42 +101,40 @@ pub(crate) fn added_column(now: &Schema, def: &ColumnDef, owner_is_kept: bool) -
         state: now.state_name(def.entity, state).to_owned(),
         entity,
     };
-    let hint = format!("make it `Option<{}>`, or write a migration", def.ty);
-    depends(check, hint)
+    depends(check, "give `#[default(..)]` or a migration")
 }
 
-/// `needed` is an end at which entities of the earlier schema lack a link.
-pub(crate) fn added_edge(now: &Schema, needed: Option<&EndDef>) -> Judged {
-    let Some(end) = needed else {
-        return free();
-    };
+/// Entities of the earlier schema lack the link that each needs at an end of a new edge.
+pub(crate) fn needed_end(now: &Schema, end: &EndDef) -> Judged {
     let path = now.end_path(end);
     let entity = now.entity_name(end.entity).to_owned();
-    let hint = format!(
-        "each `{entity}` needs a link at `{path}`: make it `Option<..>` or `Many<..>`, or write a migration"
-    );
+    let looser = match end.cardinality {
+        Cardinality::One => "make it `Option<..>` or `Many<..>`",
+        _ => "leave out its `min`",
+    };
+    let hint = format!("each `{entity}` needs a link at `{path}`: {looser}, or write a migration");
     depends(Check::NoEntity(entity), hint)
 }
 
+/// `otherwise` is the check that succeeds if there are no values.
 pub(crate) fn other_type(
     item: Item,
-    (was, now): ((&Schema, Typed<'_>), (&Schema, Typed<'_>)),
+    otherwise: fn(Item) -> Check,
+    (was, now): (&str, &str),
+    reading: Reading,
 ) -> Judged {
-    let ty = now.1.0.to_owned();
-    match Reading::of(was, now) {
+    match reading {
         Reading::AsStored => free(),
         Reading::Converted => (Verdict::Free, true),
-        Reading::Tried if was.1.0 == now.1.0 => free(),
         Reading::Tried => {
+            let ty = now.to_owned();
             let hint = "keep the type, or write a migration";
             depends(Check::Readable { item, ty }, hint)
         }
         Reading::Impossible => {
-            let hint = format!(
-                "`{}` cannot be read as `{ty}`: keep the type, or write a migration",
-                was.1.0
-            );
-            (Verdict::Refused { hint }, true)
+            let hint =
+                format!("`{was}` cannot be read as `{now}`: keep the type, or write a migration");
+            depends(otherwise(item), hint)
         }
     }
 }
@@ -170,25 +160,28 @@ pub(crate) fn other_inverse(item: Item, leads_elsewhere: bool) -> Judged {
     }
 }
 
-pub(crate) fn other_data(
-    item: Item,
-    was: Option<(&Schema, Typed<'_>)>,
-    now: Option<(&Schema, Typed<'_>)>,
-) -> Judged {
-    match (was, now) {
-        (Some(was), Some(now)) => other_type(item, (was, now)),
-        (None, Some((_, (ty, encoding)))) => {
-            if is_optional(ty, encoding) {
+pub(crate) fn other_data(item: Item, was: &EdgeDef, now: &EdgeDef, reading: Reading) -> Judged {
+    match (&was.data, &now.data) {
+        (Some(before), Some(after)) => other_type(item, Check::NoLink, (before, after), reading),
+        (None, Some(ty)) => {
+            if now.default.is_some() || is_optional(ty, now.encoding.as_ref()) {
                 return (Verdict::Free, true);
             }
-            let hint = format!("make it `Option<{ty}>`, or write a migration");
-            depends(Check::NoLink(item), hint)
+            depends(Check::NoLink(item), "give `#[default(..)]` or a migration")
         }
         _ => depends(
             Check::NoLink(item),
             "write a migration that drops the data of the links",
         ),
     }
+}
+
+/// The type as written and the encoding of the data of links.
+pub(crate) fn data_of(def: &EdgeDef) -> Typed<'_> {
+    (
+        def.data.as_deref().unwrap_or_default(),
+        def.encoding.as_ref(),
+    )
 }
 
 pub(crate) fn acyclic(item: Item, is_now: bool) -> Judged {
@@ -225,48 +218,38 @@ pub(crate) fn invariant(name: &str) -> Judged {
     )
 }
 
-/// The log has events that were fired before, which the later model must be able to read.
-pub(crate) fn removed_event(def: &EventDef) -> Judged {
-    refused(removed(
-        &def.name,
-        "keep it, because the log may have events of it",
-    ))
+/// How an event can be read that has other fields than logged ones of its name.
+fn upcast(event: &str, logged: &str) -> String {
+    format!("write `#[upcast(from = \"{logged}\", with = ..)]` on `{event}`")
 }
 
-/// Nothing fires an immediate event on entities that enable it already. `is_on_kept` says whether the earlier schema has the
-/// entity type that it fires on.
-pub(crate) fn added_event(def: &EventDef, is_on_kept: bool) -> Judged {
-    match def.immediate && is_on_kept {
-        true => refused("entities in the store may enable it already: write a migration"),
-        false => free(),
-    }
-}
-
-pub(crate) fn other_trigger() -> Judged {
-    refused("leave it as it was, and add an event of another name")
-}
-
-pub(crate) fn removed_event_field(def: &EventFieldDef) -> Judged {
-    refused(removed(
-        &def.name,
-        "keep it, because the log may have events with it",
-    ))
-}
-
-pub(crate) fn added_event_field(def: &EventFieldDef) -> Judged {
-    if is_optional(&def.ty, def.encoding.as_ref()) {
+/// The log may have events without the field. They were logged with this name of the event.
+pub(crate) fn added_event_field(event: &str, logged: &str, def: &EventFieldDef) -> Judged {
+    if may_be_missing(def) {
         return free();
     }
     refused(format!(
-        "make it `Option<{}>`, because the events in the log do not have it",
-        def.ty
+        "the events in the log do not have it: give `#[default(..)]`, make it `Option<{}>`, or {}",
+        def.ty,
+        upcast(event, logged)
     ))
 }
 
-pub(crate) fn other_event_type((was, now): ((&Schema, Typed<'_>), (&Schema, Typed<'_>))) -> Judged {
-    match Reading::of(was, now) {
-        Reading::AsStored => free(),
-        Reading::Tried if was.1.0 == now.1.0 => free(),
-        _ => refused("keep the type, because the log may have events with it"),
+pub(crate) fn other_event_type(
+    event: &str,
+    logged: &str,
+    (was, now): (&str, &str),
+    reading: Reading,
+) -> Judged {
+    match reading {
+        Reading::AsStored | Reading::Converted => free(),
+        Reading::Tried => refused(format!(
+            "the schema does not know whether `{was}` in the events of the log can be read as `{now}`: keep the type, or {}",
+            upcast(event, logged)
+        )),
+        Reading::Impossible => refused(format!(
+            "`{was}` cannot be read as `{now}` in the events of the log: keep the type, or {}",
+            upcast(event, logged)
+        )),
     }
 }

@@ -11,7 +11,9 @@
 //! | read and write a schema as JSON | [`Schema::from_json`], [`Schema::to_json`] |
 //! | list the differences of two schemas | [`Schema::diff`] |
 //! | decide whether a log can be read after a change | [`Schema::compatibility`] |
+//! | see how values are read after a change | [`Readings`] |
 //! | check that all indexes are valid | [`Schema::validate`] |
+//! | find the names that an unknown one may mean | [`similar_names`] |
 //! | list the items that a newer version has added | [`Schema::unknown_items`] |
 #![doc = "\n"]
 #![doc = include_str!("../README.md")]
@@ -25,11 +27,13 @@ mod defs;
 mod describe;
 mod diff;
 mod differ;
+mod differ_rules;
 mod encoding;
 mod form;
 mod ix;
 mod json;
 mod judge;
+mod names;
 mod reading;
 mod rename;
 mod render;
@@ -48,5 +52,7 @@ pub use diff::{Change, Flag, Item, Property};
 pub use encoding::Encoding;
 pub use form::ReadError;
 pub use ix::{ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, InvariantIx, NameIx, StateIx, TooMany};
+pub use names::similar_names;
+pub use reading::{EventReading, Reading, Readings};
 pub use unknown::{Raw, Unknown, UnknownItem};
 pub use valid::{Invalid, MANY_MAX, STATES_MAX};

@@ -62,6 +62,7 @@ impl Schema {
         renaming.columns(now);
         renaming.ends(now);
         renaming.events(now);
+        renaming.invariants(now);
         (renaming.was, renaming.changes)
     }
 }
@@ -198,6 +199,20 @@ impl Renaming {
         for event in &now.events {
             if let Some(at) = positions.get(&event.name) {
                 self.event(*at, event);
+            }
+        }
+    }
+
+    fn invariants(&mut self, now: &Schema) {
+        let names = self.was.invariants.iter().map(|i| i.name.clone());
+        let positions: Positions<String> = names.zip(0..).collect();
+        for invariant in &now.invariants {
+            let renamed = &invariant.renamed;
+            let found = former(&positions, renamed, &invariant.name, str::to_owned);
+            if let Some(def) = found.and_then(|at| self.was.invariants.get_mut(at)) {
+                let was = std::mem::replace(&mut def.name, invariant.name.clone());
+                def.renamed.clone_from(&invariant.renamed);
+                self.renamed(Item::Invariant(invariant.name.clone()), was, false);
             }
         }
     }

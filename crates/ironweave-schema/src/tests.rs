@@ -1,8 +1,10 @@
 //! Round trips of random schemas through CBOR and JSON, items of a newer version, and errors of malformed input.
 
 mod crafted;
+mod pairs;
 mod random;
 mod renamed;
+mod verdicts;
 
 use self::random::Random;
 use crate::*;
@@ -17,6 +19,8 @@ fn random_schemas_are_read_as_they_were_written() {
         let text = schema.to_json();
         let read = Schema::from_json(&text).expect("it was written");
         assert_eq!(read, schema, "{text}");
+        let lines = schema.to_json_lines();
+        assert_eq!(Schema::from_json(&lines).as_ref(), Ok(&schema), "{lines}");
         assert_eq!(read.to_cbor(), bytes);
     }
 }
@@ -238,6 +242,22 @@ fn an_encoding_that_is_not_known_is_no_difference() {
     assert!(
         none.to_cbor().len() < old.len(),
         "an encoding that is not known is not written"
+    );
+}
+
+#[test]
+fn json_of_several_lines_has_one_for_each_item() {
+    let schema = Schema::from_json(NEWER).expect("a schema");
+    let lines = schema.to_json_lines();
+    assert_eq!(Schema::from_json(&lines).as_ref(), Ok(&schema));
+    let starts: Vec<&str> = lines
+        .lines()
+        .map(|line| line.get(..9).unwrap_or(line))
+        .collect();
+    assert_eq!(
+        starts.join("|"),
+        "{| \"name\":\"| \"entitie|  {\"name\"| ],| \"columns|  {\"entit|  {\"entit| ],| \"edges\":|  {\"from\"| ],| \"events\"|\
+           {\"name\"| ],| \"invaria|  {\"name\"| ],| \"regions|  \"$cbor\"| }|}"
     );
 }
 

@@ -381,7 +381,7 @@ fn at(item: &impl Display) -> impl Fn(Reason) -> Reason {
 
 /// Returns whether an encoding refers to the key of an entity type. That of a key does not, so that keys are read without a
 /// circle.
-fn holds_key(encoding: &Encoding) -> bool {
+pub(crate) fn holds_key(encoding: &Encoding) -> bool {
     match encoding {
         Encoding::Key(_) => true,
         Encoding::Option(of) | Encoding::List(of) => holds_key(of),

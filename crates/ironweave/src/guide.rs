@@ -15,6 +15,7 @@ pages! {
     Events: "events.md",
     WhatIf: "what-if.md",
     Yesterday: "yesterday.md",
+    Changes: "changes.md",
     Follow: "follow.md",
     AsyncCode: "async.md",
     Sql: "sql.md",

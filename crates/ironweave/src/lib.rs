@@ -115,8 +115,9 @@ pub mod dynamic {
 pub use asynchronous::AsyncStore;
 pub use base::clock::{Clock, ManualClock};
 pub use base::error::{
-    Chain, EntityRef, ErrorKind, FrameLocation, Inconsistency, LoopLimit, Name, NameError,
-    OpenError, ReadError, Reason, Reject, StepError,
+    Chain, EntityRef, ErrorKind, FrameLocation, Incomplete, Inconsistency, LoopLimit,
+    MigrationError, Name, NameError, OpenError, Problem, ReadError, Reason, RefusedDifference,
+    Reject, StepError,
 };
 pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;
@@ -129,13 +130,14 @@ pub use db::lists::{Indexed, Links, Places, Selected};
 pub use db::query::Filter;
 pub use db::{Db, Reader};
 pub use graph::key::KeyQuery;
-pub use history::{AsOf, HistoryEntry};
+pub use history::{AsOf, HistoryEntry, Retained, Retention, RetentionPlan};
 /// Declares a model: turns an inline module of entities, states, events and invariants into types.
 ///
 /// | attribute | on | declares |
 /// |---|---|---|
 /// | `#[entity]` | a struct | an entity type; its fields are values, or edges of type `T`, `Option<T>` or `Many<T>` |
-/// | `#[key]`, `#[index]`, `#[index(ordered)]`, `#[default]` | a field of an entity | how entities are found by the field, and its default |
+/// | `#[key]`, `#[index]`, `#[index(ordered)]` | a field of an entity | how entities are found by the field |
+/// | `#[default]`, `#[default(value)]` | a field, data of a state or of links | the value of what does not have one yet |
 /// | `#[inverse(Entity::field)]`, `#[edge(..)]` | an edge | the other end of an edge, and the options of an end |
 /// | `#[states(Entity)]` | an enum | the lifecycle of an entity type, with `#[initial]`, `#[terminal]` and `#[to(..)]` on its variants |
 /// | `#[event]` | a struct | an event that a program fires |
@@ -143,6 +145,8 @@ pub use history::{AsOf, HistoryEntry};
 /// | `create`, `moves`, `link`, `unlink`, `relink`, `set`, `delete` | an event | the changes that the event makes |
 /// | `when`, `guard` | an event | the conditions of the event |
 /// | `#[may(..)]` | an event | the changes that its handler, an implementation of [`Apply`], may make |
+/// | `#[renamed(from = "..")]` | an item that has a name | the names that it had in earlier logs |
+/// | `#[upcast(from = "..", with = path)]` | an event | how logged events are read as the event; see [`LoggedEvent`] |
 /// | `#[invariant(Entity, via = [..], path)]` | a unit struct | a condition that is checked when a transaction commits |
 ///
 /// The module also gets the types [`Model`](trait@Model), a parameter of [`Store`], and [`AnyEvent`](trait@AnyEvent), and the
@@ -189,6 +193,39 @@ pub use history::{AsOf, HistoryEntry};
 /// # }
 /// ```
 pub use ironweave_macros::model;
+/// Compares the schema of a model with a file in the repository, so that a change of the model is reviewed with what it means for
+/// existing stores. Call it in a test:
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// # fn test() {
+/// ironweave::assert_compatible!(lamps::Model, "schema.json");
+/// # }
+/// ```
+///
+/// The path is relative to the directory of the package. The model may be left out in a module that has it as `Model`.
+///
+/// The assertion fails if the file is missing or differs from the schema, and lists all differences: first those because of which a
+/// store would be refused, then those that depend on its data, each with what to write, and then those that are taken for each store. It
+/// also names the command that writes the file: `IRONWEAVE_BLESS=1 cargo test -p package`, or with the value `migrated` if some of the
+/// changes are not taken for each store. With `1` such changes are not written, so that none is taken unread. Nothing is written
+/// if the variable `CI` is set.
+///
+/// # Panics
+/// If the file is not that of the schema.
+#[macro_export]
+macro_rules! assert_compatible {
+    ($file:literal $(,)?) => {
+        $crate::assert_compatible!(Model, $file)
+    };
+    ($model:ty, $file:expr $(,)?) => {
+        $crate::plumbing::assert_compatible::<$model>(
+            (env!("CARGO_MANIFEST_DIR"), env!("CARGO_PKG_NAME")),
+            $file,
+        )
+    };
+}
+
 pub use log::TornTail;
 #[cfg(feature = "sqlite")]
 pub use project::sqlite::{SqliteError, SqliteOptions, SqliteProjection};
@@ -197,13 +234,16 @@ pub use snapshot::{AnyOutcome, Outcome, Snapshot, StoreReader};
 pub use step::any_event::AnyEvent;
 pub use step::event::{Applied, Apply, Bound, Event, Handles, Named, Receipt};
 pub use step::guarded::Guarded;
+pub use step::migrate::{Migration, MigrationEntity, MigrationValue};
 pub use step::model::Model;
+pub use step::upcast::{LoggedEvent, UpcastError};
 pub use step::{Ensured, New, Tx};
 pub use store::{
-    AnyApplied, AnyReceipt, Changes, Checkpoint, Committed, Difference, Durability, Fact,
-    FactEntity, FactIter, FactKind, Facts, Field, Firing, IgnoredCheckpoint, Occupant, OpenedFrom,
-    Options, Record, RecordedEvent, Records, Savepoint, SharedStore, Store, Ticket, Transaction,
-    VerifyError,
+    AnyApplied, AnyReceipt, Changes, Checkpoint, CheckpointPolicy, Committed, Difference, Dropped,
+    DroppedKind, Durability, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing,
+    IgnoredCheckpoint, KeyRetention, MigrationReport, NotFired, Occupant, OpenedFrom, Options,
+    Record, RecordedEvent, Records, ReportedDifference, Savepoint, SharedStore, Store, Ticket,
+    Transaction, Verified, VerifyError,
 };
 pub use subscribe::Subscription;
 #[cfg(feature = "async")]

@@ -7,6 +7,8 @@
 //! | copy a log that may be in use, and keep the copy up to date | [`backup`] |
 //! | make a new log from a copy, up to a frame | [`restore`] |
 //! | write frames that were exported from another log | [`RawWriter`] |
+//! | write a checkpoint of a store that no program has open | [`checkpoint`] |
+//! | archive or drop the first segments | [`Retention`](crate::Retention) |
 //!
 //! ```
 //! # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -37,5 +39,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-pub use crate::log::{Copied, CopyError, backup, restore};
+pub use crate::log::{Copied, CopyError, backup, restore, unfinished};
+pub use crate::store::checkpoint::without_model::checkpoint;
 pub use crate::store::raw::{RawContent, RawFrame, RawFrames, RawLog, RawWriter};

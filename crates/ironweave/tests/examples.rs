@@ -8,6 +8,8 @@ use std::io::Write;
 mod control_plane;
 #[path = "../examples/document_workflow.rs"]
 mod document_workflow;
+#[path = "../examples/migration.rs"]
+mod migration;
 #[path = "../examples/order_desk.rs"]
 mod order_desk;
 #[path = "../examples/time_travel.rs"]
@@ -55,5 +57,14 @@ fn a_ward_is_served_to_several_threads() {
     check(
         ward_service::run,
         include_str!("../examples/ward_service.txt"),
+    );
+}
+
+#[test]
+fn a_library_changes_its_model_twice() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    check(
+        |out| migration::run(dir.path(), out),
+        include_str!("../examples/migration.txt"),
     );
 }

@@ -9,7 +9,9 @@ use serde::Serialize;
 use crate::cli::{Show, Source};
 use crate::failure::Result;
 use crate::output::Output;
+use crate::output::count;
 use crate::progress::Progress;
+use crate::source;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -44,9 +46,11 @@ impl From<&raw_log::Copied> for CopiedLine {
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     let mut progress = Progress::of_bytes("copying");
-    let copied = raw_log::backup(&args.source.store, &args.target, |done, total| {
-        progress.set(done, total);
-    })?;
+    let copied = source::log(&args.source)?
+        .backup(&args.target, |done, total| {
+            progress.set(done, total);
+        })
+        .map_err(|e| source::copy_failed(&args.source.store, e))?;
     drop(progress);
     let mut out = Output::direct(show);
     if out.is_json() {
@@ -59,12 +63,15 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
             segments,
             bytes,
             ..
-        } = copied;
+        } = &copied;
         let until = copied
             .last
             .map_or("empty".into(), |last| format!("up to frame {}", last.seq()));
         out.line(format_args!(
-            "ok: {until}, {frames} new frames, {bytes} bytes in {segments} segments, read back and compared"
+            "ok: {until}, {}, {} in {}, read back and compared",
+            count(*frames, "new frame"),
+            count(*bytes, "byte"),
+            count(*segments, "segment"),
         ))?;
     }
     out.finish()?;

@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use ironweave::raw_log::RawLog;
-
 use super::records;
 use crate::cli::{Show, Source};
 use crate::failure::Result;
 use crate::graph;
 use crate::labels::Labels;
 use crate::output::Output;
+use crate::source;
 use crate::when::When;
 
 #[derive(clap::Args)]
@@ -17,22 +16,22 @@ pub struct Args {
     #[command(flatten)]
     source: Source,
     /// The first moment
-    #[arg(value_name = "FROM")]
+    #[arg(allow_negative_numbers = true, value_name = "FROM")]
     from: When,
     /// The second moment
-    #[arg(value_name = "TO")]
+    #[arg(allow_negative_numbers = true, value_name = "TO")]
     to: When,
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let store = graph::open(&args.source.store)?;
+    let store = source::store(&args.source)?;
     let (from, to) = (
         graph::as_of(&store, args.from)?,
         graph::as_of(&store, args.to)?,
     );
     let changes = from.diff(&to)?;
     // A deleted entity has its key in the log only.
-    let labels = Labels::of_log(&RawLog::open(&args.source.store)?, from.seq().max(to.seq()))?;
+    let labels = Labels::of_log(&source::log(&args.source)?, from.seq().max(to.seq()))?;
     let mut out = Output::paged(show);
     let facts = changes.facts();
     if out.is_json() {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use ironweave::raw_log::{RawContent, RawFrame, RawLog};
+use ironweave::raw_log::{RawContent, RawFrame};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -13,6 +13,7 @@ use crate::cli::{Show, Source};
 use crate::failure::{Failure, Result};
 use crate::labels::Labels;
 use crate::output::Output;
+use crate::source;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -45,20 +46,25 @@ struct SchemaLine {
 struct TransactionLine {
     #[serde(flatten)]
     record: RecordLine,
+    /// Whether it is a part of a migration.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    migration: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     frame: Option<FrameLine>,
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let log = RawLog::open(&args.source.store)?;
+    let log = source::log(&args.source)?;
     args.filter.check(&log)?;
+    args.filter.check_beginning(&log)?;
     let is_whole = args.filter.is_empty();
     let mut out = Output::direct(show);
-    let mut labels = Labels::default();
-    for frame in log.frames(0)? {
+    let frames = log.frames(log.first())?;
+    let mut labels = Labels::before(&frames);
+    for frame in frames {
         let frame = frame?;
         let record = match frame.content() {
-            RawContent::Transaction(record) => record,
+            RawContent::Transaction(record) | RawContent::Migration(record) => record,
             RawContent::Schema(schema) => {
                 labels.begin(schema);
                 if is_whole {
@@ -79,6 +85,9 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
         }
         let wanted = args.filter.admits(record);
         let mut line = RecordLine::of(record);
+        for fact in record.facts().iter().filter(|_| record.is_migration()) {
+            labels.apply(&fact);
+        }
         for firing in record.firings() {
             for fact in firing.facts() {
                 labels.apply(&fact);
@@ -90,6 +99,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
         if is_whole || !line.firings.is_empty() {
             let frame = is_whole.then(|| frame_line(&frame));
             out.object(&TransactionLine {
+                migration: record.is_migration(),
                 record: line,
                 frame,
             })?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ironweave::dynamic::Dynamic;
 use ironweave::raw_log::RawLog;
 use ironweave::schema::Schema;
-use ironweave::{Fact, Firing, Record, Seq};
+use ironweave::{Fact, Firing, Id, Record, Seq};
 
 use crate::failure::{Failure, Result};
 use crate::labels::Labels;
@@ -31,10 +31,10 @@ pub struct Filter {
     #[arg(long, value_name = "NAME")]
     actor: Option<String>,
     /// Only transactions from a sequence number or time on
-    #[arg(long, value_name = "SEQ|TIME")]
+    #[arg(long, allow_negative_numbers = true, value_name = "SEQ|TIME")]
     from: Option<When>,
     /// Only transactions up to a sequence number or time
-    #[arg(long, value_name = "SEQ|TIME")]
+    #[arg(long, allow_negative_numbers = true, value_name = "SEQ|TIME")]
     to: Option<When>,
 }
 
@@ -58,8 +58,18 @@ impl Filter {
             && to.is_none()
     }
 
-    /// Checks that the names in the filter are in a schema of the log.
+    /// Checks that the names in the filter are in a schema of the log, and that the range is one.
     pub fn check(&self, log: &RawLog) -> Result {
+        let is_reversed = match (self.from, self.to) {
+            (Some(When::Seq(from)), Some(When::Seq(to))) => from > to,
+            (Some(When::Time(from)), Some(When::Time(to))) => from > to,
+            _ => false,
+        };
+        if is_reversed {
+            return Err(Failure::Usage(
+                "--from is after --to; exchange the two".into(),
+            ));
+        }
         if self.entity_type.is_none() && self.entity.is_none() && self.events.is_empty() {
             return Ok(());
         }
@@ -72,18 +82,28 @@ impl Filter {
             names::check("type", name, types())?;
         }
         if let Some(entity) = &self.entity {
-            let Some((name, _)) = entity.split_once('/') else {
-                return Err(Failure::Usage(format!(
+            let wrong = || {
+                Failure::Usage(format!(
                     "`{entity}` is not an entity: name its type and its id, such as `JobRun/3.1`, or use --type and --key"
-                )));
+                ))
             };
+            let (name, id) = entity.split_once('/').ok_or_else(wrong)?;
             names::check("type", name, types())?;
+            id.parse::<Id>().map_err(|_| wrong())?;
         }
         for name in &self.events {
             let all = schemas.iter().flat_map(|(_, schema)| &schema.events);
             names::check("event", name, all.map(|event| &*event.name))?;
         }
         Ok(())
+    }
+
+    /// Checks that a log has the frame from which on transactions are shown.
+    pub fn check_beginning(&self, log: &RawLog) -> Result {
+        match self.from {
+            Some(from) => from.check(log),
+            None => Ok(()),
+        }
     }
 
     /// Whether no transaction from this one on is shown.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use ironweave::dynamic::Dynamic;
-use ironweave::raw_log::{RawContent, RawLog};
+use ironweave::raw_log::RawContent;
 use ironweave::{Fact, FactKind, Firing, Record, Seq};
 use serde::Serialize;
 
@@ -14,6 +14,7 @@ use crate::failure::{Failure, Result};
 use crate::labels::Labels;
 use crate::names;
 use crate::output::{Output, Role};
+use crate::source;
 use crate::values::printable;
 use crate::when::When;
 
@@ -22,7 +23,7 @@ pub struct Args {
     #[command(flatten)]
     source: Source,
     /// Read the log up to this transaction or time
-    #[arg(long, value_name = "SEQ|TIME")]
+    #[arg(long, allow_negative_numbers = true, value_name = "SEQ|TIME")]
     as_of: Option<When>,
     /// The entity type
     #[arg(value_name = "TYPE")]
@@ -38,15 +39,22 @@ impl Args {
         &self,
         mut visit: impl FnMut(&Record<Dynamic>, &Firing<'_, Dynamic>, &Labels) -> Result,
     ) -> Result {
-        let log = RawLog::open(&self.source.store)?;
+        let log = source::log(&self.source)?;
         let schemas = log.schemas()?;
         let types = schemas.iter().flat_map(|(_, schema)| &schema.entities);
         names::check("type", &self.entity_type, types.map(|entity| &*entity.name))?;
-        let mut labels = Labels::default();
-        for frame in log.frames(0)? {
+        if let Some(when) = self.as_of {
+            when.check(&log)?;
+        }
+        let frames = log.frames(log.first())?;
+        let mut labels = Labels::before(&frames);
+        for frame in frames {
             let frame = frame?;
             match frame.content() {
                 RawContent::Schema(schema) => labels.begin(schema),
+                RawContent::Migration(record) => {
+                    (record.facts().iter()).for_each(|fact| labels.apply(&fact));
+                }
                 RawContent::Transaction(record) => {
                     if self
                         .as_of
@@ -79,7 +87,8 @@ impl Args {
             entity_type, key, ..
         } = self;
         Failure::Problem(format!(
-            "the log has no {entity_type} with the key or id {key}"
+            "the log has no {entity_type} with the key or id `{key}`; `ironweave list STORE {entity_type}` prints those that \
+             there are now"
         ))
     }
 }

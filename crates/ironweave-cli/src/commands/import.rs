@@ -5,13 +5,14 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ironweave::raw_log::RawWriter;
+use ironweave::raw_log::{self, RawWriter};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::export::FrameLine;
 use crate::cli::Show;
 use crate::failure::{Failure, Result};
+use crate::interrupt;
 use crate::output::Output;
 
 #[derive(clap::Args)]
@@ -28,12 +29,18 @@ pub struct Args {
 struct Line {
     seq: u64,
     schema: Option<IgnoredAny>,
+    #[serde(default)]
+    migration: bool,
     frame: Option<FrameLine>,
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
+    let lines = open(&args.file)?;
     let mut writer = RawWriter::create(&args.target)?;
-    for (i, line) in open(&args.file)?.lines().enumerate() {
+    if let Ok(unfinished) = raw_log::unfinished(&args.target) {
+        interrupt::removes(unfinished);
+    }
+    for (i, line) in lines.split(b'\n').enumerate() {
         let line = line.map_err(|e| unreadable(&args.file, &e))?;
         append(&mut writer, &line)
             .map_err(|e| Failure::Problem(format!("{}, line {}: {e}", shown(&args.file), i + 1)))?;
@@ -68,7 +75,10 @@ fn open(file: &Path) -> Result<Box<dyn BufRead>> {
 }
 
 fn unreadable(file: &Path, e: &io::Error) -> Failure {
-    Failure::Problem(format!("cannot read {}: {e}", shown(file)))
+    Failure::Problem(format!(
+        "cannot read {}: {e}; name a file that `ironweave log export` wrote, or `-`",
+        shown(file)
+    ))
 }
 
 fn shown(file: &Path) -> String {
@@ -79,8 +89,20 @@ fn shown(file: &Path) -> String {
 }
 
 /// Appends the frame of a line. The error says what is wrong with the line.
-fn append(writer: &mut RawWriter, line: &str) -> Result<(), String> {
-    let line: Line = serde_json::from_str(line).map_err(|e| e.to_string())?;
+fn append(writer: &mut RawWriter, line: &[u8]) -> Result<(), String> {
+    let line: Line = match serde_json::from_slice(line) {
+        Ok(line) => line,
+        Err(e) => {
+            let column = e.column();
+            let what = match e.is_eof() {
+                true => "it ends",
+                false => "it is invalid",
+            };
+            return Err(format!(
+                "it is not a line of `ironweave log export STORE`: {what} at column {column}; export the log again"
+            ));
+        }
+    };
     let frame = (line.frame).ok_or("it has no `frame`; only an export without filters has it")?;
     let due = writer.next_seq();
     if due != line.seq {
@@ -98,6 +120,7 @@ fn append(writer: &mut RawWriter, line: &str) -> Result<(), String> {
     let payload = bytes(&frame.payload).ok_or("its payload is not in hexadecimal digits")?;
     let appended = match line.schema {
         Some(_) => writer.append_schema(frame.epoch, fingerprint, &payload),
+        None if line.migration => writer.append_migration(frame.epoch, fingerprint, &payload),
         None => writer.append_transaction(frame.epoch, fingerprint, &payload),
     };
     appended.map_err(|e| e.to_string())

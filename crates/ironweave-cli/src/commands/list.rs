@@ -21,7 +21,8 @@ pub struct Args {
     /// Only entities in this state
     #[arg(value_name = "STATE")]
     state: Option<String>,
-    /// Only entities whose field, or data of their state, has this value; may be given several times
+    /// Only entities whose field, or data of their state, has this value, as `list` prints it, a text also without quotes; may be
+    /// given several times
     #[arg(long = "where", value_name = "FIELD=VALUE", value_parser = condition)]
     conditions: Vec<(String, String)>,
     /// Print the number of entities only
@@ -34,13 +35,19 @@ fn condition(text: &str) -> Result<(String, String), String> {
     let (field, value) = text
         .split_once('=')
         .ok_or("it is not of the form FIELD=VALUE")?;
+    if field.trim().is_empty() {
+        return Err("there is no field before the `=`".into());
+    }
     Ok((field.trim().to_owned(), value.to_owned()))
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     let graph = args.moment.open()?;
     let view = graph.view();
-    let of = view.entity_type(&args.entity_type)?;
+    let of = graph::entity_type(view, &args.entity_type)?;
+    if let Some(state) = &args.state {
+        names::check(&format!("state of {}", of.name()), state, of.states())?;
+    }
     check_fields(of, &args.conditions)?;
     let mut out = Output::paged(show);
     let mut found = 0u64;
@@ -68,11 +75,13 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     }
     if args.count {
         out.line(found)?;
-    } else if found == 0 && !out.is_json() {
-        out.line(format_args!("no {} is found", of.name()))?;
     }
     out.finish()?;
-    Ok(ExitCode::from(u8::from(found == 0)))
+    match (found, args.count) {
+        (0, false) => Err(Failure::Problem(format!("no {} is found", of.name()))),
+        (0, true) => Ok(ExitCode::from(1)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Checks that the type has the fields, since a type without entities would hide a mistake.

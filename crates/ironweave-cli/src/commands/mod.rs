@@ -1,6 +1,8 @@
 //! The commands, each in a file with its arguments.
 
+pub mod archive;
 pub mod backup;
+pub mod checkpoint;
 pub mod diff;
 pub mod edges;
 pub mod export;

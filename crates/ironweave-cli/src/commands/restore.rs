@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ironweave::raw_log::{self, RawLog};
+use ironweave::raw_log;
 use ironweave::{Seq, Timestamp};
 
 use crate::cli::{Show, Source};
 use crate::commands::backup::CopiedLine;
 use crate::failure::{Failure, Result};
+use crate::interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
+use crate::source;
 use crate::when::When;
 
 #[derive(clap::Args)]
@@ -21,7 +23,7 @@ pub struct Args {
     #[arg(value_name = "TARGET", value_hint = clap::ValueHint::DirPath)]
     target: PathBuf,
     /// The last frame, or the time of the last transaction [default: the whole log]
-    #[arg(long, value_name = "SEQ|TIME")]
+    #[arg(long, allow_negative_numbers = true, value_name = "SEQ|TIME")]
     to: Option<When>,
 }
 
@@ -32,16 +34,26 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
         Some(When::Time(time)) => Some(last_until(args, time)?),
     };
     let mut progress = Progress::of_bytes("copying");
-    let copied = raw_log::restore(&args.source.store, &args.target, until, |done, total| {
-        progress.set(done, total);
-    })?;
+    let mut is_begun = false;
+    let log = source::log(&args.source)?;
+    let copied = log
+        .restore(&args.target, until, |done, total| {
+            // Before the first call, the directory may be that of another command.
+            if !std::mem::replace(&mut is_begun, true)
+                && let Ok(unfinished) = raw_log::unfinished(&args.target)
+            {
+                interrupt::removes(unfinished);
+            }
+            progress.set(done, total);
+        })
+        .map_err(|e| source::copy_failed(&args.source.store, e))?;
     drop(progress);
     let mut out = Output::direct(show);
     if out.is_json() {
         out.object(&CopiedLine::from(&copied))?;
     } else {
         let until = copied.last.map_or("an empty log".into(), |last| {
-            format!("frames 0 to {}", last.seq())
+            format!("frames {} to {}", log.first(), last.seq())
         });
         let target = args.target.display();
         out.line(format_args!(
@@ -54,8 +66,9 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
 
 /// Returns the last frame that is not after a time.
 fn last_until(args: &Args, time: Timestamp) -> Result<Seq> {
+    let log = source::log(&args.source)?;
     let (mut last, mut first_time) = (None, None);
-    for frame in RawLog::open(&args.source.store)?.frames(0)? {
+    for frame in log.frames(log.first())? {
         let frame = frame?;
         if let Some(record) = frame.record() {
             first_time = first_time.or(Some(record.time()));

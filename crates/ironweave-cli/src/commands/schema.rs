@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ironweave::raw_log::RawLog;
 use ironweave::schema::{Difference, Schema, Verdict};
 use serde::Serialize;
 
 use crate::cli::{Show, Source};
 use crate::failure::{Failure, Result};
 use crate::output::Output;
+use crate::source;
 
 use super::schema_text;
 
@@ -37,16 +37,28 @@ pub struct DiffArgs {
 }
 
 /// Returns the last schema of a log.
-fn last(store: &Path) -> Result<Arc<Schema>> {
-    let schemas = RawLog::open(store)?.schemas()?;
+fn last(source: &Source) -> Result<Arc<Schema>> {
+    let schemas = source::log(source)?.schemas()?;
     let last = schemas.into_iter().next_back().map(|(_, schema)| schema);
-    last.ok_or_else(|| Failure::Problem(format!("the log in {} is empty", store.display())))
+    last.ok_or_else(|| {
+        let store = source.store.display();
+        Failure::Problem(format!("the log in {store} is empty"))
+    })
 }
 
 /// Returns the schema of a store or in a file.
 fn of_path(path: &Path) -> Result<Arc<Schema>> {
+    if !path.exists() {
+        return Err(Failure::Problem(format!(
+            "there is no file or directory {}; name the directory of a store, or a file that `ironweave schema json` wrote",
+            path.display()
+        )));
+    }
     if !path.is_file() {
-        return last(path);
+        return last(&Source {
+            store: path.to_owned(),
+            archives: None,
+        });
     }
     let wrong = |e: &dyn std::fmt::Display| {
         Failure::Usage(format!(
@@ -62,7 +74,7 @@ fn of_path(path: &Path) -> Result<Arc<Schema>> {
 
 /// Prints the last schema of a log.
 pub fn show(show: &Show, args: &ShowArgs) -> Result<ExitCode> {
-    let schema = last(&args.source.store)?;
+    let schema = last(&args.source)?;
     let mut out = Output::paged(show);
     if out.is_json() {
         out.line(schema.to_json())?;
@@ -75,7 +87,7 @@ pub fn show(show: &Show, args: &ShowArgs) -> Result<ExitCode> {
 
 /// Prints the last schema of a log as JSON, in the form that `schema diff` reads.
 pub fn json(show: &Show, args: &JsonArgs) -> Result<ExitCode> {
-    let schema = last(&args.source.store)?;
+    let schema = last(&args.source)?;
     let mut out = Output::direct(show);
     out.line(schema.to_json())?;
     out.finish()?;

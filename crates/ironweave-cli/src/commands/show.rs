@@ -5,15 +5,16 @@ use std::process::ExitCode;
 
 use ironweave::Firing;
 use ironweave::dynamic::Dynamic;
-use ironweave::raw_log::{RawContent, RawFrame, RawLog};
+use ironweave::raw_log::{RawContent, RawFrame, RawFrames};
 
 use super::filter::Filter;
 use super::records::{self, RecordLine};
 use crate::cli::{Show, Source};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::labels::Labels;
 use crate::output::Output;
 use crate::progress::Progress;
+use crate::source;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -22,18 +23,20 @@ pub struct Args {
     #[command(flatten)]
     filter: Filter,
     /// Only the last N transactions that the other filters admit
-    #[arg(long, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N")]
     last: Option<usize>,
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let log = RawLog::open(&args.source.store)?;
+    let log = source::log(&args.source)?;
     args.filter.check(&log)?;
+    args.filter.check_beginning(&log)?;
     let mut out = Output::paged(show);
-    let mut printer = Printer::new(&args.filter, args.last);
+    let frames = log.frames(log.first())?;
+    let mut printer = Printer::new(&args.filter, args.last, &frames);
     let total = log.last().map_or(0, |last| last.get() + 1);
     let mut progress = Progress::of_frames("reading");
-    for frame in log.frames(0)? {
+    for frame in frames {
         let frame = frame?;
         if frame
             .record()
@@ -49,11 +52,13 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     drop(progress);
     printer.end(&mut out)?;
     let found = printer.shown > 0;
-    if !found && !out.is_json() {
-        out.line("no transaction of the log is shown")?;
-    }
     out.finish()?;
-    Ok(ExitCode::from(u8::from(!found)))
+    match found {
+        true => Ok(ExitCode::SUCCESS),
+        false => Err(Failure::Problem(
+            "no transaction of the log is shown, because none passes the filters".into(),
+        )),
+    }
 }
 
 /// Prints the transactions that a filter admits.
@@ -69,12 +74,13 @@ pub struct Printer<'f> {
 
 impl<'f> Printer<'f> {
     /// Prints all transactions, or only the last ones when [`Printer::end`] is called.
-    pub fn new(filter: &'f Filter, last: Option<usize>) -> Self {
+    /// `frames` are those that it will print.
+    pub fn new(filter: &'f Filter, last: Option<usize>, frames: &RawFrames) -> Self {
         Self {
             filter,
             last,
             kept: VecDeque::new(),
-            labels: Labels::default(),
+            labels: Labels::before(frames),
             shown: 0,
         }
     }
@@ -85,6 +91,10 @@ impl<'f> Printer<'f> {
             RawContent::Transaction(record) => record,
             RawContent::Schema(schema) => {
                 self.labels.begin(schema);
+                return Ok(());
+            }
+            RawContent::Migration(record) => {
+                (record.facts().iter()).for_each(|fact| self.labels.apply(&fact));
                 return Ok(());
             }
             _ => return Ok(()),

@@ -2,16 +2,18 @@
 
 use std::process::ExitCode;
 
-use ironweave::raw_log;
+use ironweave::Store;
+use ironweave::dynamic::Dynamic;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Map, Value};
 
 use crate::cli::Show;
 use crate::failure::{Failure, Result};
-use crate::graph::{self, Moment};
+use crate::graph::Moment;
 use crate::interrupt;
 use crate::output::{Output, Role};
+use crate::source;
 use crate::values::printable;
 
 #[derive(clap::Args)]
@@ -27,15 +29,15 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     let directory = tempfile::tempdir().map_err(Failure::problem)?;
     interrupt::removes(directory.path().to_owned());
     let file = directory.path().join("store.sqlite");
-    let mut dir = args.moment.source.store.clone();
+    let source = &args.moment.source;
+    let mut store = source::store(source)?;
     if args.moment.as_of.is_some() {
         // The tables follow a log, so that the past needs a log that ends there.
         let seq = args.moment.open()?.seq();
         let then = directory.path().join("store");
-        raw_log::restore(&dir, &then, seq, |_, _| {})?;
-        dir = then;
+        source::log(source)?.restore(&then, seq, |_, _| {})?;
+        store = Store::<Dynamic>::open_read_only(then)?;
     }
-    let store = graph::open(&dir)?;
     let mut tables = store.project_into_sqlite(&file).map_err(Failure::problem)?;
     tables.catch_up().map_err(Failure::problem)?;
     drop(tables);

@@ -5,13 +5,14 @@ use std::process::ExitCode;
 
 use ironweave::dynamic::Dynamic;
 use ironweave::raw_log::{RawContent, RawLog};
-use ironweave::{FactKind, Record, Timestamp};
+use ironweave::{FactKind, Facts, Record, Timestamp};
 use serde::Serialize;
 
 use crate::cli::{Show, Source};
 use crate::failure::Result;
-use crate::output::{Output, Role};
+use crate::output::{Output, Role, count};
 use crate::progress::Progress;
+use crate::source;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -74,16 +75,17 @@ struct Counts {
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let log = RawLog::open(&args.source.store)?;
+    let log = source::log(&args.source)?;
     let total = log.last().map_or(0, |last| last.get() + 1);
     let mut progress = Progress::of_frames("reading");
     let mut counts = Counts::default();
-    for frame in log.frames(0)? {
+    for frame in log.frames(log.first())? {
         let frame = frame?;
         progress.set(frame.seq().get(), total);
         counts.totals.frames += 1;
         match frame.content() {
             RawContent::Transaction(record) => counts.add(record, frame.bytes()),
+            RawContent::Migration(record) => counts.add_facts(record),
             _ => counts.totals.schemas += 1,
         }
     }
@@ -111,16 +113,26 @@ impl Counts {
             event.events += 1;
             event.facts += facts.len() as u64;
             event.bytes += if i == 0 { bytes } else { 0 };
-            for fact in facts {
-                let of = entry(&mut self.types, fact.entity().type_name());
-                match fact.kind() {
-                    FactKind::Create => of.created += 1,
-                    FactKind::Delete => of.deleted += 1,
-                    FactKind::Move => of.moved += 1,
-                    FactKind::Set | FactKind::SetLink => of.set += 1,
-                    FactKind::Link => of.linked += 1,
-                    FactKind::Unlink => of.unlinked += 1,
-                }
+            self.add_types(facts);
+        }
+    }
+
+    /// Counts the facts of a migration, which are of no event.
+    fn add_facts(&mut self, record: &Record<Dynamic>) {
+        self.totals.facts += record.facts().len() as u64;
+        self.add_types(record.facts());
+    }
+
+    fn add_types(&mut self, facts: Facts<'_, Dynamic>) {
+        for fact in facts {
+            let of = entry(&mut self.types, fact.entity().type_name());
+            match fact.kind() {
+                FactKind::Create => of.created += 1,
+                FactKind::Delete => of.deleted += 1,
+                FactKind::Move => of.moved += 1,
+                FactKind::Set | FactKind::SetLink => of.set += 1,
+                FactKind::Link => of.linked += 1,
+                FactKind::Unlink => of.unlinked += 1,
             }
         }
     }
@@ -169,10 +181,17 @@ impl Counts {
             ..
         } = &self.totals;
         out.line(format_args!(
-            "store {store}: {bytes} bytes in {segments} segments"
+            "store {store}: {} in {}",
+            count(*bytes, "byte"),
+            count(*segments as u64, "segment")
         ))?;
         out.line(format_args!(
-            "{frames} frames: {schemas} schemas, {transactions} transactions with {events} events and {facts} facts"
+            "{}: {}, {} with {} and {}",
+            count(*frames, "frame"),
+            count(*schemas, "schema"),
+            count(*transactions, "transaction"),
+            count(*events, "event"),
+            count(*facts, "fact")
         ))?;
         if let (Some(first), Some(last)) = (&self.totals.first, &self.totals.last) {
             let rate = self

@@ -4,13 +4,12 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use ironweave::raw_log::RawLog;
-
 use super::filter::Filter;
 use super::show::Printer;
 use crate::cli::{Show, Source};
 use crate::failure::Result;
 use crate::output::Output;
+use crate::source;
 
 /// How often a log is read again.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -25,16 +24,22 @@ pub struct Args {
     #[arg(short, long)]
     follow: bool,
     /// The number of transactions that are printed first
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    #[arg(
+        short = 'n',
+        long,
+        allow_negative_numbers = true,
+        value_name = "N",
+        default_value_t = 10
+    )]
     last: usize,
 }
 
 pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
-    let log = RawLog::open(&args.source.store)?;
+    let log = source::log(&args.source)?;
     args.filter.check(&log)?;
     let mut out = Output::direct(show);
-    let mut printer = Printer::new(&args.filter, Some(args.last));
-    let mut frames = log.frames(0)?;
+    let mut frames = log.frames(log.first())?;
+    let mut printer = Printer::new(&args.filter, Some(args.last), &frames);
     loop {
         for frame in frames.by_ref() {
             let frame = frame?;

@@ -153,7 +153,16 @@ fn an_import_of_something_else_leaves_nothing() {
             [&lines[..3], &lines[4..]].concat().join("\n"),
             "line 4: it is frame 4, and frame 3 is due",
         ),
-        ("text", "hello".to_owned(), "line 1: "),
+        (
+            "text",
+            "hello".to_owned(),
+            "line 1: it is not a line of `ironweave log export STORE`: it is invalid at column 1",
+        ),
+        (
+            "cut",
+            [&lines[..2], &[&lines[2][..99]]].concat().join("\n"),
+            "line 3: it is not a line of `ironweave log export STORE`: it ends at column 99",
+        ),
         (
             "filtered",
             log.run("log export store --event Payment").ok(),
@@ -178,4 +187,29 @@ fn an_import_of_something_else_leaves_nothing() {
     fs::write(old.path("lines.json"), old.run("log export store").ok()).expect("a file");
     let error = old.run("log import lines.json copy").failed(1);
     assert!(error.contains("format version 2"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_import_leaves_nothing() {
+    use std::io::Write as _;
+    use std::process::Stdio;
+
+    let log = Log::of("version3/constructs");
+    let lines = log.run("log export store").ok();
+    let mut command = log.command(&["log", "import", "-", "copy"]);
+    let mut import = command.stdin(Stdio::piped()).spawn().expect("it starts");
+    let mut input = import.stdin.take().expect("a pipe");
+    // More than a pipe holds, so that the command has begun when it is written.
+    let first = lines.lines().next().expect("a line");
+    writeln!(input, "{first}").expect("it is read");
+    write!(input, "{}", " ".repeat(1 << 20)).expect("it is read");
+    assert!(log.path("copy.unfinished").exists());
+    let pid = import.id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    assert_eq!(import.wait().expect("it ends").code(), Some(130));
+    assert!(!log.path("copy.unfinished").exists() && !log.path("copy").exists());
 }

@@ -4,11 +4,14 @@
 //! tests write these files instead of comparing them.
 #![allow(missing_docs, clippy::missing_panics_doc)]
 
+#[cfg(feature = "archive")]
+mod archives;
 mod copies;
 mod live;
 mod misuse;
 mod prints;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -102,6 +105,25 @@ impl Ran {
         assert_eq!(self.code, Some(code), "{self:?}");
         self.err
     }
+}
+
+/// Runs commands on a log, each as it would be typed, and compares what they print.
+#[track_caller]
+pub fn check_on(name: &str, log: &Log, commands: &[&str]) {
+    let mut text = String::new();
+    for command in commands {
+        let ran = log.run(command);
+        let _ = writeln!(text, "$ ironweave {command}");
+        text += &ran.out;
+        for line in ran.err.lines() {
+            let _ = writeln!(text, "stderr: {line}");
+        }
+        if ran.code != Some(0) {
+            let _ = writeln!(text, "exit code {:?}", ran.code.unwrap_or(-1));
+        }
+        text.push('\n');
+    }
+    expect(name, &text);
 }
 
 /// Compares a text with that in a file of `expected`.

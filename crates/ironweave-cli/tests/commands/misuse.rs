@@ -20,13 +20,77 @@ fn a_directory_without_a_store_is_named() {
         let error = log.run(&format!("get {store} Bed 4A")).failed(1);
         assert!(error.contains(store), "{error}");
     }
-    assert!(log.run("log show file").failed(1).contains("file"));
+    for command in ["log show file", "log verify file", "list file Bed"] {
+        let error = log.run(command).failed(1);
+        assert!(
+            error.contains("there is a file and no store at file") && !error.contains("remove"),
+            "{command}: {error}"
+        );
+    }
     // Nothing was created.
     assert_eq!(
         fs::read_dir(log.path("empty")).expect("it exists").count(),
         0
     );
     assert!(!log.path("absent").exists());
+}
+
+#[test]
+fn a_path_next_to_a_store_is_answered_with_the_store() {
+    let log = Log::of("databuild");
+    let segment = "store/00000000000000000000.log";
+    for command in ["log show", "log verify", "list", "log backup"] {
+        for near in [".", segment] {
+            let argument = match command {
+                "list" => " Want",
+                "log backup" => " copy",
+                _ => "",
+            };
+            let error = log.run(&format!("{command} {near}{argument}")).failed(1);
+            assert!(
+                error.contains("there is no store in") && error.contains("store`?"),
+                "{command} {near}: {error}"
+            );
+        }
+    }
+    assert!(!log.path("copy").exists());
+}
+
+/// What could not be read is not said to be bad.
+#[cfg(unix)]
+#[test]
+fn a_log_that_cannot_be_read_is_not_bad() {
+    let log = Log::of("databuild");
+    let segment = log.path("store").join("00000000000000000000.log");
+    fs::remove_file(&segment).expect("a segment");
+    // No user can read it.
+    std::os::unix::fs::symlink(&segment, &segment).expect("a link");
+    let ran = log.run("log verify store");
+    assert_eq!((ran.code, &*ran.out), (Some(1), ""), "{ran:?}");
+    assert!(
+        ran.err.contains("cannot") && ran.err.contains("00000000000000000000.log"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn what_a_killed_writer_left_is_told_and_is_no_damage() {
+    let log = Log::of("databuild");
+    let segment = log.path("store").join("00000000000000000000.log");
+    let mut bytes = fs::read(&segment).expect("a segment");
+    let clean = log.run("log verify store").ok();
+    assert!(!clean.contains("tail"), "{clean}");
+    bytes.extend([0; 40]);
+    fs::write(&segment, &bytes).expect("it is written");
+    assert_eq!(log.run("log verify store").ok(), clean);
+    bytes.extend(b"half a frame");
+    fs::write(&segment, &bytes).expect("it is written");
+    let said = log.run("log verify store").ok();
+    assert!(
+        said.contains("tail: 52 bytes after the last frame"),
+        "{said}"
+    );
+    assert_eq!(said.lines().last(), clean.lines().last());
 }
 
 #[test]
@@ -128,19 +192,33 @@ fn what_is_not_there_is_exit_code_1() {
     for (command, message) in [
         (
             "get store Partition nothing",
-            "there is no Partition with the key nothing",
+            "there is no Partition with the key `nothing`; `ironweave list STORE Partition` prints",
         ),
         ("get store JobRun 99.1", "there is no JobRun 99.1"),
         (
             "history store Partition nothing",
-            "no Partition with the key or id nothing",
+            "no Partition with the key or id `nothing`; `ironweave list",
         ),
-        ("why store Want 99.1", "no Want with the key or id 99.1"),
+        ("why store Want 99.1", "no Want with the key or id `99.1`"),
+        ("list store Partition Missing", "no Partition is found"),
+        ("log show store --actor eve", "none passes the filters"),
+        (
+            "schema diff store nothing.json",
+            "there is no file or directory nothing.json",
+        ),
     ] {
         let error = log.run(command).failed(1);
         assert!(error.contains(message), "{command}: {error}");
     }
-    assert_eq!(log.run("list store Partition Missing").code, Some(1));
+    for command in [
+        "list store Partition Missing --json",
+        "log show store --actor eve --json",
+    ] {
+        let ran = log.run(command);
+        assert_eq!((ran.code, &*ran.out), (Some(1), ""), "{ran:?}");
+    }
+    let ran = log.run("list store Partition Missing --count");
+    assert_eq!((ran.code, &*ran.out), (Some(1), "0\n"), "{ran:?}");
 }
 
 #[test]
@@ -153,25 +231,88 @@ fn wrong_arguments_are_exit_code_2() {
             "get store Partition sum --as-of yesterday",
             "neither a sequence number",
         ),
-        ("get store Partition sum --as-of 99", "99"),
-        ("diff store 1 99", "99"),
+        (
+            "get store Partition sum --as-of 99",
+            "the log has no frame 99: its last frame is 29",
+        ),
+        (
+            "get store Partition sum --as-of 9999-01-01",
+            "is in the future, and the last transaction of the log was at",
+        ),
+        (
+            "list store Partition --as-of -1",
+            "neither a sequence number",
+        ),
+        (
+            "list store Partition --as-of 18446744073709551616",
+            "larger than any sequence number",
+        ),
+        (
+            "list store Partition --as-of 2026-11-28T12:00:00",
+            "write `2026-11-28T12:00:00Z` for UTC",
+        ),
+        (
+            "history store Want 0.1 --as-of 99",
+            "the log has no frame 99: its last frame is 29",
+        ),
+        (
+            "why store Want 0.1 --as-of 99",
+            "the log has no frame 99: its last frame is 29",
+        ),
+        ("diff store 1 99", "the log has no frame 99"),
+        ("diff store -1 5", "neither a sequence number"),
+        (
+            "log show store --from 30",
+            "the log has no frame 30: its last frame is 29",
+        ),
+        ("log show store --from 9 --to 5", "--from is after --to"),
+        ("log show store --last -1", "invalid digit"),
+        ("log tail store --from 9 --to 5", "--from is after --to"),
+        (
+            "log export store --from 30",
+            "the log has no frame 30: its last frame is 29",
+        ),
         ("list store Partition --where name", "FIELD=VALUE"),
+        (
+            "list store Partition --where =sum",
+            "there is no field before the `=`",
+        ),
+        (
+            "list store Partition Zombie",
+            "there is no state of Partition `Zombie`; there are `",
+        ),
+        (
+            "list store Bed",
+            "there is no type `Bed`; there are `JobRun`",
+        ),
+        (
+            "get store JobRun 3",
+            "`3` is not an id, and a JobRun has no key; name it by its id, such as 3.1",
+        ),
+        ("edges store JobRun Want/0.1", "is not an id"),
         ("log show store --key sum", "--type"),
         ("log show store --entity sum", "name its type and its id"),
+        (
+            "log show store --entity JobRun/3",
+            "name its type and its id",
+        ),
         ("log restore store target --to 99", "its last frame is 29"),
         ("log backup store store", "is the store itself"),
-        ("schema diff store nothing.json", "nothing.json"),
+        (
+            "log backup store store/copy",
+            "is in the directory of the store",
+        ),
+        (
+            "log restore store store/a/copy",
+            "is in the directory of the store",
+        ),
     ] {
         let ran = log.run(command);
-        // A path that is no file is a store that does not exist.
-        let code = if command.starts_with("schema diff") {
-            1
-        } else {
-            2
-        };
-        assert_eq!(ran.code, Some(code), "{command}: {ran:?}");
+        assert_eq!(ran.code, Some(2), "{command}: {ran:?}");
         assert!(ran.err.contains(message), "{command}: {ran:?}");
+        assert!(ran.out.is_empty(), "{command}: {ran:?}");
     }
+    assert!(!log.path("store/copy").exists() && !log.path("store/a").exists());
 }
 
 #[test]

@@ -1,27 +1,11 @@
 //! What each command prints.
 
-use std::fmt::Write as _;
+use crate::{Log, check_on, expect};
 
-use crate::{Log, expect};
-
-/// Runs commands on a log, each as it would be typed, and compares what they print.
+/// Runs commands on a committed log, and compares what they print.
 #[track_caller]
 fn check(name: &str, log: &str, commands: &[&str]) {
-    let log = Log::of(log);
-    let mut text = String::new();
-    for command in commands {
-        let ran = log.run(command);
-        let _ = writeln!(text, "$ ironweave {command}");
-        text += &ran.out;
-        for line in ran.err.lines() {
-            let _ = writeln!(text, "stderr: {line}");
-        }
-        if ran.code != Some(0) {
-            let _ = writeln!(text, "exit code {:?}", ran.code.unwrap_or(-1));
-        }
-        text.push('\n');
-    }
-    expect(name, &text);
+    check_on(name, &Log::of(log), commands);
 }
 
 const CONSTRUCTS: &str = "version3/constructs";

@@ -6,7 +6,7 @@ use ironweave_schema::{Cardinality, EdgeDef, EdgeIx, EndDef, EntityIx, OnDelete}
 use proc_macro2::Ident;
 use quote::format_ident;
 
-use super::entities::{EndOptions, expect};
+use super::entities::{EndOptions, default_text, expect};
 use super::model::{Edge, Entity, Field, FieldKind, Resolved};
 use super::names::{plain, snake};
 use super::table::{Ix as _, Table};
@@ -147,6 +147,7 @@ pub fn pair(
             from: end.end(),
             to,
             data: end.options.data.as_ref().map(text),
+            default: end.options.default.as_ref().map(default_text),
             acyclic: end.options.acyclic,
             ..EdgeDef::default()
         });
@@ -154,6 +155,7 @@ pub fn pair(
             from: end.name.clone(),
             to: to_name,
             data: end.options.data.clone(),
+            default: end.options.default.clone(),
         });
     }
 }

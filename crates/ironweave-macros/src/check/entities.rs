@@ -74,7 +74,7 @@ pub fn resolve(
         for mut field in entity.fields {
             let before = errors.len();
             let kind = if let Some((cardinality, other)) = edge_type(&field, &names, errors) {
-                let options = edge_options(&field, cardinality, other == number, errors);
+                let options = edge_options(&mut field, cardinality, other == number, errors);
                 ends.push(Written {
                     entity: number,
                     field: fields.len(),
@@ -141,7 +141,7 @@ pub fn resolve(
                     attrs: data.attrs,
                     name: data.name,
                     ty: data.ty,
-                    default: None,
+                    default: written_default(data.default),
                     hidden: false,
                 };
                 let column = add(&mut resolved, number, (false, None), column);
@@ -180,11 +180,7 @@ fn add(
     (key, index): (bool, Option<IndexKind>),
     column: Column,
 ) -> ColumnIx {
-    let default = column.default.as_ref().map(|default| match default {
-        Default::None => "None".to_string(),
-        Default::OfType => "default".to_string(),
-        Default::Value(value) => types::text(value),
-    });
+    let default = column.default.as_ref().map(default_text);
     resolved.schema.columns.push(ColumnDef {
         entity,
         name: plain(&column.name),
@@ -195,6 +191,15 @@ fn add(
         ..ColumnDef::default()
     });
     resolved.columns.push(column)
+}
+
+/// Returns a default as text, for the schema.
+pub fn default_text(default: &Default) -> String {
+    match default {
+        Default::None => "None".to_string(),
+        Default::OfType => "default".to_string(),
+        Default::Value(value) => types::text(value),
+    }
 }
 
 /// Removes derives of these names, and returns the removed ones.
@@ -321,15 +326,19 @@ pub fn no_entity(ty: &Type, what: &str, names: &[Ident], errors: &mut Errors) {
 
 /// The default of a field.
 fn default(ty: &Type, written: Option<ast::Default>) -> Option<Default> {
-    match written {
-        Some(ast::Default { value: None, .. }) => Some(Default::OfType),
-        Some(ast::Default {
-            value: Some(value), ..
-        }) => Some(Default::Value(value.into_token_stream())),
-        None => named(ty)
+    written_default(written).or_else(|| {
+        named(ty)
             .is_some_and(|ty| ty.name == "Option" && ty.args.len() == 1)
-            .then_some(Default::None),
-    }
+            .then_some(Default::None)
+    })
+}
+
+/// The default that an attribute gives.
+fn written_default(written: Option<ast::Default>) -> Option<Default> {
+    written.map(|default| match default.value {
+        None => Default::OfType,
+        Some(value) => Default::Value(value.into_token_stream()),
+    })
 }
 
 /// Checks a field that is a value.
@@ -374,7 +383,6 @@ fn value_field(field: &mut ast::Field, names: &[Ident], errors: &mut Errors) {
 }
 
 /// The options of an end of an edge, including those of the whole edge.
-#[derive(Clone)]
 pub struct EndOptions {
     /// The minimum number of links.
     pub min: u32,
@@ -386,13 +394,15 @@ pub struct EndOptions {
     pub counted: bool,
     /// The type of the data of the links.
     pub data: Option<Type>,
+    /// The data of links that were made before the edge had data.
+    pub default: Option<Default>,
     /// Whether the links must form no cycle.
     pub acyclic: bool,
 }
 
 /// Checks the attributes of an edge.
 fn edge_options(
-    field: &ast::Field,
+    field: &mut ast::Field,
     cardinality: Cardinality,
     to_itself: bool,
     errors: &mut Errors,
@@ -400,13 +410,23 @@ fn edge_options(
     let value_only = [
         (field.key.as_ref(), "a key"),
         (field.index.as_ref().map(|i| &i.word), "an index"),
-        (field.default.as_ref().map(|d| &d.word), "a default"),
     ];
     for (word, what) in value_only {
         if let Some(word) = word {
             let message = format!("{what} is for a value, but `{}` is an edge", field.name);
             errors.at(word, message);
         }
+    }
+    let has_data = field.edge.as_ref().is_some_and(|edge| edge.data.is_some());
+    if let Some(default) = field.default.as_ref().filter(|_| !has_data) {
+        errors.at(
+            &default.word,
+            format!(
+                "a default is for a value, but `{}` is an edge: on an edge with `data = Type` it would be the data of links that were \
+                 made before the edge had data",
+                field.name
+            ),
+        );
     }
     let inverse = field.inverse.is_some();
     let (min, max) = match cardinality {
@@ -424,6 +444,7 @@ fn edge_options(
         },
         counted: false,
         data: None,
+        default: None,
         acyclic: false,
     };
     let Some(edge) = &field.edge else {
@@ -473,6 +494,7 @@ fn edge_options(
     options.counted = edge.counted.is_some();
     options.acyclic = edge.acyclic.is_some();
     options.data = edge.data.as_ref().map(|(_, ty)| ty.clone());
+    options.default = written_default(field.default.take()).filter(|_| has_data);
     if let Some(ty) = &mut options.data {
         types::value(ty, errors);
     }

@@ -10,7 +10,7 @@ use proc_macro2::Ident;
 
 use super::bindings::{Binding, binding, mended};
 use super::entities;
-use super::model::{Event, EventField, FieldKind, Literal, Name, Resolved, Typed};
+use super::model::{Event, EventField, FieldDefault, FieldKind, Literal, Name, Resolved, Typed};
 use super::names::plain;
 use super::renamed::former_names;
 use super::table::Table;
@@ -99,6 +99,9 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
             immediate: event.immediate,
             guards: event.guards.iter().map(types::text).collect(),
             renamed: former_names(&event.renamed),
+            upcasts: (event.upcasts.iter())
+                .map(|upcast| upcast.from.value())
+                .collect(),
             ..EventDef::default()
         },
         fields: Table::default(),
@@ -200,6 +203,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
         fields,
         names,
         guards: event.guards,
+        upcasts: event.upcasts,
         literals,
         typed,
     };
@@ -258,6 +262,11 @@ fn field(scope: &mut Scope<'_>, mut written: ast::EventField, errors: &mut Error
     scope.def.fields.push(EventFieldDef {
         name: plain(&written.name),
         ty: types::text(&written.ty),
+        default: written.json.default.as_ref().map(|default| match default {
+            FieldDefault::OfType => "default".to_owned(),
+            FieldDefault::Call(path) => format!("{}()", types::text(path)),
+            FieldDefault::Value(value) => types::text(value),
+        }),
         renamed: former_names(&written.renamed),
         ..EventFieldDef::default()
     });

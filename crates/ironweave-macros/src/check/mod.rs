@@ -39,6 +39,7 @@ pub use values::optional;
 pub fn model(mut ast: ast::Module, errors: &mut Errors) -> Model {
     names::items(&mut ast, errors);
     renamed::check(&ast, errors);
+    renamed::upcasts(&ast, errors);
     let mut resolved = entities::resolve(ast.entities, ast.lifecycles, errors);
     for entity in resolved.entities.indexes() {
         for clash in names::members(entity, &resolved, errors) {
@@ -90,6 +91,7 @@ fn invariants(
             entity,
             via,
             check: types::text(&invariant.check),
+            renamed: renamed::former_names(&invariant.renamed),
             ..InvariantDef::default()
         });
         invariants.push(Invariant {

@@ -11,7 +11,7 @@ use syn::{Attribute, Item, Type, Visibility};
 
 use super::Taken;
 use super::table::Table;
-pub use crate::parse::ast::{Json, LinkKind, MetaField, Whole};
+pub use crate::parse::ast::{FieldDefault, Json, LinkKind, MetaField, Upcast, Whole};
 
 /// A model.
 pub struct Model {
@@ -159,7 +159,8 @@ pub struct Column {
     pub hidden: bool,
 }
 
-/// The default of a field.
+/// The default of a field, of data of a state, or of the data of links.
+#[derive(Clone)]
 pub enum Default {
     /// `None`, of an `Option`.
     None,
@@ -177,6 +178,8 @@ pub struct Edge {
     pub to: Ident,
     /// The type of the data of its links.
     pub data: Option<Type>,
+    /// The data of links that were made before the edge had data.
+    pub default: Option<Default>,
 }
 
 impl Edge {
@@ -204,6 +207,8 @@ pub struct Event {
     pub names: Table<NameIx, Name>,
     /// Its guards.
     pub guards: Vec<syn::Path>,
+    /// How logged events are read as it.
+    pub upcasts: Vec<Upcast>,
     /// Literals, which follow the fields in the numbering of values.
     pub literals: Vec<Literal>,
     /// Values whose types must match those of their columns.

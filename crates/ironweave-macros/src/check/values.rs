@@ -123,7 +123,7 @@ pub fn assigns(
     let missing: Vec<ColumnIx> = wanted
         .iter()
         .copied()
-        .filter(|c| !seen.contains(c) && columns[*c].default.is_none())
+        .filter(|c| !seen.contains(c) && !has_default(resolved, *c))
         .collect();
     if !missing.is_empty() && !unknown {
         let names: Vec<String> = missing.iter().map(|c| plain(&columns[*c].name)).collect();
@@ -139,6 +139,12 @@ pub fn assigns(
         );
     }
     out
+}
+
+/// Whether a new entity has a value in a column if none is given. The default of state data is only for entities that were in the state
+/// before it had the data.
+fn has_default(resolved: &Resolved, column: ColumnIx) -> bool {
+    resolved.columns[column].default.is_some() && resolved.schema[column].state.is_none()
 }
 
 /// Adds a literal.

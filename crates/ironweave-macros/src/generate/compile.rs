@@ -95,6 +95,7 @@ fn create(schema: &Schema, def: &EventDef, arc: &Arc, out: &mut Vec<CompiledArc>
     let columns = ColumnIx::all(schema.columns.len()).zip(&schema.columns);
     let defaults = columns.filter(|(column, def)| {
         def.entity == entity
+            && def.state.is_none()
             && def.default.is_some()
             && values.iter().all(|value| value.column != *column)
     });

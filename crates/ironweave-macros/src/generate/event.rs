@@ -10,7 +10,8 @@ use super::methods::{equality, is_faithful};
 use super::receipts::{from_names, given};
 use super::{compiled, documented, number, result, summary};
 use crate::check::model::{
-    Event, EventField, LinkKind, LiteralKind, MetaField, Model, Typed, TypedFrom, Whole,
+    Event, EventField, FieldDefault, LinkKind, LiteralKind, MetaField, Model, Typed, TypedFrom,
+    Whole,
 };
 use crate::check::names::plain;
 use crate::check::table::Ix as _;
@@ -306,8 +307,11 @@ fn json(event: &Event, taken: &Taken) -> TokenStream {
     let (index, value) = (taken.local("index"), taken.local("value"));
     let arms = numbered().filter_map(|(i, json, ty)| {
         let default = match json.default.as_ref()? {
-            None => quote_spanned!(ty.span() => <#ty as ::core::default::Default>::default()),
-            Some(path) => quote!(#path()),
+            FieldDefault::OfType => {
+                quote_spanned!(ty.span() => <#ty as ::core::default::Default>::default())
+            }
+            FieldDefault::Call(path) => quote!(#path()),
+            FieldDefault::Value(value) => quote!(::core::convert::From::from(#value)),
         };
         Some(quote! {
             #i => { let #value: #ty = #default; ::std::boxed::Box::new(#value) }

@@ -2,7 +2,7 @@
 //! would take a tenth of the time that `cargo check` takes for a model.
 
 use ironweave_schema::IndexKind;
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned as _;
@@ -32,25 +32,17 @@ pub fn binding(model: &Model) -> TokenStream {
             _ => quote!(of::<#ty>),
         };
         let compared = (!def.key && def.index.is_none()).then(|| compared(ty));
-        let default = column.default.as_ref().map(|default| {
-            let given = match default {
-                Default::None => quote!(::core::option::Option::None),
-                Default::OfType => {
-                    quote_spanned!(ty.span() => <#ty as ::core::default::Default>::default())
-                }
-                Default::Value(value) => quote!(::core::convert::From::from(#value)),
-            };
-            quote!(.or(|| {
-                let #value: #ty = #given;
-                ::std::boxed::Box::new(#value)
-            }))
-        });
+        let default = column
+            .default
+            .as_ref()
+            .map(|given| default(ty, given, &value));
         quote!(::ironweave::plumbing::ColumnType::#make() #compared #default)
     });
     let data = model.edges.iter().map(|edge| match &edge.data {
         Some(ty) => {
             let compared = compared(ty);
-            quote!(::core::option::Option::Some(::ironweave::plumbing::ColumnType::of::<#ty>() #compared))
+            let default = edge.default.as_ref().map(|given| default(ty, given, &value));
+            quote!(::core::option::Option::Some(::ironweave::plumbing::ColumnType::of::<#ty>() #compared #default))
         }
         None => quote!(::core::option::Option::None),
     });
@@ -60,7 +52,11 @@ pub fn binding(model: &Model) -> TokenStream {
             let literals = literals_of_immediate(model, event);
             quote!(::ironweave::plumbing::EventType::immediate(#literals))
         } else {
-            quote!(::ironweave::plumbing::EventType::of::<#name>())
+            let upcasts = event.upcasts.iter().map(|upcast| {
+                let (from, with) = (&upcast.from, &upcast.with);
+                quote_spanned!(with.span() => .upcast::<#name>(#from, #with))
+            });
+            quote!(::ironweave::plumbing::EventType::of::<#name>() #(#upcasts)*)
         }
     });
     let invariants =
@@ -99,6 +95,21 @@ pub fn binding(model: &Model) -> TokenStream {
             }
         }
     }
+}
+
+/// `.or(..)`, which sets the default of a column.
+fn default(ty: &Type, given: &Default, value: &Ident) -> TokenStream {
+    let given = match given {
+        Default::None => quote!(::core::option::Option::None),
+        Default::OfType => {
+            quote_spanned!(ty.span() => <#ty as ::core::default::Default>::default())
+        }
+        Default::Value(value) => quote!(::core::convert::From::from(#value)),
+    };
+    quote!(.or(|| {
+        let #value: #ty = #given;
+        ::std::boxed::Box::new(#value)
+    }))
 }
 
 /// `.compared(..)`, for a type whose values are not known to be read back as they were written.

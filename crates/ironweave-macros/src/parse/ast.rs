@@ -154,6 +154,8 @@ pub struct Data {
     pub name: Ident,
     /// Its type.
     pub ty: Type,
+    /// `#[default]` or `#[default(value)]`, for entities that were in the state before it had the data.
+    pub default: Option<Default>,
     /// Former names, by `#[renamed(from = "..")]`.
     pub renamed: Vec<LitStr>,
 }
@@ -184,6 +186,16 @@ pub struct Event {
     pub guards: Vec<syn::Path>,
     /// Former names, by `#[renamed(from = "..")]`.
     pub renamed: Vec<LitStr>,
+    /// `#[upcast(..)]`.
+    pub upcasts: Vec<Upcast>,
+}
+
+/// `#[upcast(from = "LoggedEvent", with = path::of::function)]`: how logged events are read as the event.
+pub struct Upcast {
+    /// The name of the logged events.
+    pub from: LitStr,
+    /// The function.
+    pub with: syn::Path,
 }
 
 /// A field of an event.
@@ -202,15 +214,25 @@ pub struct EventField {
     pub renamed: Vec<LitStr>,
 }
 
-/// `#[serde(..)]` on a field of an event.
+/// `#[serde(..)]` and `#[default(..)]` on a field of an event.
 #[derive(std::default::Default)]
 pub struct Json {
     /// `rename = "name"`.
     pub rename: Option<syn::LitStr>,
     /// `alias = "name"`.
     pub aliases: Vec<syn::LitStr>,
-    /// `default`, or `default = "path"`.
-    pub default: Option<Option<syn::ExprPath>>,
+    /// The value of the field if the JSON, or an event that was logged before, does not have it.
+    pub default: Option<FieldDefault>,
+}
+
+/// The default of a field of an event.
+pub enum FieldDefault {
+    /// `#[serde(default)]` or `#[default]`: that of the type's `Default`.
+    OfType,
+    /// `#[serde(default = "path")]`: the result of a function.
+    Call(syn::ExprPath),
+    /// `#[default(value)]`.
+    Value(syn::Expr),
 }
 
 /// `#[invariant(Entity, via = [..], path)]` on a unit struct.
@@ -227,6 +249,8 @@ pub struct Invariant {
     pub via: Vec<Ident>,
     /// The function.
     pub check: syn::Path,
+    /// Former names, by `#[renamed(from = "..")]`.
+    pub renamed: Vec<LitStr>,
 }
 
 /// `root.hop.hop`.

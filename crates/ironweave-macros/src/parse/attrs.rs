@@ -3,15 +3,16 @@
 use proc_macro2::Ident;
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
+use syn::punctuated::Punctuated;
 use syn::{Attribute, LitInt, LitStr, Meta, Result, Token};
 
-use super::ast::{Default, EdgeOptions, Index, OnDelete, To};
+use super::ast::{Default, EdgeOptions, Index, OnDelete, To, Upcast};
 use super::serde::is_derived;
 use crate::check::types::text;
 use crate::errors::{Errors, did_you_mean, list, nearest};
 
 /// Attributes of ironweave, on any kind of item.
-const OURS: [&str; 22] = [
+const OURS: [&str; 23] = [
     "entity",
     "states",
     "event",
@@ -23,6 +24,7 @@ const OURS: [&str; 22] = [
     "index",
     "default",
     "renamed",
+    "upcast",
     "initial",
     "terminal",
     "to",
@@ -101,13 +103,17 @@ pub struct Ours {
 }
 
 /// The grammar of each attribute that takes arguments, for messages.
-const SHAPES: [(&str, &str); 17] = [
+const SHAPES: [(&str, &str); 18] = [
     (
         "edge",
         "min = 1, max = 20, counted, on_delete = cascade, data = Type, acyclic",
     ),
     ("default", "value"),
     ("renamed", "from = \"former_name\""),
+    (
+        "upcast",
+        "from = \"LoggedEvent\", with = path::of::function",
+    ),
     ("states", "Entity"),
     ("inverse", "Entity::edge"),
     ("to", "State, verb -> State"),
@@ -309,9 +315,9 @@ pub fn default(mark: &Ours) -> Result<Default> {
     })
 }
 
-/// The former names of an item: each `#[renamed(from = "name")]`. An attribute that cannot be read is reported and left out.
+/// The former names of an item, by `#[renamed(from = "name", from = "name")]`. An attribute that cannot be read is reported and left out.
 pub fn renamed(marks: &[Ours], errors: &mut Errors) -> Vec<LitStr> {
-    let argument = |input: ParseStream<'_>| {
+    let one = |input: ParseStream<'_>| {
         let word: Ident = input.parse()?;
         if word != "from" {
             let message = format!("expected `from`, and found `{word}`");
@@ -328,9 +334,34 @@ pub fn renamed(marks: &[Ours], errors: &mut Errors) -> Vec<LitStr> {
         Ok(name)
     };
     let marks = marks.iter().filter(|mark| mark.name == "renamed");
+    let all = |input: ParseStream<'_>| {
+        let names = Punctuated::<LitStr, Token![,]>::parse_separated_nonempty_with(input, one)?;
+        Ok(names.into_iter())
+    };
     marks
-        .filter_map(|mark| mark.parse(errors, argument))
+        .filter_map(|mark| mark.parse(errors, all))
+        .flatten()
         .collect()
+}
+
+/// `#[upcast(from = "LoggedEvent", with = path::of::function)]`.
+pub fn upcast(input: ParseStream<'_>) -> Result<Upcast> {
+    let word = |wanted: &str| -> Result<()> {
+        let word: Ident = input.parse()?;
+        if word != wanted {
+            let message = format!("expected `{wanted}`, and found `{word}`");
+            return Err(syn::Error::new(word.span(), message));
+        }
+        input.parse::<Token![=]>()?;
+        Ok(())
+    };
+    word("from")?;
+    let from: LitStr = input.parse()?;
+    input.parse::<Token![,]>()?;
+    word("with")?;
+    let with = input.parse()?;
+    input.parse::<Option<Token![,]>>()?;
+    Ok(Upcast { from, with })
 }
 
 /// The options of `#[edge(..)]`.

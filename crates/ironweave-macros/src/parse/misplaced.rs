@@ -14,7 +14,9 @@ pub fn place_of(name: &str) -> &'static str {
         "event" | "immediate" => "a struct with named fields, or with none",
         "invariant" => "a struct without fields",
         "states" => "an enum",
-        "key" | "index" | "default" | "inverse" | "edge" => "a field of an `#[entity]`",
+        "key" | "index" | "inverse" | "edge" => "a field of an `#[entity]`",
+        "default" => "a field of an `#[entity]` or `#[event]`, or data of a state",
+        "renamed" => "an item of the model that has a name",
         "initial" | "terminal" | "to" => "a state, which is a variant of a `#[states(..)]` enum",
         _ => "a struct that is an `#[event]` or `#[immediate]`",
     }

@@ -17,13 +17,16 @@ use syn::{
 
 use crate::check::types::{argument, mentions, named as named_type, text};
 use crate::errors::Errors;
-use ast::{Data, Entity, Event, EventField, Field, Invariant, Lifecycle, LinkKind, Module, State};
+use ast::{
+    Data, Entity, Event, EventField, Field, FieldDefault, Invariant, Lifecycle, LinkKind, Module,
+    State,
+};
 use attrs::{Ours, respell, split};
 
 /// Attributes that an event may carry.
-const ON_EVENT: [&str; 11] = [
+const ON_EVENT: [&str; 12] = [
     "create", "delete", "moves", "link", "unlink", "relink", "set", "when", "may", "guard",
-    "renamed",
+    "renamed", "upcast",
 ];
 
 /// Parses the module. `None` (with an error) if it is not an inline module at all.
@@ -320,11 +323,14 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
             }
         }
         for (name, field) in named(variant.fields, "state data", errors) {
-            let (marks, attrs) = split(field.attrs, "state data", &["renamed"], errors);
+            let allowed = ["default", "renamed"];
+            let (marks, attrs) = split(field.attrs, "state data", &allowed, errors);
+            let default = marks.iter().find(|mark| mark.name == "default");
             state.data.push(Data {
                 attrs,
                 name,
                 ty: field.ty,
+                default: default.and_then(|mark| errors.take(attrs::default(mark))),
                 renamed: attrs::renamed(&marks, errors),
             });
         }
@@ -366,6 +372,7 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
         mays: Vec::new(),
         guards: Vec::new(),
         renamed: attrs::renamed(&marks, errors),
+        upcasts: Vec::new(),
     };
     for mark in marks.into_iter().filter(|mark| mark.name != "renamed") {
         let before = errors.len();
@@ -378,6 +385,10 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
             "set" => mark.parse(errors, arcs::set),
             "delete" => mark.parse(errors, arcs::delete),
             "when" => mark.parse(errors, arcs::when),
+            "upcast" => {
+                event.upcasts.extend(mark.parse(errors, attrs::upcast));
+                continue;
+            }
             "may" => {
                 event.has_may = true;
                 event
@@ -404,8 +415,25 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
     }
     let fields = named(item.fields, "an event", errors);
     for (name, field) in without_parameters(&item.generics, fields) {
-        let (marks, mut attrs) = split(field.attrs, "a field of an event", &["renamed"], errors);
-        let json = serde::event_field(&name, &mut attrs, derived, errors);
+        let allowed = ["default", "renamed"];
+        let (marks, mut attrs) = split(field.attrs, "a field of an event", &allowed, errors);
+        let mut json = serde::event_field(&name, &mut attrs, derived, errors);
+        if let Some(mark) = marks.iter().find(|mark| mark.name == "default") {
+            if json.default.is_some() {
+                errors.at(
+                    &mark.attr.meta,
+                    format!(
+                        "`{name}` has two defaults: `#[default(..)]` also gives the value of a field that JSON does not have, so remove \
+                         the one of serde"
+                    ),
+                );
+            }
+            let default = errors.take(attrs::default(mark));
+            json.default = default.map(|default| match default.value {
+                Some(value) => FieldDefault::Value(value),
+                None => FieldDefault::OfType,
+            });
+        }
         is_public(&field.vis, &name, &field.ty, errors);
         event.fields.push(EventField {
             attrs,
@@ -420,7 +448,9 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
 }
 
 fn invariant(item: ItemStruct, errors: &mut Errors) -> Option<Invariant> {
-    let (marks, attrs) = split(item.attrs, "an invariant", &["invariant"], errors);
+    let allowed = ["invariant", "renamed"];
+    let (marks, attrs) = split(item.attrs, "an invariant", &allowed, errors);
+    let renamed = attrs::renamed(&marks, errors);
     plain(&item.generics, "invariants", errors);
     if !matches!(item.fields, Fields::Unit) {
         errors.at(
@@ -447,7 +477,8 @@ fn invariant(item: ItemStruct, errors: &mut Errors) -> Option<Invariant> {
         input.parse::<Option<Token![,]>>()?;
         Ok((entity, via, check))
     };
-    let (entity, via, check) = marks.first()?.parse(errors, arguments)?;
+    let mark = marks.iter().find(|mark| mark.name == "invariant")?;
+    let (entity, via, check) = mark.parse(errors, arguments)?;
     Some(Invariant {
         attrs,
         vis: item.vis,
@@ -455,5 +486,6 @@ fn invariant(item: ItemStruct, errors: &mut Errors) -> Option<Invariant> {
         entity,
         via,
         check,
+        renamed,
     })
 }

@@ -5,7 +5,7 @@ use proc_macro2::Ident;
 use syn::meta::ParseNestedMeta;
 use syn::{Attribute, ExprPath, LitStr, Result, Token};
 
-use super::ast::Json;
+use super::ast::{FieldDefault, Json};
 use crate::errors::Errors;
 
 /// The supported attributes, for messages.
@@ -50,11 +50,10 @@ fn one(json: &mut Json, field: &Ident, meta: &ParseNestedMeta<'_>) -> Result<()>
             let path: LitStr = meta.value()?.parse()?;
             let message = "write the path of a function that returns the value: `default = \"path::of::function\"`";
             let read = path.parse::<ExprPath>();
-            json.default = Some(Some(
-                read.map_err(|_| syn::Error::new(path.span(), message))?,
-            ));
+            let path = read.map_err(|_| syn::Error::new(path.span(), message))?;
+            json.default = Some(FieldDefault::Call(path));
         }
-        Some("default") => json.default = Some(None),
+        Some("default") => json.default = Some(FieldDefault::OfType),
         Some("rename") if is_given => json.rename = Some(meta.value()?.parse()?),
         Some("alias") if is_given => json.aliases.push(meta.value()?.parse()?),
         word => {

@@ -231,6 +231,7 @@ impl Random {
                 name: r.name(),
                 ty: r.name(),
                 encoding: r.option(Self::encoding),
+                default: r.option(Self::name),
                 renamed: r.names(),
                 unknown: r.unknown(),
             }),
@@ -245,6 +246,7 @@ impl Random {
             mays: self.list(Self::may),
             guards: self.list(Self::name),
             renamed: self.names(),
+            upcasts: self.names(),
             unknown: self.unknown(),
         }
     }
@@ -294,6 +296,7 @@ impl Random {
                 to: r.end(),
                 data: r.option(Self::name),
                 encoding: r.option(Self::encoding),
+                default: r.option(Self::name),
                 acyclic: r.is(),
                 unknown: r.unknown(),
             }),
@@ -303,6 +306,7 @@ impl Random {
                 entity: r.ix(),
                 via: r.list(Self::hop),
                 check: r.name(),
+                renamed: r.names(),
                 unknown: r.unknown(),
             }),
             unknown: self.unknown(),

@@ -118,7 +118,7 @@ fn a_check_of_the_data_refuses_with_how_much_fails_it_and_the_first() {
     let refused = compatibility.refused(usage(3));
     assert_eq!(
         refused[0].to_string(),
-        "state `Bed::Free` now needs `by: String`: 3 entities are in it, first `Bed \"4A\"`; make it `Option<String>`, or \
-         write a migration"
+        "state `Bed::Free` now needs `by: String`: 3 entities are in it, first `Bed \"4A\"`; give `#[default(..)]` or a \
+         migration"
     );
 }

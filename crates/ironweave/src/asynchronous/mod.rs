@@ -17,7 +17,7 @@ use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
 use crate::store::share::queue::{Call, Slot};
 use crate::store::share::{shown, stopped};
-use crate::store::{AnyReceipt, Committed, SharedStore, Store, Transaction};
+use crate::store::{AnyReceipt, Checkpoint, Committed, SharedStore, Store, Transaction};
 use crate::subscribe::Subscription;
 
 /// A handle on a store for async code, returned by [`SharedStore::into_async`]. A clone is another handle on the same store.
@@ -33,7 +33,7 @@ use crate::subscribe::Subscription;
 /// | the graph as it is now | [`snapshot`](AsyncStore::snapshot), [`read`](AsyncStore::read) |
 /// | the graph as it would be | [`what_if`](AsyncStore::what_if) |
 /// | the past | [`read_log`](AsyncStore::read_log) |
-/// | transactions as they commit | [`subscribe`](AsyncStore::subscribe), [`subscribe_since`](AsyncStore::subscribe_since), with [`Subscription::into_stream`] |
+/// | transactions as they commit | [`subscribe`](AsyncStore::subscribe), [`subscribe_since`](AsyncStore::subscribe_since), [`subscribe_after`](AsyncStore::subscribe_after), [`subscribe_as`](AsyncStore::subscribe_as), with [`Subscription::into_stream`] |
 /// | the end | [`close`](AsyncStore::close) |
 ///
 /// - A future submits its work when it is first polled or, if the queue is full, when there is room. From then on, dropping the
@@ -47,7 +47,8 @@ use crate::subscribe::Subscription;
 /// - If 65,536 events and calls are waiting, further futures wait for room before they submit theirs.
 ///
 /// Closures run on the thread of the store, one after the other, so they should be short. They cannot await, so a transaction is
-/// never open across an `.await`.
+/// never open across an `.await`. A closure that waits for another call, with the `block_on` of an executor, would wait for itself;
+/// the other call panics.
 ///
 /// When the last handle is dropped, the thread executes everything that was submitted, closes the store and ends.
 /// [`close`](AsyncStore::close) also waits for that and returns the error.
@@ -331,6 +332,61 @@ impl<M: Model> AsyncStore<M> {
         async move { subscribed.await? }
     }
 
+    /// As [`SharedStore::subscribe_after`]; see [`AsyncStore::subscribe`].
+    ///
+    /// # Errors
+    /// As [`Store::subscribe_after`] and [`AsyncStore::read`].
+    pub fn subscribe_after(
+        &self,
+        snapshot: Snapshot<M>,
+    ) -> impl Future<Output = Result<Subscription<M>, ReadError>> + Send + use<M> {
+        let subscribed = self.read(move |store| store.subscribe_after(snapshot));
+        async move { subscribed.await? }
+    }
+
+    /// As [`SharedStore::subscribe_as`]; see [`AsyncStore::subscribe`]. The stream of the subscription has an
+    /// [`acknowledge`](crate::SubscriptionStream::acknowledge) that does not block.
+    ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use std::future::poll_fn;
+    /// use std::pin::pin;
+    ///
+    /// use futures_core::Stream;
+    /// use ironweave::prelude::*;
+    /// use lamps::Bought;
+    ///
+    /// # fn block_on<F: Future>(future: F) -> F::Output {
+    /// #     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # block_on(async {
+    /// let store = Store::<lamps::Model>::memory().share().into_async()?;
+    /// store.step(Bought { room: "hall".into() }).await?;
+    /// store.step(Bought { room: "attic".into() }).await?;
+    ///
+    /// let mut mails = pin!(store.subscribe_as("mailer").await?.into_stream()?);
+    /// let first = poll_fn(|cx| mails.as_mut().poll_next(cx)).await.expect("it is there")?;
+    /// mails.acknowledge(first.seq()).await?;
+    ///
+    /// let again = store.subscribe_as("mailer").await?;
+    /// assert_eq!(again.next_seq(), first.seq() + 1);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Store::subscribe_as`] and [`AsyncStore::read`].
+    pub fn subscribe_as<N: Into<String>>(
+        &self,
+        name: N,
+    ) -> impl Future<Output = Result<Subscription<M>, ReadError>> + Send + use<M, N> {
+        let name = name.into();
+        let subscribed = self.read(move |store| store.subscribe_as(&name));
+        async move { subscribed.await? }
+    }
+
     /// Makes all committed transactions durable, independently of the store's [`Durability`](crate::Durability).
     ///
     /// # Errors
@@ -338,6 +394,31 @@ impl<M: Model> AsyncStore<M> {
     pub fn sync(&self) -> impl Future<Output = Result<(), StorageError>> + Send + use<M> {
         let executed = self.execute(Store::sync);
         async move { executed.await?.result }
+    }
+
+    /// As [`Store::checkpoint`], on the thread of the store, which executes nothing else meanwhile. A store that writes checkpoints
+    /// [by itself](crate::CheckpointPolicy) goes on while it does.
+    ///
+    /// # Errors
+    /// As [`Store::checkpoint`] and [`AsyncStore::step`].
+    pub fn checkpoint(
+        &self,
+    ) -> impl Future<Output = Result<Checkpoint, StorageError>> + Send + use<M> {
+        let executed = self.execute(Store::checkpoint);
+        async move { executed.await?.result }
+    }
+
+    /// As [`Store::last_checkpoint`].
+    ///
+    /// # Errors
+    /// As [`AsyncStore::read`].
+    #[allow(clippy::type_complexity)] // the result of the store in that of the future
+    pub fn last_checkpoint(
+        &self,
+    ) -> impl Future<Output = Result<Option<Result<Checkpoint, StorageError>>, StorageError>>
+    + Send
+    + use<M> {
+        self.read(Store::last_checkpoint)
     }
 
     /// Executes everything that was submitted before, closes the store, and ends its thread. Later calls of all handles fail

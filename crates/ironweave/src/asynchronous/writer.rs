@@ -11,7 +11,7 @@
 //! The thread ends when the last handle was dropped or the store was closed, after it has executed everything that was submitted
 //! before.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
@@ -22,7 +22,7 @@ use crate::base::workers::Workers;
 use crate::snapshot::StoreReader;
 use crate::step::model::Model;
 use crate::store::SharedStore;
-use crate::store::share::queue::{Job, Slot, Submitter, not_fired};
+use crate::store::share::queue::{Job, Slot, Submitter};
 
 /// The number of threads that read the log for tasks at most.
 const READERS_MAX: usize = 4;
@@ -113,11 +113,15 @@ impl<M: Model> Front<M> {
     }
 
     /// Puts a job into the queue. If the queue is full, returns a signal that is set when there is room.
+    ///
+    /// # Panics
+    /// If a call or a handler polls the future, in the thread that executes it.
     fn submit(
         &self,
         job: &Arc<dyn Job<M>>,
         done: &Arc<Signal>,
     ) -> Result<Option<Arc<Signal>>, StorageError> {
+        self.submitter.refuse_if_held();
         let mut state = self.lock();
         if state.ended {
             return Err(StorageError::closed());
@@ -147,21 +151,8 @@ impl<M: Model> Front<M> {
         self: Arc<Self>,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, StorageError> {
-        let (result, done) = (Arc::new(Mutex::new(None)), Arc::new(Signal::default()));
-        let (to, is_done) = (Arc::clone(&result), Arc::clone(&done));
-        let work = move || {
-            let result = catch_unwind(AssertUnwindSafe(work));
-            *to.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-            is_done.set();
-        };
-        (self.readers.run(work))
-            .map_err(|e| StorageError::no_thread("a thread that reads the log", e))?;
-        done.wait().await;
-        let taken = result.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match taken {
-            Some(result) => Ok(result.unwrap_or_else(|panic| resume_unwind(panic))),
-            None => Err(not_fired()),
-        }
+        let called = Arc::clone(&self.readers).call(work).await;
+        called.map_err(|e| StorageError::no_thread("a thread that reads the log", e))
     }
 
     /// Ends the thread after it has executed what was submitted before.
@@ -171,7 +162,11 @@ impl<M: Model> Front<M> {
     }
 
     /// Ends the thread, and returns when it has closed the store.
+    ///
+    /// # Panics
+    /// As [`Front::submit`].
     pub(super) async fn close(self: Arc<Self>) -> Result<(), StorageError> {
+        self.submitter.refuse_if_held();
         let signal = Arc::new(Signal::default());
         {
             let mut state = self.lock();

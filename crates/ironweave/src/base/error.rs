@@ -6,6 +6,7 @@
 mod display;
 mod inconsistency;
 mod kind;
+mod migration;
 mod name;
 mod open;
 mod outcome;
@@ -19,9 +20,10 @@ use std::sync::Arc;
 
 pub use inconsistency::Inconsistency;
 pub use kind::ErrorKind;
+pub use migration::{Incomplete, MigrationError, Problem};
 pub use name::NameError;
 pub(crate) use name::similar;
-pub use open::{FrameLocation, OpenError};
+pub use open::{FrameLocation, OpenError, RefusedDifference};
 pub use read::ReadError;
 pub use reject::{Reason, Reject};
 
@@ -328,6 +330,12 @@ pub enum StepError {
         key: String,
         /// The transaction that has it.
         seq: Seq,
+    },
+    /// The idempotency key belongs to a transaction that was committed longer ago than keys are
+    /// [kept](crate::Options::keep_keys). No event has fired.
+    KeyExpired {
+        /// The key.
+        key: String,
     },
     /// The transaction was committed earlier under its idempotency key, and this event was rejected then.
     RejectedBefore {

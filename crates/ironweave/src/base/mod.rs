@@ -14,6 +14,7 @@ pub(crate) mod push;
 pub(crate) mod seq;
 #[cfg(feature = "async")]
 pub(crate) mod signal;
+pub(crate) mod split_map;
 pub(crate) mod storage_error;
 pub(crate) mod time;
 #[cfg(feature = "async")]

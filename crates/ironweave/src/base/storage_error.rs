@@ -41,6 +41,10 @@ pub(crate) enum StorageFailure {
     TooLarge,
     /// The log was replaced by another one while it was read.
     Replaced,
+    /// Frames are in an archive that cannot be read: it is missing, or the program lacks the feature that reads it.
+    Archived,
+    /// The frames were dropped.
+    Dropped,
     /// The log is open for reading only. A step returns it as [`StepError::ReadOnly`](crate::StepError::ReadOnly).
     ReadOnly,
     /// A defect of ironweave, found before anything was written.
@@ -125,6 +129,10 @@ impl StorageError {
 
     /// Returns the error of a failed attempt to read a frame.
     pub(crate) fn unreadable(segment: &Path, offset: u64, seq: Option<Seq>, e: io::Error) -> Self {
+        // A file in an archive that cannot be decompressed.
+        if e.kind() == io::ErrorKind::InvalidData {
+            return Self::damage(segment, offset, seq, &e.to_string());
+        }
         let path = segment.display();
         let location = match seq {
             Some(seq) => format!("frame {seq} in {path} at offset {offset}"),
@@ -340,13 +348,14 @@ impl StorageError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self.0.failure {
-            StorageFailure::NotFound => ErrorKind::NotFound,
+            StorageFailure::NotFound | StorageFailure::Dropped => ErrorKind::NotFound,
             StorageFailure::TooLarge => ErrorKind::Invalid,
             StorageFailure::Replaced => ErrorKind::Conflict,
             StorageFailure::Io
             | StorageFailure::Locked
             | StorageFailure::Stopped
             | StorageFailure::Closed
+            | StorageFailure::Archived
             | StorageFailure::ReadOnly => ErrorKind::Unavailable,
             StorageFailure::Damage
             | StorageFailure::Removable
@@ -433,6 +442,20 @@ impl StorageError {
     #[must_use]
     pub fn is_replaced(&self) -> bool {
         self.0.failure == StorageFailure::Replaced
+    }
+
+    /// Returns whether frames are needed that are in an archive which cannot be read: its file is missing, or this program
+    /// lacks the feature `archive`. [`StorageError::segment`] is the file, and [`StorageError::seq`] its first frame.
+    #[must_use]
+    pub fn is_archived(&self) -> bool {
+        self.0.failure == StorageFailure::Archived
+    }
+
+    /// Returns whether frames are needed that were [dropped](crate::RetentionPlan). [`StorageError::seq`] is the first
+    /// one that the log still has.
+    #[must_use]
+    pub fn is_dropped(&self) -> bool {
+        self.0.failure == StorageFailure::Dropped
     }
 
     /// Returns whether a frame exceeds the limit on its length.

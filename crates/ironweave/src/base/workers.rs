@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+
+use crate::base::signal::Signal;
 
 type Work = Box<dyn FnOnce() + Send>;
 
@@ -61,6 +63,31 @@ impl Workers {
         drop(state);
         drop(dropped);
         Err(error)
+    }
+
+    /// Does work and returns its result. It is queued when the future is first polled, and is done even if the future is dropped
+    /// after that. A panic of the work continues in the task.
+    ///
+    /// # Errors
+    /// As [`Workers::run`].
+    pub(crate) async fn call<R: Send + 'static>(
+        self: Arc<Self>,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> io::Result<R> {
+        let done = Arc::new((Mutex::new(None), Signal::default()));
+        let of_thread = Arc::clone(&done);
+        self.run(move || {
+            let (result, signal) = &*of_thread;
+            let returned = catch_unwind(AssertUnwindSafe(work));
+            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(returned);
+            signal.set();
+        })?;
+        let (result, signal) = &*done;
+        signal.wait().await;
+        let returned = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // The signal is set after the result is there, and only this future takes it.
+        let returned = returned.ok_or_else(|| io::Error::other("its result was taken"))?;
+        Ok(returned.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 
     fn work(&self) {

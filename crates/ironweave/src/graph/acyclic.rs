@@ -331,7 +331,7 @@ impl<S: Storage> Graph<S> {
     }
 
     /// An entity that is on a cycle of an edge; O(entities and links).
-    pub(super) fn any_cycle(&self, edge: EdgeIx, slots: u32) -> Option<u32> {
+    pub(crate) fn any_cycle(&self, edge: EdgeIx, slots: u32) -> Option<u32> {
         self.in_order(edge, slots).err()
     }
 

@@ -11,9 +11,13 @@
 //! A field that is new has no value, unless each entity has a value in its column (see [`Layout::may_be_mandatory`]): that
 //! is 0, `false` or the time 0 until another is set.
 
+mod summary;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+
+pub(crate) use summary::{CarrySummary, Lost};
 
 use crate::base::error::{EntityRef, Name};
 use crate::base::id::FREE;
@@ -59,15 +63,65 @@ fn positions<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<
     keys.zip(0..).collect()
 }
 
-/// Returns whether values with one encoding are carried over to a column with another. What is not known is tried.
-fn reads(now: Option<&Encoding>, was: Option<&Encoding>) -> bool {
-    now.zip(was).is_none_or(|(now, was)| now.reads(was))
+/// Returns whether values with one encoding are carried over to a column with another. What is not known is tried. `of` is the
+/// entity type that has taken over the entities of a type: the encodings of handles and keys have the indexes of two schemas.
+fn reads(
+    now: Option<&Encoding>,
+    was: Option<&Encoding>,
+    of: &impl Fn(EntityIx) -> Option<EntityIx>,
+) -> bool {
+    now.zip(was).is_none_or(|(now, was)| {
+        let was = with_entities(was, of);
+        was.is_some_and(|was| now.reads(&was))
+    })
+}
+
+/// Returns an encoding with the entity types of another schema, or `None` if it does not have one of them.
+fn with_entities(
+    encoding: &Encoding,
+    of: &impl Fn(EntityIx) -> Option<EntityIx>,
+) -> Option<Encoding> {
+    Some(match encoding {
+        Encoding::Id(entity) => Encoding::Id(of(*entity)?),
+        Encoding::Key(entity) => Encoding::Key(of(*entity)?),
+        Encoding::Option(inner) => Encoding::Option(Box::new(with_entities(inner, of)?)),
+        Encoding::List(inner) => Encoding::List(Box::new(with_entities(inner, of)?)),
+        plain => plain.clone(),
+    })
 }
 
 impl CarryMap {
     /// The entity type of the other schema that takes over the entities of a type.
     pub(crate) fn entity(&self, was: EntityIx) -> Option<EntityIx> {
         self.entities.get(usize::from(was)).copied().flatten()
+    }
+
+    /// The state of the other schema that takes over the entities in a state.
+    pub(crate) fn state(&self, of: EntityIx, was: StateIx) -> Option<StateIx> {
+        let states = self.states.get(usize::from(of))?;
+        states.get(usize::from(was)).copied().flatten()
+    }
+
+    /// The column of the other schema that takes over the values of a column.
+    pub(crate) fn column(&self, was: ColumnIx) -> Option<ColumnIx> {
+        self.columns.get(usize::from(was)).copied().flatten()
+    }
+
+    /// The edge of the other schema that takes over the links of an edge.
+    pub(crate) fn edge(&self, was: EdgeIx) -> Option<EdgeIx> {
+        self.edges.get(usize::from(was)).copied().flatten()
+    }
+
+    /// The columns of the other schema that take over values.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = ColumnIx> {
+        self.columns.iter().flatten().copied()
+    }
+
+    /// Returns whether an edge of the other schema takes over the data of the links of another one.
+    pub(crate) fn has_data(&self, now: EdgeIx) -> bool {
+        let of = self.edges.iter().position(|edge| *edge == Some(now));
+        of.and_then(|was| self.data.get(was))
+            .is_some_and(|data| *data)
     }
 
     /// The map between two [valid](Schema::validate) schemas. `was` has the indexes of the schema of the graph, and the names
@@ -94,7 +148,8 @@ impl CarryMap {
                 Some(state) => Some(states[usize::from(def.entity)][usize::from(state)]?),
             };
             let found = *known.get(&(of(def.entity)?, state, &def.name))?;
-            let reads = reads(now.columns[found].encoding.as_ref(), def.encoding.as_ref());
+            let encoding = now.columns[found].encoding.as_ref();
+            let reads = reads(encoding, def.encoding.as_ref(), &of);
             ColumnIx::try_from(found).ok().filter(|_| reads)
         };
         let columns = was.columns.iter().map(column).collect();
@@ -110,7 +165,7 @@ impl CarryMap {
                 return false;
             };
             let have = def.data.is_some() && now.data.is_some();
-            have && reads(now.encoding.as_ref(), def.encoding.as_ref())
+            have && reads(now.encoding.as_ref(), def.encoding.as_ref(), &of)
         };
         Self {
             data: was.edges.iter().zip(&edges).map(data).collect(),

@@ -115,6 +115,22 @@ impl ColumnType {
         self
     }
 
+    /// Returns the default in CBOR, if the column has one.
+    ///
+    /// # Errors
+    /// Why the default cannot be written, or would be read back as another value.
+    #[must_use]
+    pub fn encoded_default(&self) -> Option<Result<Vec<u8>, ColumnError>> {
+        let value = self.default?();
+        let mut column = (self.flat)(self.equal);
+        column.grow();
+        let encoded = match column.set(0, &*value, &mut Vec::new()) {
+            Ok(_) => Ok(column.encoded(0)?),
+            Err(e) => Err(e),
+        };
+        Some(encoded)
+    }
+
     /// Sets how a value is compared with what is read back of it, in addition to what it serializes.
     #[must_use]
     pub fn compared(mut self, equal: Option<Equal>) -> Self {
@@ -206,6 +222,8 @@ pub trait AnyColumn: Any + Send + Sync {
     fn forget_replaced(&mut self);
     /// The hash of a cell, computed from its value; an error says what is wrong with the cell or its index.
     fn recheck(&self, slot: u32) -> Result<Option<u64>, String>;
+    /// The encoding of the value that the column reads from an encoding, which may be of another type that serializes alike.
+    fn recoded(&self, encoded: &[u8]) -> Result<Vec<u8>, ColumnError>;
     /// The value of a cell in CBOR.
     fn encoded(&self, slot: u32) -> Option<Vec<u8>>;
     /// The same, to be written to another cell. An error says why it would be read back as another value: earlier versions

@@ -9,6 +9,7 @@ mod carry;
 mod copies;
 mod fan;
 mod image;
+mod ordered;
 
 use crate::graph::acyclic::Sorted;
 use crate::graph::data::LinkData;

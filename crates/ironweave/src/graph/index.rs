@@ -4,11 +4,10 @@
 //! in their order, whatever the history was.
 
 use std::any::Any;
-use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::ops::Bound;
 
-use crate::base::hash::FastMap;
+use crate::base::split_map::SplitMap;
 use crate::graph::paged::key_hash;
 use crate::graph::storage::{Set, Storage};
 use crate::graph::tree::Tree;
@@ -58,7 +57,7 @@ pub trait Index<T>: Any + Send + Sync {
 }
 
 /// Unique values and the slots that have them.
-pub(super) type Unique<T> = FastMap<T, u32>;
+pub(super) type Unique<T> = SplitMap<T, u32>;
 
 impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
     fn holder<'c>(&self, value: &T, _: &dyn Fn(u32) -> Option<&'c T>) -> Option<u32> {
@@ -66,7 +65,7 @@ impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
     }
 
     fn reserve(&mut self, cells: usize) {
-        FastMap::reserve(self, cells);
+        SplitMap::reserve(self, cells);
     }
 
     fn insert_new<'c>(
@@ -76,22 +75,15 @@ impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
         slot: u32,
         _: &dyn Fn(u32) -> Option<&'c T>,
     ) -> Option<u32> {
-        // One look into the table, which is large.
-        match self.entry(value.clone()) {
-            Entry::Occupied(holder) => Some(*holder.get()),
-            Entry::Vacant(free) => {
-                free.insert(slot);
-                None
-            }
-        }
+        SplitMap::insert_new(self, value.clone(), slot)
     }
 
     fn insert(&mut self, value: &T, _: u64, slot: u32) {
-        FastMap::insert(self, value.clone(), slot);
+        SplitMap::insert(self, value.clone(), slot);
     }
 
     fn remove(&mut self, value: &T, _: u64, _: u32) {
-        FastMap::remove(self, value);
+        SplitMap::remove(self, value);
     }
 
     fn has(&self, value: &T, _: u64, slot: u32) -> bool {
@@ -99,7 +91,7 @@ impl<T: Value + Hash + Eq> Index<T> for Unique<T> {
     }
 
     fn len(&self) -> usize {
-        FastMap::len(self)
+        SplitMap::len(self)
     }
 
     fn fork(&self) -> Box<dyn Index<T>> {

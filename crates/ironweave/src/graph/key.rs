@@ -11,10 +11,10 @@ use serde::Serialize;
 
 use crate::base::error::{Chain, Name, StepError};
 use crate::base::hash::hash_bytes;
-use crate::graph::Graph;
 use crate::graph::column::Column;
 use crate::graph::storage::{Map, Storage};
-use crate::schema::EntityIx;
+use crate::graph::{Graph, Journal};
+use crate::schema::{ColumnIx, EntityIx};
 use crate::value::item::{display, display_into, raw_item};
 use crate::value::{Value, encode};
 
@@ -227,6 +227,35 @@ impl<S: Storage> Graph<S> {
         }
         self.entities[usize::from(entity)].key.insert(hash, slot);
         Ok(())
+    }
+
+    /// As [`Graph::set_encoded`], of a column that may be a part of the key of an entity and have a value. Only a migration
+    /// changes keys. The new key must be free already at each part that is changed.
+    pub(crate) fn change_key_encoded(
+        &mut self,
+        journal: &mut Journal,
+        column: ColumnIx,
+        slot: u32,
+        encoded: &[u8],
+    ) -> Result<(), StepError> {
+        let layout = &self.layout.columns[usize::from(column)];
+        if !layout.composite {
+            return self.set_encoded(journal, column, slot, encoded);
+        }
+        let (entity, entries) = (layout.entity, journal.position());
+        self.unindex_key(entity, slot);
+        let set = self.set_encoded(journal, column, slot, encoded);
+        if set.is_err() && journal.position() == entries {
+            self.reindex_key(entity, slot);
+        }
+        set
+    }
+
+    /// Indexes the key that an entity had before, after a change of one of its parts was undone.
+    pub(super) fn reindex_key(&mut self, entity: EntityIx, slot: u32) {
+        if let Some(hash) = self.key_hash(entity, slot) {
+            self.entities[usize::from(entity)].key.insert(hash, slot);
+        }
     }
 
     /// Removes the key of an entity from the index, before the entity is deleted.

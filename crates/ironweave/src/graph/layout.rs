@@ -24,6 +24,8 @@ pub(crate) struct Layout {
     pub watches: Vec<Watch>,
     pub immediates: Vec<Immediate>,
     pub invariants: Vec<Name>,
+    /// Whether the columns are those of a logged schema, without the types of a program.
+    pub is_untyped: bool,
 }
 
 pub(crate) struct EntityLayout {
@@ -210,7 +212,10 @@ impl Layout {
 
     /// The layout of a graph that only replays facts: without what events and invariants need.
     pub(crate) fn of_facts(schema: Schema) -> Arc<Self> {
-        Arc::new(Self::of_shape(schema))
+        Arc::new(Self {
+            is_untyped: true,
+            ..Self::of_shape(schema)
+        })
     }
 
     fn of_shape(schema: Schema) -> Self {
@@ -233,7 +238,7 @@ impl Layout {
             if def.key {
                 entity.key.push(ix);
             }
-            if def.default.is_some() {
+            if def.default.is_some() && def.state.is_none() {
                 entity.defaults.push(ix);
             }
         }
@@ -279,6 +284,7 @@ impl Layout {
             watches: Vec::new(),
             immediates: Vec::new(),
             invariants: Vec::new(),
+            is_untyped: false,
             schema,
         }
     }

@@ -27,6 +27,12 @@ impl<S: Storage> Graph<S> {
         Some((data.column(), data.row(from, to)))
     }
 
+    /// The column of the data of an edge, if it has data.
+    pub(crate) fn link_column(&self, edge: EdgeIx) -> Option<&dyn AnyColumn> {
+        let data = self.edges[usize::from(edge)].data.as_ref()?;
+        Some(data.column())
+    }
+
     /// Writes the data of a link that exists; `value` is of the type of the edge's data.
     pub(crate) fn set_link(
         &mut self,

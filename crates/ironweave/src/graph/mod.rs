@@ -11,6 +11,7 @@ pub(crate) mod carry;
 mod cells;
 pub(crate) mod check;
 pub mod column;
+mod complete;
 mod data;
 mod delete;
 mod differ;
@@ -379,6 +380,11 @@ impl<S: Storage> Graph<S> {
             Ok(written) => self.journal_set(journal, column, slot, written),
             Err(e) => Err(self.refused(column, e)),
         }
+    }
+
+    /// Returns whether a field has a default.
+    pub(crate) fn has_default(&self, column: ColumnIx) -> bool {
+        self.defaults[usize::from(column)].is_some()
     }
 
     /// Writes the default of a field.

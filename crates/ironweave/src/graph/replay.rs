@@ -127,6 +127,31 @@ impl<S: Storage> Graph<S> {
         Ok(())
     }
 
+    /// As [`Graph::apply`], for a fact of a migration, which may change keys.
+    pub(crate) fn apply_migrated(
+        &mut self,
+        journal: &mut Journal,
+        fact: Fact,
+        facts: &Facts,
+    ) -> Result<(), String> {
+        let Fact::Set {
+            column,
+            slot,
+            at,
+            len,
+        } = fact
+        else {
+            return self.apply(journal, fact, facts);
+        };
+        let def = &self.layout.schema[column];
+        if !def.key {
+            return self.apply(journal, fact, facts);
+        }
+        self.must_exist(def.entity, slot)?;
+        self.change_key_encoded(journal, column, slot, facts.value(at, len))
+            .map_err(|e| e.to_string())
+    }
+
     /// An error if a fact of a list with generations names an entity that is not at its slot. It does not say whether a
     /// slot is free.
     #[inline]

@@ -11,7 +11,7 @@ use std::hash::Hash;
 use std::ops::{Bound, Deref, DerefMut};
 use std::sync::Arc;
 
-use crate::base::hash::FastMap;
+use crate::base::split_map::SplitMap;
 use crate::graph::column::{AnyColumn, ColumnType, FlatColumn};
 use crate::graph::index::{Index, Unique};
 use crate::graph::list::List;
@@ -178,7 +178,7 @@ impl Storage for Flat {
     type Table<T: Clone + Send + Sync + 'static> = Vec<T>;
     type Values<T: Clone + Send + Sync + 'static> = Vec<T>;
     type List = LineList;
-    type Map<T: Clone + Send + Sync + 'static> = FastMap<u64, T>;
+    type Map<T: Clone + Send + Sync + 'static> = SplitMap<u64, T>;
     type Set<T: Ord + Clone + Send + Sync + 'static> = BTreeSet<T>;
     type Part<T: Clone + Send + Sync + 'static> = Inline<T>;
     type Column = FlatColumn;
@@ -270,9 +270,9 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Vec<T> {
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> Map<T> for FastMap<u64, T> {
+impl<T: Clone + Send + Sync + 'static> Map<T> for SplitMap<u64, T> {
     fn len(&self) -> usize {
-        FastMap::len(self)
+        SplitMap::len(self)
     }
 
     fn at(&self, key: u64) -> Option<&T> {

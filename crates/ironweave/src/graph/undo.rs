@@ -128,12 +128,17 @@ impl<S: Storage> Graph<S> {
                 if !S::put_back_raw(&mut self.columns[usize::from(column)], slot, old) {
                     self.unindex_part(column, slot);
                     S::put_back(&mut self.columns[usize::from(column)], slot, Some(old));
+                    self.reindex_part(column, slot);
                 }
             }
-            Entry::FillEncoded { column, slot, .. }
-            | Entry::ReplaceEncoded { column, slot, .. } => {
+            Entry::FillEncoded { column, slot, .. } => {
                 self.unindex_part(column, slot);
                 self.columns[usize::from(column)].undo();
+            }
+            Entry::ReplaceEncoded { column, slot, .. } => {
+                self.unindex_part(column, slot);
+                self.columns[usize::from(column)].undo();
+                self.reindex_part(column, slot);
             }
             Entry::ClearPlain {
                 column, slot, old, ..
@@ -177,6 +182,16 @@ impl<S: Storage> Graph<S> {
         if layout.composite {
             let entity = layout.entity;
             self.unindex_key(entity, slot);
+        }
+    }
+
+    /// Adds a key of several fields to the index again, after one of them has its old value again.
+    #[inline]
+    fn reindex_part(&mut self, column: ColumnIx, slot: u32) {
+        let layout = &self.layout.columns[usize::from(column)];
+        if layout.composite {
+            let entity = layout.entity;
+            self.reindex_key(entity, slot);
         }
     }
 

@@ -38,6 +38,32 @@ impl<S: Storage> Graph<S> {
         }
     }
 
+    /// Makes all immediate events pending that are enabled, on whichever entity, and no others; O(entities on which any can
+    /// fire).
+    pub(crate) fn wake_all(&mut self) {
+        self.pending.clear();
+        let layout = Arc::clone(&self.layout);
+        for (ix, immediate) in (0..).zip(&layout.immediates) {
+            for slot in 0..self.slots(immediate.entity) {
+                if self.is_alive(immediate.entity, slot) {
+                    self.wake_if_enabled(ix, slot);
+                }
+            }
+        }
+    }
+
+    /// Returns whether an immediate event is enabled on any entity. O(entities).
+    pub(crate) fn any_is_enabled(&mut self) -> bool {
+        if self.layout.immediates.is_empty() {
+            return false;
+        }
+        self.pending.clear();
+        self.wake_all();
+        let any = !self.pending.is_empty();
+        self.pending.clear();
+        any
+    }
+
     fn wake_if_enabled(&mut self, immediate: u16, slot: u32) {
         if self.enabled(immediate, slot) {
             self.pending

@@ -7,7 +7,7 @@
 //! 3. The index of the segment that is not sealed, and of a log in memory, is in memory. Each query adds the frames that
 //!    were written since the last one.
 //! 4. A history goes through the segments from the first to the last ([`super::walk`]). Each costs O(log of its frames),
-//!    and a read of each frame about the entity.
+//!    and a read of each frame about the entity, unless its transaction was read recently ([`super::recent`]).
 
 use std::sync::Arc;
 
@@ -19,11 +19,14 @@ use crate::graph::fact::Facts;
 use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
 use crate::history::index::{GrowingIndex, Indexer, SortedIndex, TypeNames};
+use crate::history::recent::Recent;
 use crate::log::{Frame, FrameKind, ReadLog, ReadPoint, Sealed, Segment, SegmentIndex, Segments};
 use crate::schema::EntityIx;
 use crate::step::plan::Plan;
+use crate::store::checkpoint::read::Loader;
+use crate::store::record::DecodedTransaction;
 use crate::store::view::LogView;
-use crate::store::{Epochs, lost_frame, no_schema};
+use crate::store::{Epochs, bad_frame, lost_frame, no_schema};
 
 /// The indexes that a store holds in memory, with the state of indexing.
 #[derive(Default)]
@@ -39,7 +42,14 @@ pub(super) struct HistoryIndex {
     held: FastMap<Seq, SortedIndex>,
     /// The index file that was read last.
     open: Option<SegmentIndex>,
+    /// The transactions that were read last.
+    recent: Recent<DecodedTransaction>,
+    /// The oldest checkpoint of a log whose first frames were dropped, once it was needed, or `None` if it cannot be read.
+    oldest: Option<Option<Arc<OldestGraph>>>,
 }
+
+/// The graph of the oldest checkpoint, and the frame that it follows.
+pub(super) type OldestGraph = (Graph<Paged>, Seq);
 
 impl HistoryIndex {
     /// Returns the first frame that is in no index.
@@ -102,12 +112,13 @@ impl Context<'_> {
         room: &mut Facts,
         see: impl FnOnce(&Facts, &TypeNames, &Layout),
     ) -> Result<(), StorageError> {
-        if kind != FrameKind::Transaction {
+        if !kind.has_facts() {
             return Ok(());
         }
         let names = named.iter().rev().find(|(from, _)| *from <= seq);
         let (_, names) = names.ok_or_else(|| no_schema(seq))?;
-        let decoded = (self.epochs).decode_facts(seq, payload, std::mem::take(room))?;
+        let room_for = std::mem::take(room);
+        let decoded = (self.epochs).decode_facts((seq, kind), payload, room_for)?;
         let plan = self.epochs.plan(seq, self.plan);
         see(&decoded.facts, names, &plan.layout);
         *room = decoded.facts;
@@ -120,6 +131,9 @@ pub(super) struct Archive<'a> {
     log: &'a dyn ReadLog,
     segments: Option<Segments<'a>>,
     sealed: &'a [Sealed],
+    view: &'a LogView<'a>,
+    /// The first frame of the log.
+    first: Seq,
     pub(super) context: Context<'a>,
     index: &'a mut HistoryIndex,
 }
@@ -140,18 +154,36 @@ impl<'a> Archive<'a> {
         };
         let segments = log.segments();
         let sealed = segments.map_or(&[][..], |segments| segments.sealed());
+        let first = segments.map_or(Seq::ZERO, |segments| segments.kept());
+        // Segments may have been dropped since the log was opened.
+        let dropped = sealed.partition_point(|segment| segment.first < first);
         // The reader of a log that is open for reading may be ahead of the frames that were applied.
         let seen = sealed.partition_point(|segment| segment.next <= context.next);
         let mut archive = Self {
             log,
             segments,
-            sealed: &sealed[..seen],
+            sealed: sealed.get(dropped..seen).unwrap_or_default(),
+            view,
+            first,
             context,
             index,
         };
         archive.learn_names();
         archive.catch_up()?;
         Ok(archive)
+    }
+
+    /// Returns the oldest graph that a checkpoint has, if the first frames of the log were dropped. The entities that were created in
+    /// these frames are in it, unless they were deleted.
+    pub(super) fn oldest_graph(&mut self) -> Option<Arc<OldestGraph>> {
+        if self.first == Seq::ZERO {
+            return None;
+        }
+        let load = || {
+            let (loaded, _) = Loader::of_view(self.view).oldest()?;
+            Some(Arc::new((loaded.graph, loaded.seq)))
+        };
+        self.index.oldest.get_or_insert_with(load).clone()
     }
 
     fn learn_names(&mut self) {
@@ -161,8 +193,8 @@ impl<'a> Archive<'a> {
                 into.push((from, names));
             }
         }
-        let (epochs, program) = (self.context.epochs, &self.context.plan.layout.schema);
-        let schemas = epochs.names(program);
+        let epochs = self.context.epochs;
+        let schemas = epochs.names();
         let known = std::mem::replace(&mut self.index.schemas, schemas.len());
         if known == schemas.len() {
             return;
@@ -170,13 +202,13 @@ impl<'a> Archive<'a> {
         (schemas.skip(known)).for_each(|epoch| learn(&mut self.index.names, epoch));
         // If the model is read from the log, its last schema is another one now.
         self.index.asked.clear();
-        (epochs.names_of_program(program)).for_each(|epoch| learn(&mut self.index.asked, epoch));
+        (epochs.names_of_program()).for_each(|epoch| learn(&mut self.index.asked, epoch));
     }
 
     /// Indexes the frames that were written since the last call.
     fn catch_up(&mut self) -> Result<(), StorageError> {
         if self.segments.is_some() {
-            let first = self.sealed.last().map_or(Seq::ZERO, |segment| segment.next);
+            let first = (self.sealed.last()).map_or(self.first, |segment| segment.next);
             let before = self.index.last.mark.first;
             if first != before {
                 // A segment of which no frame was indexed is indexed when a query needs it.
@@ -257,6 +289,7 @@ impl<'a> Archive<'a> {
     pub(super) fn rebuild_indexes(&mut self) -> Result<(), StorageError> {
         self.index.open = None;
         self.index.held.clear();
+        self.index.recent = Recent::default();
         for sealed in self.sealed {
             let index = self.index_segment(sealed)?;
             self.store_index(sealed, index);
@@ -306,7 +339,11 @@ impl<'a> Archive<'a> {
         let sealed: &'a [Sealed] = self.sealed;
         let last = std::iter::once(None);
         let all = sealed.iter().copied().map(Some).chain(last);
-        all.map(|sealed| SegmentReader { sealed, file: None })
+        all.map(|sealed| SegmentReader {
+            sealed,
+            file: None,
+            buffer: Vec::new(),
+        })
     }
 
     /// Returns the first places of a hash in a segment, at most `most` for each set of names that types have in the
@@ -338,46 +375,45 @@ impl<'a> Archive<'a> {
         Ok(places)
     }
 
-    pub(super) fn frame(
-        &self,
+    /// Returns the transaction in a frame that an index names.
+    pub(super) fn transaction(
+        &mut self,
         part: &mut SegmentReader,
         place: u64,
-    ) -> Result<Frame, StorageError> {
-        match self.segments {
+    ) -> Result<Arc<DecodedTransaction>, StorageError> {
+        let first = part.sealed.map_or(self.index.last.mark.first, |s| s.first);
+        let key = (first, place);
+        if let Some(known) = self.index.recent.get(key) {
+            return Ok(known);
+        }
+        let of_memory;
+        let (header, payload, position) = match self.segments {
             Some(segments) => {
-                let first = part.sealed.map_or(self.index.last.mark.first, |s| s.first);
                 let file = match part.file.take() {
                     Some(file) => file,
                     None => segments.open(first)?,
                 };
-                part.file.insert(file).frame(place)
+                part.file.insert(file).read(place, &mut part.buffer)?
             }
             None => {
                 let seq = Seq::new(place);
-                let frame = self.log.read(seq)?.next();
-                frame.ok_or_else(|| lost_frame(seq))?
+                of_memory = self.log.frame(seq)?.ok_or_else(|| lost_frame(seq))?;
+                (of_memory.header, &*of_memory.payload, of_memory.position)
             }
+        };
+        if !header.kind.has_facts() {
+            return Err(bad_frame(
+                header.seq,
+                "an index names it, and it is no transaction",
+            ));
         }
-    }
-
-    /// Calls `see` with the facts of a frame and the layout that they have. Returns `None` if the frame is not a transaction.
-    pub(super) fn facts<R>(
-        &self,
-        part: &mut SegmentReader,
-        place: u64,
-        see: impl FnOnce(&Facts, Seq, &Layout) -> R,
-    ) -> Result<Option<R>, StorageError> {
-        let Frame {
-            header, payload, ..
-        } = self.frame(part, place)?;
-        let (context, mut seen) = (self.context, None);
-        let frame = (header.seq, header.kind);
-        let named = &self.index.names;
-        let room = &mut Facts::default();
-        context.facts(frame, &payload, named, room, |facts, _, layout| {
-            seen = Some(see(facts, header.seq, layout));
-        })?;
-        Ok(seen)
+        let Context { epochs, plan, .. } = self.context;
+        let decoded = DecodedTransaction::decode(&header, payload, position, epochs, plan)?;
+        let decoded = Arc::new(decoded);
+        // What is decoded has a copy of each id and value, and a few allocations.
+        let bytes = size_of::<DecodedTransaction>() + 2 * payload.len();
+        (self.index.recent).insert(key, Arc::clone(&decoded), bytes);
+        Ok(decoded)
     }
 }
 
@@ -387,4 +423,6 @@ pub(super) struct SegmentReader {
     sealed: Option<Sealed>,
     /// Opened at the first read of a frame.
     file: Option<Segment>,
+    /// The memory of the frame that was read last.
+    buffer: Vec<u8>,
 }

@@ -1,5 +1,6 @@
 //! The graph at a point in the past: the last keyframe or checkpoint before that point, with the facts between the two applied.
 
+mod far;
 #[cfg(test)]
 mod tests;
 
@@ -7,15 +8,16 @@ use std::sync::Arc;
 
 use crate::base::error::ReadError;
 use crate::base::position::{Position, Seq};
-use crate::base::storage_error::StorageError;
+use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
+use crate::graph::paged::Paged;
 use crate::log::{Frame, FrameKind, Frames};
 use crate::snapshot::keyframes::{Keyframes, SPACING};
 use crate::snapshot::replica::Replica;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
-use crate::store::checkpoint::read::Loader;
+use crate::store::checkpoint::read::{Loaded, Loader};
 use crate::store::version::{At, Version};
 use crate::store::view::LogView;
 use crate::store::{Epochs, bad_frame};
@@ -106,12 +108,20 @@ impl PastQuery<'_> {
             Some((false, version)) => version,
             None => self.beginning(when)?,
         };
-        let start = self.checkpoint(&start, when).unwrap_or(start);
-        let frames = self.view.frames(start.at.next())?;
+        let segments = self.view.log().segments();
+        let kept = segments.map_or(Seq::ZERO, |log| log.kept());
+        let start = match self.checkpoint(&start, when) {
+            Some(version) => version,
+            None if start.at.next() < kept => return Err(self.dropped(when, kept).into()),
+            None => start,
+        };
         let until = match when {
             AsOf::Seq(seq) => (seq + 1).min(self.view.next()),
-            AsOf::Position(_) | AsOf::Time(_) => self.view.next(),
+            AsOf::Position(_) => self.view.next(),
+            AsOf::Time(time) => far::first_after(self.view, time, start.at.next())?,
         };
+        let start = far::approach((self.view, self.keyframes), start, until)?;
+        let frames = self.view.frames(start.at.next())?;
         let (epochs, keyframes) = (&self.view.epochs, self.keyframes);
         let version = replay_until(start, (when, until), frames, epochs, keyframes)?;
         Ok(version)
@@ -121,19 +131,58 @@ impl PastQuery<'_> {
     /// nearer to the point than another version.
     fn checkpoint(&self, start: &Version, when: AsOf) -> Option<Arc<Version>> {
         let view = self.view;
-        if view.epochs.have_plans() {
+        let left = view.log().segments().map_or(Seq::ZERO, |log| log.left());
+        if view.epochs.are_of_the_log() && left == Seq::ZERO {
             return None;
         }
-        let worth = start.at.next().saturating_add(CHECKPOINT_FRAMES);
+        let worth = match start.at.next() {
+            // Any checkpoint is better than an archive.
+            next if next < left => next,
+            next => next.saturating_add(CHECKPOINT_FRAMES),
+        };
         if worth >= view.next() || matches!(when, AsOf::Seq(seq) if seq < worth) {
             return None;
         }
         let loader = Loader::of_view(view);
         let may = |at: At| when.includes(at) && at.next() <= view.next();
-        let (graph, at) = loader.before(Some(worth), may)?;
-        let version = start.with_graph(graph, at);
+        let (loaded, at) = loader.before(Some(worth), may)?;
+        Some(self.loaded(loaded, at))
+    }
+
+    /// Keeps the version that was read from a checkpoint.
+    fn loaded(&self, loaded: Loaded<Paged>, at: At) -> Arc<Version> {
+        let version = Arc::new(Version {
+            plan: loaded.plan,
+            graph: loaded.graph,
+            at,
+            paranoid: self.view.paranoid,
+            lineage: self.view.lineage,
+        });
         self.keyframes.keep(Arc::clone(&version));
-        Some(version)
+        version
+    }
+
+    /// Returns the error for a point in the past for which the graph cannot be built, because frames were dropped.
+    fn dropped(&self, when: AsOf, kept: Seq) -> StorageError {
+        let loader = Loader::of_view(self.view);
+        let first = match loader.oldest::<Paged>() {
+            Some((_, at)) => format!(
+                "the first graph that can be built is that after frame {} ({})",
+                at.seq.unwrap_or_default(),
+                at.time
+            ),
+            None => "no checkpoint of a later frame can be read".into(),
+        };
+        let asked = match when {
+            AsOf::Seq(seq) => format!("after frame {seq}"),
+            AsOf::Position(position) => format!("after frame {}", position.seq()),
+            AsOf::Time(time) => format!("at {time}"),
+        };
+        let what = format!(
+            "the graph {asked} cannot be built: the frames before {kept} were dropped, and {first}; ask for that or a later one, or \
+             restore an older backup to another directory"
+        );
+        StorageError::at(StorageFailure::Dropped, kept, what)
     }
 
     /// Returns an error for a point after the end of the log. Otherwise, returns the point, with a sequence instead of a position.
@@ -200,6 +249,8 @@ fn replay_until(
         version
     };
     let mut kept = start.at.next();
+    // The graph before a schema whose migration was not applied to its end.
+    let mut before_migration = None;
     for frame in frames {
         let Frame {
             header,
@@ -215,6 +266,13 @@ fn replay_until(
         if !when.includes(after) {
             break;
         }
+        if let Some(before) = epochs.before_migration_of(seq)
+            && before_migration.is_none()
+            && Some(before) == at.seq
+            && matches!(when, AsOf::Time(_))
+        {
+            before_migration = Some((core.graph.fork(), at, Arc::clone(&plan)));
+        }
         if header.kind == FrameKind::Schema {
             for (_, own) in epochs.begun(seq.checked_sub(1), seq) {
                 epoch::enter(&mut core.graph, own, Some(header.fingerprint))
@@ -222,17 +280,25 @@ fn replay_until(
                 plan = Arc::clone(own);
             }
         }
-        if header.kind == FrameKind::Transaction {
-            let decoded = epochs.decode_facts(seq, &payload, facts)?;
+        if header.kind.has_facts() {
+            let decoded = epochs.decode_replayed((seq, header.kind), &payload, facts)?;
             after.time = decoded.time;
             if !when.includes(after) {
                 break;
             }
-            core.replay(&decoded.facts, header.fingerprint)
-                .map_err(|e| bad_frame(seq, e))?;
+            count_replayed();
+            let replayed = match header.kind {
+                FrameKind::Migration => core.replay_part(&decoded.facts, Some(header.fingerprint)),
+                _ => core.replay(&decoded.facts, header.fingerprint),
+            };
+            replayed.map_err(|e| bad_frame(seq, e))?;
             facts = decoded.facts;
         }
         at = after;
+        if epochs.before_migration_of(seq).is_some() {
+            continue;
+        }
+        before_migration = None;
         let (gap, left) = (
             at.next().get() - kept.get(),
             until.get().saturating_sub(at.next().get()),
@@ -242,8 +308,24 @@ fn replay_until(
             kept = at.next();
         }
     }
+    // The time of a migration is after the point, and its schema has no time.
+    if let Some((graph, before, own)) = before_migration {
+        (core.graph, at, plan) = (graph, before, own);
+    }
     if at == start.at {
         return Ok(start);
     }
     Ok(keep(&core, &plan, at))
+}
+
+/// Counts the transactions that are applied to shared pages, in tests only.
+fn count_replayed() {
+    #[cfg(test)]
+    REPLAYED.set(REPLAYED.get() + 1);
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The number of transactions that this thread has applied to shared pages.
+    static REPLAYED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }

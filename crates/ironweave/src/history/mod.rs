@@ -8,6 +8,8 @@
 mod archive;
 mod as_of;
 mod index;
+mod recent;
+mod retention;
 mod store;
 mod walk;
 
@@ -15,6 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use as_of::AsOf;
+pub use retention::{Retained, Retention, RetentionPlan};
 
 use crate::base::meta::Meta;
 use crate::base::position::Seq;
@@ -51,7 +54,7 @@ impl<M: Model> HistoryEntry<M> {
         self.record.facts().at(self.fact)
     }
 
-    /// Returns the firing that caused the fact.
+    /// Returns the firing that caused the fact, or `None` if it is of a [migration](Record::is_migration).
     #[must_use]
     pub fn firing(&self) -> Option<Firing<'_, M>> {
         // Firings are in the order of their facts.
@@ -60,10 +63,14 @@ impl<M: Model> HistoryEntry<M> {
         self.record.firings().nth(index)
     }
 
-    /// Returns the name of the event that caused the fact.
+    /// Returns the name of the event that caused the fact, or `migration` if it is of a [migration](Record::is_migration).
     #[must_use]
     pub fn event(&self) -> &str {
-        self.firing().map_or("", |firing| firing.name())
+        match self.firing() {
+            Some(firing) => firing.name(),
+            None if self.record.is_migration() => "migration",
+            None => "",
+        }
     }
 
     /// Returns the sequence of the transaction.

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::error::{EntityRef, Name, ReadError};
 use crate::base::id::Id;
-use crate::base::storage_error::StorageError;
+use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::db::entity::{Entity, Keyed};
 use crate::db::named::{entity_named, keys_named};
 use crate::graph::key::{KeyQuery, parts, text};
 use crate::graph::layout::Layout;
 use crate::history::archive::{Archive, HistoryIndex};
 use crate::history::as_of::PastQuery;
-use crate::history::{AsOf, HistoryEntry, entries};
+use crate::history::{AsOf, HistoryEntry, Retention, entries};
 use crate::schema::EntityIx;
 use crate::snapshot::keyframes::Keyframes;
 use crate::snapshot::replica::{Replica, SnapshotFollower};
@@ -37,6 +37,24 @@ impl Follower for HistoryFollower {
 }
 
 impl<M: Model> Store<M> {
+    /// Returns what archives or drops the first segments of the log. The store may be used while they are archived or dropped.
+    ///
+    /// # Errors
+    /// `is_not_found` if the store is in memory.
+    pub fn retention(&self) -> Result<Retention, StorageError> {
+        let segments = self.log.log().and_then(|log| log.segments());
+        let segments = segments.ok_or_else(|| {
+            let what = "a store in memory has no segments; open a store in a directory";
+            StorageError::new(StorageFailure::NotFound, what)
+        })?;
+        let (dir, archives) = segments.directories();
+        let retention = Retention::of(dir);
+        Ok(match archives {
+            Some(archives) => retention.archives(archives),
+            None => retention,
+        })
+    }
+
     /// Returns all facts about an entity in order, each with its event and its transaction. The entity may be deleted.
     ///
     /// ```
@@ -59,7 +77,7 @@ impl<M: Model> Store<M> {
     /// log. A store that is open for reading makes missing indexes in memory. The first call in a process also indexes
     /// the last segment, in memory, and each later call adds the frames since. A missing or damaged index is rebuilt and is
     /// never an error. The index of a store in memory takes at least 8 bytes for each entity and each link that a
-    /// transaction changes.
+    /// transaction changes. The transactions that histories have read last stay in memory, up to 16 MiB of them.
     ///
     /// # Errors
     /// `is_unlogged` if the store has no log; a failure to read the log.
@@ -149,13 +167,28 @@ impl<M: Model> Store<M> {
     /// - `is_unlogged` if the store has no log.
     /// - A failure to read the log.
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
+        let when = when.into();
         let slot: &SnapshotFollower = self.followers.get();
+        if let AsOf::Seq(seq) = when
+            && self.seq() >= Some(seq)
+            && let Some(version) = slot.keyframes().recent(seq)
+        {
+            return Ok(Snapshot::of(version));
+        }
         let replica = slot.get().map(|replica| &**replica);
-        as_of(&self.view()?, slot.keyframes(), replica, when.into())
+        as_of(&self.view()?, slot.keyframes(), replica, when)
     }
 }
 
 impl<M: Model> SharedStore<M> {
+    /// As [`Store::retention`].
+    ///
+    /// # Errors
+    /// As [`Store::retention`].
+    pub fn retention(&self) -> Result<Retention, StorageError> {
+        self.exclusive(|store| store.retention())
+    }
+
     /// As [`Store::history`], without blocking writers.
     ///
     /// # Errors
@@ -308,7 +341,15 @@ fn as_of<M: Model>(
         keyframes,
         replica,
     };
-    question.as_of(when).map(Snapshot::of)
+    let version = question.as_of(when)?;
+    let seq = version.at.seq;
+    let is_partial = seq.is_some_and(|seq| view.epochs.before_migration_of(seq).is_some());
+    if M::IS_DYNAMIC || !is_partial && Arc::ptr_eq(&version.plan.layout, &view.plan.layout) {
+        return Ok(Snapshot::of(version));
+    }
+    Err(ReadError::OtherShape {
+        seq: seq.unwrap_or_default(),
+    })
 }
 
 /// Returns the facts about an entity, or about the links between two.

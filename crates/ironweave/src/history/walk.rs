@@ -10,9 +10,8 @@ use crate::graph::fact::Fact;
 use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
 use crate::history::FoundFacts;
-use crate::history::archive::{Archive, Context, SegmentReader};
+use crate::history::archive::{Archive, SegmentReader};
 use crate::history::index::{BEFORE_SEGMENT, CreatedKeys, TypeNames, pair};
-use crate::log::Frame;
 use crate::schema::{ColumnIx, EntityIx};
 use crate::store::record::{DecodedTransaction, about};
 
@@ -69,11 +68,12 @@ impl Archive<'_> {
             let hash = |names: &TypeNames| names.entity(of, id.slot, id.generation);
             let places = self.places(segment, most, hash)?;
             for place in &places {
-                let found = self.facts(segment, *place, |facts, seq, _| {
-                    let of = context.entity(seq, of);
-                    of.is_some_and(|of| facts.list.iter().any(|fact| creates(fact, of)))
-                })?;
-                if found == Some(true) {
+                let transaction = self.transaction(segment, *place)?;
+                let found = (context.entity(transaction.seq, of)).is_some_and(|of| {
+                    let mut facts = transaction.decoded.facts.list.iter();
+                    facts.any(|fact| creates(fact, of))
+                });
+                if found {
                     return Ok(true);
                 }
             }
@@ -109,12 +109,59 @@ impl Archive<'_> {
         Ok(Some(generations))
     }
 
+    /// Determines the status of an entity before the first frame, if frames before that were dropped.
+    fn find_before_first(&mut self, tracked: &mut TrackedEntity) -> Result<(), StorageError> {
+        let TrackedEntity { entity, id, .. } = *tracked;
+        let Some(oldest) = self.oldest_graph() else {
+            return Ok(());
+        };
+        let next = Id {
+            generation: id.generation + 1,
+            ..id
+        };
+        let mut next_is_created = false;
+        for mut segment in self.segment_readers() {
+            if self.creates(&mut segment, entity, id)? {
+                return Ok(());
+            }
+            next_is_created |= self.creates(&mut segment, entity, next)?;
+        }
+        // If neither it nor its successor was created since, its slot is as it was then.
+        let (graph, seq) = &*oldest;
+        let own = self.context.entity(*seq, entity);
+        let own = own.filter(|own| id.slot < graph.slots(*own));
+        let was_there = own.is_some_and(|own| graph.id(own, id.slot) == id);
+        tracked.status = match next_is_created || was_there {
+            true => Status::Alive,
+            false => Status::SlotReused,
+        };
+        Ok(())
+    }
+
+    /// Returns the entity that had a key in the oldest graph of a log whose first frames were dropped.
+    fn with_key_before_first(&mut self, of: EntityIx, key: &[&[u8]]) -> Option<Id> {
+        let oldest = self.oldest_graph()?;
+        let (graph, seq) = &*oldest;
+        let own = self.context.entity(*seq, of)?;
+        let program = &self.context.plan.layout;
+        let key = in_order_of(key, (program, of), (&graph.layout, own))?;
+        let columns = &*graph.layout.entities[usize::from(own)].key;
+        let slot = match (columns, &key[..]) {
+            ([column], [key]) => graph.column(*column).holder(key)?,
+            _ => graph.find_parts(own, &key)?,
+        };
+        Some(graph.id(own, slot))
+    }
+
     /// Returns all facts about an entity, or about the links between two.
     pub(super) fn history(&mut self, all: &[(EntityIx, Id)]) -> Result<FoundFacts, StorageError> {
         let base = self.context.base;
         let mut tracked: Vec<TrackedEntity> = (all.iter())
             .map(|&(entity, id)| TrackedEntity::new(entity, id, base))
             .collect();
+        for tracked in &mut tracked {
+            self.find_before_first(tracked)?;
+        }
         let mut history = Vec::new();
         for mut segment in self.segment_readers() {
             let mut generations = Vec::new();
@@ -134,8 +181,8 @@ impl Archive<'_> {
                 }
             })?;
             for place in places {
-                let frame = self.frame(&mut segment, place)?;
-                self.add(&frame, all, &mut history)?;
+                let transaction = self.transaction(&mut segment, place)?;
+                self.add(&transaction, all, &mut history);
             }
             if tracked
                 .iter()
@@ -147,32 +194,22 @@ impl Archive<'_> {
         Ok(history)
     }
 
-    /// Adds the facts of a frame that are about an entity, or about the links between two.
+    /// Adds the facts of a transaction that are about an entity, or about the links between two.
     fn add(
         &self,
-        frame: &Frame,
+        transaction: &Arc<DecodedTransaction>,
         all: &[(EntityIx, Id)],
         history: &mut FoundFacts,
-    ) -> Result<(), StorageError> {
-        let Context { epochs, plan, .. } = self.context;
-        let seq = frame.header.seq;
+    ) {
+        let seq = transaction.seq;
         let own = |(entity, id): &(EntityIx, Id)| Some((self.context.entity(seq, *entity)?, *id));
         let Some(all) = all.iter().map(own).collect::<Option<Vec<_>>>() else {
-            return Ok(());
+            return;
         };
-        let transaction = Arc::new(DecodedTransaction::read(frame, epochs, plan)?);
-        let found = about(
-            &transaction.decoded.facts,
-            &transaction.plan.layout,
-            &all,
-            None,
-        );
-        history.extend(
-            found
-                .into_iter()
-                .map(|fact| (Arc::clone(&transaction), fact)),
-        );
-        Ok(())
+        let facts = &transaction.decoded.facts;
+        let found = about(facts, &transaction.plan.layout, &all, None);
+        let found = found.into_iter();
+        history.extend(found.map(|fact| (Arc::clone(transaction), fact)));
     }
 
     /// Returns the entities that were created with a key of these values, in order of creation.
@@ -183,31 +220,37 @@ impl Archive<'_> {
     ) -> Result<Vec<Id>, StorageError> {
         let context = self.context;
         let program = &context.plan.layout;
-        let mut found = Vec::new();
+        let mut found = Vec::from_iter(self.with_key_before_first(of, key));
         for mut segment in self.segment_readers() {
             for place in self.places(&segment, usize::MAX, |names| names.key(of, key))? {
-                self.facts(&mut segment, place, |facts, seq, layout| {
-                    let keys = CreatedKeys::new(facts, layout);
-                    let Some(own) = context.entity(seq, of) else {
-                        return;
-                    };
-                    let key = in_order_of(key, (program, of), (layout, own));
-                    for (i, fact) in facts.list.iter().enumerate() {
-                        if let Fact::Create {
-                            entity,
-                            slot,
-                            generation,
-                            ..
-                        } = *fact
-                            && entity == own
-                            && key.is_some()
-                            && keys.of(i) == key
-                        {
-                            found.push(Id { slot, generation });
-                        }
+                let transaction = self.transaction(&mut segment, place)?;
+                let (facts, layout) = (&transaction.decoded.facts, &transaction.plan.layout);
+                let keys = CreatedKeys::new(facts, layout);
+                let Some(own) = context.entity(transaction.seq, of) else {
+                    continue;
+                };
+                let key = in_order_of(key, (program, of), (layout, own));
+                for (i, fact) in facts.list.iter().enumerate() {
+                    if let Fact::Create {
+                        entity,
+                        slot,
+                        generation,
+                        ..
+                    } = *fact
+                        && entity == own
+                        && key.is_some()
+                        && keys.of(i) == key
+                    {
+                        found.push(Id { slot, generation });
                     }
-                })?;
+                }
             }
+        }
+        // What the oldest graph has may have been created after the first frame.
+        if let Some(first) = found.first().copied()
+            && found.iter().skip(1).any(|id| *id == first)
+        {
+            found.remove(0);
         }
         Ok(found)
     }

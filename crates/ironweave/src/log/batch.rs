@@ -97,6 +97,36 @@ impl FrameBatch {
 }
 
 impl FileLog {
+    /// See [`Log::append_group`](super::Log::append_group). All frames are in one segment, since a segment with a successor is
+    /// complete.
+    pub(super) fn append_frames_of_group(
+        &mut self,
+        frames: &[(FrameHeader, Vec<u8>)],
+    ) -> Result<(), AppendError> {
+        let Some((first, _)) = frames.first() else {
+            return Ok(());
+        };
+        self.check_append(first.seq)?;
+        let mut bytes = 0;
+        for (_, payload) in frames {
+            check_length(payload).map_err(AppendError::Refused)?;
+            bytes += frame::frame_bytes(payload.len()) as u64;
+        }
+        self.reserve(bytes).map_err(AppendError::Refused)?;
+        // No frame of the group says that an earlier one is durable: recovery may remove all of them.
+        let durable = self.sync_state.durable();
+        for (header, payload) in frames {
+            let header = FrameHeader { durable, ..*header };
+            self.buffer.clear();
+            let sum = frame::encode(&mut self.buffer, &header, payload, self.chain.store);
+            self.write_buffer()?;
+            let bytes = frame::frame_bytes(payload.len()) as u64;
+            self.chain.push(&header, bytes, sum);
+            self.end_append(header.seq);
+        }
+        Ok(())
+    }
+
     /// See [`Log::append_all`](super::Log::append_all).
     pub(super) fn append_batch(&mut self, frames: &mut FrameBatch) -> Result<(), BatchError> {
         let mut appended = 0;

@@ -15,13 +15,14 @@ use std::path::{Path, PathBuf};
 use positions::PositionParts;
 pub(super) use replaced::{follows, replaced};
 
+use super::archived::{self, Archived};
 use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault};
 use super::listing::segments;
 use super::scan::{self, Found, Scan, Search};
+use super::segment_file::SegmentFile;
 use super::segments::Sealed;
-use super::{FrameHeader, Head, Seq, StorageError};
+use super::{FrameHeader, GroupPart, Head, Seq, StorageError};
 use crate::base::storage_error::FORMAT_VERSION;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The distance between the read points of a segment.
 const READ_POINT_BYTES: u64 = 256 << 10;
@@ -64,6 +65,10 @@ impl ReadPoint {
 #[derive(Clone, Debug)]
 pub(super) struct Chain {
     pub dir: PathBuf,
+    /// The directory that archived segments were moved to, if it is not the one that the log records.
+    pub archives: Option<PathBuf>,
+    /// The first frame that was not dropped when the log was opened.
+    pub kept: Seq,
     pub store: u64,
     /// A read point at the start of each segment, and others at a distance of about [`READ_POINT_BYTES`].
     pub marks: Vec<ReadPoint>,
@@ -72,7 +77,7 @@ pub(super) struct Chain {
     pub durable: Option<Seq>,
     /// The offset of the next frame in the last segment.
     pub end: u64,
-    /// All segments but the last.
+    /// All segments but the last, with those in archives.
     pub sealed: Vec<Sealed>,
     /// The hash of the last segment so far. See [`Sealed::content_hash`].
     content_hash: u64,
@@ -83,6 +88,8 @@ pub(super) struct Chain {
     /// The format version of the last segment.
     pub version: u16,
     position_parts: Box<PositionParts>,
+    /// The chain before the group of frames whose last frame was not read yet.
+    before_group: Option<Box<Self>>,
 }
 
 /// The end of a chain.
@@ -102,15 +109,12 @@ pub(super) fn segment_path(dir: &Path, first: Seq) -> PathBuf {
     dir.join(format!("{first:020}.log"))
 }
 
-/// A file that a later version writes when it archives the first segments of a log.
-fn archived_path(dir: &Path) -> PathBuf {
-    dir.join("ARCHIVED")
-}
-
 impl Chain {
     pub fn new(dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
+            archives: None,
+            kept: Seq::ZERO,
             store: 0,
             marks: Vec::new(),
             head: None,
@@ -122,6 +126,7 @@ impl Chain {
             timeline: 0,
             version: FORMAT_VERSION,
             position_parts: Box::default(),
+            before_group: None,
         }
     }
 
@@ -150,8 +155,13 @@ impl Chain {
         true
     }
 
-    /// Returns whether two logs have the same frames in the same segments.
+    /// Returns whether two logs have the same frames in the same segments, except for those that one of them has dropped.
     pub fn has_frames_of(&self, other: &Self) -> bool {
+        let from = self.kept.max(other.kept);
+        let sealed = |chain: &'_ Self| {
+            let sealed = chain.sealed.iter().filter(|sealed| sealed.first >= from);
+            sealed.copied().collect::<Vec<_>>().into_iter()
+        };
         let last = |chain: &Self| {
             (
                 chain.segment(),
@@ -161,7 +171,7 @@ impl Chain {
             )
         };
         (self.store, self.head, last(self)) == (other.store, other.head, last(other))
-            && self.sealed == other.sealed
+            && sealed(self).eq(sealed(other))
     }
 
     /// Returns the sequence number of the next frame.
@@ -176,7 +186,7 @@ impl Chain {
 
     /// Adds a segment with a valid header, whose timeline must be `self.timeline`.
     pub fn enter(&mut self, first: Seq) {
-        self.position_parts.begin_segment(first, self.timeline);
+        (self.position_parts).begin_segment(first, self.timeline, self.version);
         if self.segment() == Some(first) {
             // The segment was empty, and another one has replaced it.
             return;
@@ -210,8 +220,30 @@ impl Chain {
         self.head = Some(Head::of(header));
         self.durable = self.durable.max(header.durable);
         self.end += bytes;
-        self.content_hash = xxh3_64_with_seed(&checksum.to_le_bytes(), self.content_hash);
+        self.content_hash = Sealed::hash_with(self.content_hash, checksum);
         self.position_parts.push(header.seq, checksum);
+    }
+
+    /// Reads the whole chain of a directory.
+    pub fn read(
+        (dir, archives): (&Path, Option<&Path>),
+        known: Option<&Block>,
+        check: TailCheck,
+    ) -> Result<(Self, ChainEnd), StorageError> {
+        let mut chain = Self::new(dir);
+        chain.archives = archives.map(Path::to_owned);
+        let end = chain.follow(known, check)?;
+        Ok((chain, end))
+    }
+
+    /// Records that the frames before this one were not read.
+    pub fn begin_checksums(&mut self, seq: Seq) {
+        self.position_parts.begin_checksums(seq);
+    }
+
+    /// Sets the end of the last segment, whose frames were not read.
+    pub fn leave(&mut self, bytes: u64, content_hash: u64) {
+        (self.end, self.content_hash) = (bytes, content_hash);
     }
 
     /// Reads the chain from the last frame read to its end. `known` is `HEAD`, which must have been read before this call.
@@ -247,11 +279,14 @@ impl Chain {
     ) -> Result<Option<ChainEnd>, StorageError> {
         let names = segments(&self.dir)?;
         let Some(current) = self.segment() else {
-            let Some(first) = self.next_segment(names.first().copied())? else {
-                self.check_known(known, &segment_path(&self.dir, Seq::ZERO), None)?;
-                return Ok(Some(ChainEnd::Empty));
-            };
-            return self.check_header(first, names.last().is_none_or(|last| *last <= first), known);
+            // `ARCHIVED` is read after the names, so that it has the segments that were removed before they were listed.
+            let mut begun = self.clone();
+            if let Some(archived) = Archived::read(&self.dir)? {
+                begun.begin_after(&archived);
+            }
+            let end = begun.enter_first(&names, known)?;
+            *self = begun;
+            return Ok(end);
         };
         let path = segment_path(&self.dir, current);
         let was_empty = self.last_at.is_none();
@@ -260,14 +295,92 @@ impl Chain {
         if was_empty && self.last_at.is_some() {
             self.update_header(&path, current)?;
         }
-        let fault = scanned?;
+        // A group without its last frame is as torn as a frame without its last byte.
+        let fault = match self.before_group.take() {
+            None => scanned?,
+            Some(before) => {
+                *self = *before;
+                scanned.map(|_| Some(Fault::Group))?
+            }
+        };
         // A segment with a successor was complete before it was listed, and so before it was scanned.
         let Some(listed) = names.iter().copied().find(|&name| name > current) else {
             return self.check_end(&path, fault, known, check);
         };
-        let first = self.next_segment(Some(listed))?.unwrap_or(listed);
+        let first = match fault {
+            Some(Fault::Group) => listed,
+            _ => self.next_segment(Some(listed))?.unwrap_or(listed),
+        };
         self.check_complete(&path, fault, first)?;
         self.check_header(first, names.last().is_none_or(|last| *last <= first), known)
+    }
+
+    /// Adds the segments that are in archives to an empty chain. They are read only when their frames are asked for.
+    fn begin_after(&mut self, archived: &Archived) {
+        self.store = archived.left.store;
+        self.kept = archived.kept.seq;
+        for segment in archived.kept() {
+            let Sealed {
+                first,
+                bytes,
+                content_hash,
+                ..
+            } = archived.sealed(segment);
+            self.timeline = segment.header.timeline;
+            self.version = segment.header.version;
+            self.enter(first);
+            (self.end, self.content_hash) = (bytes, content_hash);
+        }
+        self.head = archived.left.seq.checked_sub(1).map(|seq| Head {
+            seq,
+            fingerprint: archived.left.fingerprint,
+            epoch: archived.left.epoch,
+        });
+        self.begin_checksums(archived.left.seq);
+    }
+
+    /// Enters the first segment in the directory.
+    fn enter_first(
+        &mut self,
+        names: &[Seq],
+        known: Option<&Block>,
+    ) -> Result<Option<ChainEnd>, StorageError> {
+        let next = self.next();
+        let listed = names.iter().copied().find(|name| *name >= next);
+        // An archived segment has the names of none in the directory, so the first one there can be looked up.
+        let path = segment_path(&self.dir, next);
+        let exists = path.try_exists();
+        let first = match exists.map_err(|e| StorageError::io("look for", &path, e))? {
+            true => Some(next),
+            false => listed,
+        };
+        let Some(first) = first else {
+            if next > Seq::ZERO {
+                let why = "the frames before it were archived or dropped only when it existed";
+                return Err(StorageError::missing_segment(&path, next, why));
+            }
+            self.check_known(known, &path, None)?;
+            return Ok(Some(ChainEnd::Empty));
+        };
+        self.check_header(first, names.last().is_none_or(|last| *last <= first), known)
+    }
+
+    /// Opens a segment of this directory for reading, also if it was archived.
+    pub fn open(&self, path: &Path) -> Result<SegmentFile, StorageError> {
+        SegmentFile::open(path, self.archives.as_deref())
+    }
+
+    /// Opens a segment at the offset of a frame.
+    pub fn open_at(&self, first: Seq, offset: u64) -> Result<Scan, StorageError> {
+        Scan::of(self.open(&segment_path(&self.dir, first))?, offset)
+    }
+
+    /// Returns an error for a frame that was dropped.
+    pub fn check_kept(&self, seq: Seq) -> Result<(), StorageError> {
+        match seq < self.kept {
+            true => Err(archived::dropped(&self.dir, seq, self.kept)),
+            false => Ok(()),
+        }
     }
 
     /// Returns the segment to enter. This is the segment that begins with the next frame if it exists, even if the listing does
@@ -288,7 +401,7 @@ impl Chain {
 
     /// Adds frames up to the end of the segment or the first invalid frame, whose fault is returned.
     fn scan(&mut self, path: &Path, known: Option<&Block>) -> Result<Option<Fault>, StorageError> {
-        let mut scan = Scan::open(path, self.end).map_err(|e| StorageError::io("read", path, e))?;
+        let mut scan = Scan::of(self.open(path)?, self.end)?;
         loop {
             let (at, next) = (self.end, self.next());
             let found = scan.next(self.store, next);
@@ -309,6 +422,15 @@ impl Chain {
                 let what = "HEAD records another fingerprint or epoch for this frame, so it is of another history";
                 return Err(StorageError::damage(path, self.end, Some(header.seq), what));
             }
+            match (header.group, self.before_group.is_some()) {
+                (GroupPart::None, true) => {
+                    let what = "it follows a group of frames without the last frame of the group";
+                    return Err(StorageError::damage(path, self.end, Some(header.seq), what));
+                }
+                (GroupPart::Inner, false) => self.before_group = Some(Box::new(self.clone())),
+                (GroupPart::Last, true) => self.before_group = None,
+                (GroupPart::None | GroupPart::Last, false) | (GroupPart::Inner, true) => {}
+            }
             self.push(&header, scan.offset() - self.end, checksum);
         }
     }
@@ -328,7 +450,8 @@ impl Chain {
                 "{fault}, although segment {successor:020}.log was created only after it was durable"
             ));
         }
-        let behind = scan::end_of_content(path, self.end);
+        let mut file = self.open(path)?;
+        let behind = scan::content_behind(&mut file, self.end);
         let behind = behind.map_err(|e| StorageError::io("read", path, e))?;
         if successor != next {
             let following = format!("the next file is {successor:020}.log");
@@ -380,11 +503,7 @@ impl Chain {
             }
         };
         // A writer may have completed the frame in the meantime. The evidence was written after the frame.
-        let mut scan = Scan::open(path, self.end).map_err(io)?;
-        if matches!(
-            scan.next(self.store, next).map_err(io)?,
-            Found::Frame { .. }
-        ) {
+        if self.has_next(path)? {
             return Ok(None);
         }
         let what = format!(
@@ -395,6 +514,19 @@ impl Chain {
             evidence.durable
         );
         Err(StorageError::damage(path, self.end, Some(next), &what))
+    }
+
+    /// Returns whether the segment has the next frame, and all of its group if it begins one.
+    fn has_next(&self, path: &Path) -> Result<bool, StorageError> {
+        let (mut scan, mut next) = (Scan::of(self.open(path)?, self.end)?, self.next());
+        loop {
+            let found = scan.next(self.store, next);
+            match found.map_err(|e| StorageError::io("read", path, e))? {
+                Found::Frame { header, .. } if header.group == GroupPart::Inner => next += 1,
+                Found::Frame { .. } => return Ok(true),
+                Found::End | Found::Bad(_) => return Ok(false),
+            }
+        }
     }
 
     /// Checks that the log has all frames up to the one that `HEAD` records.
@@ -426,7 +558,7 @@ impl Chain {
 
     /// Checks the header of the segment `first` and enters the segment. Returns the end of the chain, if the header is
     /// incomplete.
-    fn check_header(
+    pub fn check_header(
         &mut self,
         first: Seq,
         newest: bool,
@@ -437,13 +569,6 @@ impl Chain {
         let next = self.next();
         let damage = |what: &str| Err(StorageError::damage(&path, 0, Some(first), what));
         if first != next {
-            let last = first.get().saturating_sub(1);
-            if self.segment().is_none() && archived_path(&self.dir).exists() {
-                return Err(StorageError::version(
-                    &self.dir,
-                    &format!("a log whose frames {next} to {last} were archived"),
-                ));
-            }
             let why = format!("the first file is {first:020}.log");
             let path = segment_path(&self.dir, next);
             return Err(StorageError::missing_segment(&path, next, &why));
@@ -486,7 +611,7 @@ impl Chain {
                 block.seq
             ));
         }
-        if self.segment().is_some() && foreign(self.store)
+        if self.head.is_some() && foreign(self.store)
             || known.is_some_and(|known| foreign(known.store))
         {
             return damage(

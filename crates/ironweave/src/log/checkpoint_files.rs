@@ -23,16 +23,18 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::StorageError;
+use super::cancel::Cancel;
 use super::disk::{Disk, DiskFile};
 use super::frame::u64_at;
 use super::scan::read_at;
+use super::segment_table::SegmentTable;
 use crate::base::image::{ImageError, ImageSink, ImageSource};
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::StorageFailure;
 
 const MAGIC: [u8; 8] = *b"IWCHKPNT";
 /// The version of checkpoints. One of another version counts as missing.
-const VERSION: u16 = 1;
+const VERSION: u16 = 3;
 const HEADER_BYTES: usize = 88;
 /// The part of the header that is known before the content is written. It seeds the checksums of the chunks.
 const IDENTITY_BYTES: usize = 72;
@@ -110,6 +112,8 @@ fn seed(header: &[u8; HEADER_BYTES]) -> u64 {
 pub(crate) struct CheckpointFiles {
     dir: PathBuf,
     disk: Disk,
+    /// Ends what reads or writes one. The default is never set.
+    cancel: Cancel,
 }
 
 impl CheckpointFiles {
@@ -117,7 +121,13 @@ impl CheckpointFiles {
         Self {
             dir: dir.to_owned(),
             disk,
+            cancel: Cancel::default(),
         }
+    }
+
+    /// Makes reads and writes of checkpoints end with an error once `cancel` is set.
+    pub(super) fn end_at(self, cancel: Cancel) -> Self {
+        Self { cancel, ..self }
     }
 
     /// Returns the path of the checkpoint after a frame.
@@ -146,25 +156,29 @@ impl CheckpointFiles {
         Ok(all)
     }
 
-    /// Begins a checkpoint. It has its name once it is [finished](CheckpointWriter::finish).
+    /// Begins a checkpoint, whose content begins with the segments before that of its frame. It has its name once it is [finished](CheckpointWriter::finish).
     ///
     /// # Errors
     /// `is_io`.
     pub(crate) fn create(
         &self,
         header: CheckpointHeader,
+        segments: &SegmentTable,
     ) -> Result<CheckpointWriter, StorageError> {
         let path = self.path(header.position.seq);
-        Ok(CheckpointWriter {
+        let mut to = CheckpointWriter {
             file: Some(self.disk.create(&path.with_added_extension("tmp"))?),
             disk: self.disk.clone(),
+            cancel: self.cancel.clone(),
             path,
             header,
             seed: seed(&header.encode(0)),
             chunk: Vec::with_capacity(CHUNK_BYTES + SUM_BYTES),
             content: 0,
             chunks: 0,
-        })
+        };
+        to.append(&segments.encode())?;
+        Ok(to)
     }
 
     /// Opens a checkpoint. An error says why it is not used.
@@ -193,6 +207,8 @@ impl CheckpointFiles {
         }
         Ok(CheckpointReader {
             header,
+            bytes: found,
+            cancel: self.cancel.clone(),
             seed: seed(&bytes),
             file,
             unread: content,
@@ -224,6 +240,7 @@ pub(crate) struct CheckpointWriter {
     /// `None` once it is finished.
     file: Option<DiskFile>,
     disk: Disk,
+    cancel: Cancel,
     path: PathBuf,
     header: CheckpointHeader,
     seed: u64,
@@ -240,7 +257,21 @@ impl CheckpointWriter {
         self.file.as_ref().ok_or_else(ended)
     }
 
+    fn append(&mut self, mut bytes: &[u8]) -> Result<(), StorageError> {
+        while !bytes.is_empty() {
+            let room = CHUNK_BYTES - self.chunk.len();
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.chunk.extend_from_slice(now);
+            if self.chunk.len() == CHUNK_BYTES {
+                self.write_chunk()?;
+            }
+            bytes = later;
+        }
+        Ok(())
+    }
+
     fn write_chunk(&mut self) -> Result<(), StorageError> {
+        self.cancel.check()?;
         let content = self.chunk.len();
         let sum = xxh3_64_with_seed(&self.chunk, self.seed ^ self.chunks);
         self.chunk.extend_from_slice(&sum.to_le_bytes());
@@ -263,6 +294,7 @@ impl CheckpointWriter {
         let header = self.header.encode(self.content);
         self.file()?.write_at(0, &header)?;
         let bytes = self.file()?.len()?;
+        self.cancel.check()?;
         if let Some(file) = self.file.take() {
             let published = self.disk.publish(file, &self.path);
             if published.is_err() {
@@ -276,17 +308,8 @@ impl CheckpointWriter {
 }
 
 impl ImageSink for CheckpointWriter {
-    fn put(&mut self, mut bytes: &[u8]) -> Result<(), ImageError> {
-        while !bytes.is_empty() {
-            let room = CHUNK_BYTES - self.chunk.len();
-            let (now, later) = bytes.split_at(room.min(bytes.len()));
-            self.chunk.extend_from_slice(now);
-            if self.chunk.len() == CHUNK_BYTES {
-                self.write_chunk().map_err(ImageError::Storage)?;
-            }
-            bytes = later;
-        }
-        Ok(())
+    fn put(&mut self, bytes: &[u8]) -> Result<(), ImageError> {
+        self.append(bytes).map_err(ImageError::Storage)
     }
 }
 
@@ -304,6 +327,9 @@ impl Drop for CheckpointWriter {
 /// Reads a checkpoint, whose chunks are verified one by one.
 pub(crate) struct CheckpointReader {
     header: CheckpointHeader,
+    /// The length of the file.
+    bytes: u64,
+    cancel: Cancel,
     seed: u64,
     file: File,
     /// How much of the content has not been read into the buffer.
@@ -320,8 +346,20 @@ impl CheckpointReader {
         &self.header
     }
 
+    /// Reads the segments before that of its frame, which are at the beginning of the content.
+    pub(crate) fn take_segments(&mut self) -> Result<SegmentTable, ImageError> {
+        let last = self.header.position.seq;
+        SegmentTable::decode(self, last)
+    }
+
+    /// Returns the length of the file.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Appends the content of the next chunk to the buffer, of which only what is left is kept.
     fn read_chunk(&mut self) -> Result<(), String> {
+        self.cancel.check().map_err(|e| e.to_string())?;
         self.buffer.drain(..self.at);
         self.at = 0;
         let content = self.unread.min(CHUNK_BYTES as u64) as usize;

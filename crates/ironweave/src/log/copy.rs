@@ -9,18 +9,24 @@ mod result;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::archived::{Archived, archived_path};
 use super::chain::{Chain, segment_path};
+use super::checkpoint_files::CheckpointFiles;
 use super::disk::Disk;
 use super::frame::Block;
 use super::head::{Lock, write_head};
 use super::segments::Segments;
-use super::{FileLog, LogOptions, ReadLog, ReadOnlyLog, Seq, StorageError, scan};
+use super::{
+    FileLog, GroupPart, LogOptions, ReadLog, ReadOnlyLog, Seq, StorageError, StorageFailure,
+    listing, scan,
+};
 use crate::base::position::Position;
 
 pub(crate) use new_log::NewLog;
+pub use new_log::unfinished;
 use new_log::{begin, publish};
 pub use result::{Copied, CopyError};
 
@@ -57,35 +63,53 @@ pub(super) fn backup_on(
     target: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Copied, CopyError> {
+    backup_of(disk, &ReadOnlyLog::open(source)?, target, progress)
+}
+
+/// As [`backup`], of a log that is open.
+pub(crate) fn backup_of(
+    disk: &Disk,
+    log: &ReadOnlyLog,
+    target: &Path,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Copied, CopyError> {
     let target = &absolute(target)?;
-    let log = ReadOnlyLog::open(source)?;
-    check_other(source, target)?;
-    sync_last_segment(log.chain())?;
+    let source = log.chain();
+    check_other(&source.dir, target)?;
+    sync_last_segment(source)?;
     check_unoccupied(target)?;
     disk.create_dir(target)?;
     let _lock = Lock::acquire(target)?;
-    let kept = kept(target, &log)?;
-    let all = pieces(&log, None);
-    let same_end = |kept: &ReadOnlyLog| log.chain().has_frames_of(kept.chain());
+    let kept = kept(target, log)?;
+    let all = pieces(log, None);
+    let same_end = |kept: &ReadOnlyLog| source.has_frames_of(kept.chain());
     let from = match &kept {
         Some(kept) if same_end(kept) => None,
         Some(kept) => kept.chain().segment(),
         None => Some(Seq::ZERO),
     };
+    // A backup from before frames were dropped keeps them.
+    let begins = kept.as_ref().map_or(source.kept, |kept| kept.chain().kept);
+    if kept.is_none() {
+        copy_beginning(disk, source, target)?;
+    }
+    if begins > Seq::ZERO {
+        copy_checkpoints(disk, source, target, source.head.map(|head| head.seq))?;
+    }
     let pieces: Vec<Piece> = match from {
         Some(from) => all.into_iter().filter(|p| p.first >= from).collect(),
         None => Vec::new(),
     };
-    let mut copied = copy(disk, log.chain(), &pieces, target, progress)?;
-    write_last(disk, log.chain(), target)?;
+    let mut copied = copy(disk, source, &pieces, target, progress)?;
+    write_last(disk, source, target)?;
     let copy = ReadOnlyLog::open(target)?;
-    if !log.chain().has_frames_of(copy.chain()) {
+    if !source.has_frames_of(copy.chain()) {
         let target = target.to_owned();
         return Err(CopyError::Differs { target });
     }
-    let had = kept.map_or(Seq::ZERO, |kept| kept.chain().next());
-    copied.frames = log.chain().next().frames_since(had).unwrap_or(0);
-    copied.last = last_position(&log)?;
+    let had = kept.map_or(source.kept, |kept| kept.chain().next());
+    copied.frames = source.next().frames_since(had).unwrap_or(0);
+    copied.last = last_position(log)?;
     Ok(copied)
 }
 
@@ -116,19 +140,35 @@ pub(super) fn restore_on(
     until: Option<Seq>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Copied, CopyError> {
+    restore_of(disk, (&ReadOnlyLog::open(source)?, target), until, progress)
+}
+
+/// As [`restore`], of a log that is open.
+pub(crate) fn restore_of(
+    disk: &Disk,
+    (log, target): (&ReadOnlyLog, &Path),
+    until: Option<Seq>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Copied, CopyError> {
     let target = &absolute(target)?;
-    let log = ReadOnlyLog::open(source)?;
-    check_other(source, target)?;
+    check_other(&log.chain().dir, target)?;
     let head = log.head().map(|head| head.seq);
     let last = match (until, head) {
         (Some(seq), last) if last.is_none_or(|last| last < seq) => {
             return Err(CopyError::NoSuchFrame { seq, last });
         }
-        (Some(until), _) => Some(until),
+        (Some(until), _) => {
+            let frame = log.read(until)?.next().transpose()?;
+            if frame.is_some_and(|frame| frame.header.group == GroupPart::Inner) {
+                return Err(CopyError::InsideMigration { seq: until });
+            }
+            Some(until)
+        }
         (None, last) => last,
     };
+    last.map_or(Ok(()), |last| log.chain().check_kept(last))?;
     let unfinished = begin(disk, target)?;
-    let restored = restore_into(disk, &log, &unfinished, last, progress).inspect_err(|_| {
+    let restored = restore_into(disk, log, &unfinished, last, progress).inspect_err(|_| {
         // If it cannot be removed, the next attempt names it.
         let _ = fs::remove_dir_all(&unfinished);
     })?;
@@ -145,12 +185,17 @@ fn restore_into(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Copied, CopyError> {
     let pieces = pieces(log, last);
+    let kept = log.chain().kept;
+    if kept > Seq::ZERO {
+        copy_beginning(disk, log.chain(), target)?;
+        copy_checkpoints(disk, log.chain(), target, last)?;
+    }
     let mut copied = copy(disk, log.chain(), &pieces, target, progress)?;
     let options = LogOptions {
         new_timeline: true,
         ..LogOptions::default()
     };
-    let restored = FileLog::open_on(disk.clone(), target, options)?;
+    let restored = FileLog::open_with(disk.clone(), target, options, None)?;
     let ends = restored.head().map(|head| head.seq);
     copied.last = position_at(&restored, ends)?;
     let original = position_at(log, last)?;
@@ -160,7 +205,7 @@ fn restore_into(
             target: target.to_owned(),
         });
     }
-    copied.frames = last.map_or(0, |last| last.get() + 1);
+    copied.frames = last.map_or(0, |last| last.get() + 1 - kept.get());
     Ok(copied)
 }
 
@@ -180,8 +225,8 @@ fn pieces(log: &ReadOnlyLog, until: Option<Seq>) -> Vec<Piece> {
     let chain = log.chain();
     pieces.retain(|piece| piece.first <= until);
     if let Some(cut) = pieces.last_mut()
-        && let Some((path, offset)) = Segments::new(chain, None).location_of(until + 1)
-        && path == segment_path(&chain.dir, cut.first)
+        && let Some((first, offset)) = Segments::new(chain, None).offset_of(until + 1)
+        && first == cut.first
     {
         cut.bytes = offset;
     }
@@ -207,13 +252,23 @@ fn copy(
     for piece in pieces {
         let from = segment_path(&chain.dir, piece.first);
         let to = segment_path(target, piece.first);
-        let mut file = File::open(&from).map_err(|e| StorageError::io("open", &from, e))?;
+        let mut file = chain.open(&from)?;
         let out = disk.create(&to.with_added_extension("tmp"))?;
         let mut at = 0;
         while at < piece.bytes {
             let wanted = (piece.bytes - at).min(PIECE_BYTES as u64) as usize;
             let read = &mut buffer[..wanted];
-            (file.read_exact(read)).map_err(|e| StorageError::io("read", &from, e))?;
+            let have = file.read_at(at, read);
+            let have = have.map_err(|e| StorageError::unreadable(file.path(), at, None, e))?;
+            if have < wanted {
+                let what = "the segment was cut while it was copied";
+                return Err(StorageError::damage(
+                    file.path(),
+                    at + have as u64,
+                    None,
+                    what,
+                ));
+            }
             out.write_at(at, read)?;
             at += wanted as u64;
             copied.bytes += wanted as u64;
@@ -222,6 +277,58 @@ fn copy(
         disk.publish(out, &to)?;
     }
     Ok(copied)
+}
+
+/// Writes where a copy begins, if the first frames of the log were dropped. What is in archives is copied to segments.
+fn copy_beginning(disk: &Disk, chain: &Chain, target: &Path) -> Result<(), StorageError> {
+    match Archived::read(&chain.dir)? {
+        Some(archived) if chain.kept > Seq::ZERO => disk.replace(
+            &archived_path(target),
+            &archived.without_archives().encode(),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Copies the checkpoints of the frames that a copy has, up to a frame, without which a log whose first frames were dropped cannot be
+/// opened.
+fn copy_checkpoints(
+    disk: &Disk,
+    chain: &Chain,
+    target: &Path,
+    until: Option<Seq>,
+) -> Result<(), StorageError> {
+    let files = |dir: &Path| CheckpointFiles::new(dir, disk.clone());
+    let (from, to) = (files(&chain.dir), files(target));
+    let mut copied = 0;
+    for seq in from.list()? {
+        if seq < chain.kept || Some(seq) > until {
+            continue;
+        }
+        let content = match fs::read(from.path(seq)) {
+            Ok(content) => content,
+            // The writer of the log removes old ones.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(StorageError::io("read", &from.path(seq), e)),
+        };
+        copied += 1;
+        let there = fs::read(to.path(seq));
+        if there.is_ok_and(|there| there == content) {
+            continue;
+        }
+        disk.replace(&to.path(seq), &content)?;
+    }
+    if copied > 0 {
+        return Ok(());
+    }
+    let what = format!(
+        "the frames before {} of the log in {} were dropped, and it has no checkpoint of a frame up to {}, without which a \
+         copy cannot be opened; write a checkpoint, or restore to a later frame",
+        chain.kept,
+        chain.dir.display(),
+        until.unwrap_or_default()
+    );
+    Err(StorageError::at(StorageFailure::Dropped, chain.kept, what))
 }
 
 /// Writes `HEAD` in a copy of a whole log.
@@ -247,7 +354,7 @@ fn write_last(disk: &Disk, chain: &Chain, target: &Path) -> Result<(), StorageEr
 }
 
 /// Syncs the last segment of a log, so that the frames that were read from it are durable.
-fn sync_last_segment(chain: &Chain) -> Result<(), StorageError> {
+pub(super) fn sync_last_segment(chain: &Chain) -> Result<(), StorageError> {
     let Some(first) = chain.segment() else {
         return Ok(());
     };
@@ -270,18 +377,32 @@ fn position_at(log: &impl ReadLog, seq: Option<Seq>) -> Result<Option<Position>,
 
 /// Returns the path from the root, since `.` has no name that could get an extension. An empty path is an error.
 fn absolute(path: &Path) -> Result<PathBuf, StorageError> {
-    std::path::absolute(path).map_err(|e| StorageError::io("find", path, e))
+    let found = std::path::absolute(path).map_err(|e| StorageError::io("find", path, e))?;
+    match found.file_name() {
+        Some(_) => Ok(found),
+        None => {
+            let e = io::Error::new(io::ErrorKind::InvalidInput, "the path has no name");
+            Err(StorageError::io("use", path, e))
+        }
+    }
 }
 
-/// Returns an error if two paths lead to the same directory.
+/// Returns an error if a target is the directory of the source, or is in it.
 fn check_other(source: &Path, target: &Path) -> Result<(), CopyError> {
-    if let (Ok(a), Ok(b)) = (source.canonicalize(), target.canonicalize())
-        && a == b
-    {
-        let dir = target.to_owned();
-        return Err(CopyError::SameDirectory { dir });
+    // The target may not exist, but a directory above it does.
+    let existing = target.ancestors().find_map(|dir| dir.canonicalize().ok());
+    let (Ok(source), Some(existing)) = (source.canonicalize(), existing) else {
+        return Ok(());
+    };
+    if !existing.starts_with(&source) {
+        return Ok(());
     }
-    Ok(())
+    let is_same = target.exists() && existing == source;
+    let target = target.to_owned();
+    Err(match is_same {
+        true => CopyError::SameDirectory { dir: target },
+        false => CopyError::InsideStore { target },
+    })
 }
 
 /// Returns a file in a directory for which a condition holds, or `None` if there is none or the directory does not exist.
@@ -318,7 +439,9 @@ fn check_unoccupied(target: &Path) -> Result<(), CopyError> {
     // What an interrupted first backup leaves.
     let is_foreign = |name: &OsStr| {
         let name = name.to_string_lossy();
-        name != "LOCK" && !name.ends_with(".log.tmp")
+        let ours = [".log.tmp", ".checkpoint", ".checkpoint.tmp"];
+        !["LOCK", "ARCHIVED", "ARCHIVED.tmp"].contains(&&*name)
+            && !ours.iter().any(|end| name.ends_with(end))
     };
     match find_file(target, is_foreign)? {
         Some(path) => Err(CopyError::Occupied { path }),
@@ -328,6 +451,10 @@ fn check_unoccupied(target: &Path) -> Result<(), CopyError> {
 
 /// Returns the log that a target has, which is checked to be an earlier state of the source.
 fn kept(target: &Path, source: &ReadOnlyLog) -> Result<Option<ReadOnlyLog>, CopyError> {
+    // An interrupted backup may have left the files that are written before the first segment.
+    if listing::segments(target)?.is_empty() {
+        return Ok(None);
+    }
     let kept = match ReadOnlyLog::open(target) {
         Ok(kept) => kept,
         Err(e) if e.is_not_found() => return Ok(None),
@@ -341,6 +468,14 @@ fn kept(target: &Path, source: &ReadOnlyLog) -> Result<Option<ReadOnlyLog>, Copy
         });
     }
     let there = last_position(&kept)?;
+    let (last, first) = (there.map(|position| position.seq()), source.chain().kept);
+    if let Some(last) = last.filter(|last| *last < first) {
+        return Err(CopyError::Dropped {
+            target: target.to_owned(),
+            last,
+            first,
+        });
+    }
     let here = position_at(source, there.map(|position| position.seq()))?;
     if there == here {
         return Ok(Some(kept));

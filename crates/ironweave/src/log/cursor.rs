@@ -85,6 +85,27 @@ impl Cursors {
         }
     }
 
+    /// Returns the names of all cursors, in order.
+    pub(crate) fn names(&self) -> Result<Vec<String>, StorageError> {
+        let io = |e| StorageError::io("list", &self.dir, e);
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(io(e)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(io)?.file_name();
+            names.extend(
+                name.to_str()
+                    .filter(|name| check_name(name).is_ok())
+                    .map(str::to_owned),
+            );
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// Returns the path of a cursor.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)

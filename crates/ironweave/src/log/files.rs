@@ -18,6 +18,7 @@ use super::frame::{self, BLOCK_BYTES, Block, SEGMENT_MAGIC};
 use super::head::{Lock, read_head, write_head};
 use super::memory::check_length;
 use super::recover::recover;
+use super::segment_table::SegmentTable;
 use super::segments::Segments;
 use super::sync::{Extent, SyncState};
 use super::{
@@ -99,13 +100,25 @@ impl FileLog {
     /// # Errors
     /// `is_locked`, `is_damage`, `is_version`, `is_torn` (only with [`LogOptions::strict`]), `is_io`.
     pub(crate) fn open(dir: impl AsRef<Path>, options: LogOptions) -> Result<Self, StorageError> {
-        Self::open_on(Disk::default(), dir.as_ref(), options)
+        Self::open_with(Disk::default(), dir.as_ref(), options, None)
     }
 
+    #[cfg(test)]
     pub(crate) fn open_on(
         disk: Disk,
         dir: &Path,
         options: LogOptions,
+    ) -> Result<Self, StorageError> {
+        Self::open_with(disk, dir, options, None)
+    }
+
+    /// As [`open`](Self::open). `archives` is the directory that archived segments were moved to, if it is not the one that
+    /// the log records.
+    pub(crate) fn open_with(
+        disk: Disk,
+        dir: &Path,
+        options: LogOptions,
+        archives: Option<&Path>,
     ) -> Result<Self, StorageError> {
         if is_absent(dir)? {
             disk.create_dir(dir)?;
@@ -113,12 +126,17 @@ impl FileLog {
         let lock = Lock::acquire(dir)?;
         let head = read_head(dir)?;
         let known = head.map(|head| head.seq);
-        let mut chain = Chain::new(dir);
         let check = TailCheck {
             after_clean_end: true,
             search_bytes_max: options.search_bytes_max,
         };
-        let end = chain.follow(head.as_ref(), check)?;
+        let checkpoints = CheckpointFiles::new(dir, disk.clone());
+        let places = (dir, archives);
+        let begun = Chain::from_checkpoint(places, &checkpoints, head.as_ref(), check);
+        let (mut chain, end) = match begun {
+            Some(read) => read,
+            None => Chain::read(places, head.as_ref(), check)?,
+        };
         let new_segment = match end {
             ChainEnd::Empty => Some(Seq::ZERO),
             ChainEnd::Header { first, .. } => Some(first),
@@ -357,6 +375,14 @@ impl ReadLog for FileLog {
         (!is_fork).then(|| CheckpointFiles::new(&self.chain.dir, self.disk.clone()))
     }
 
+    fn segments_before(&self, seq: Seq) -> SegmentTable {
+        self.chain.segments_before(seq)
+    }
+
+    fn bytes_after(&self, seq: Option<Seq>) -> u64 {
+        self.chain.bytes_after(seq)
+    }
+
     fn segments(&self) -> Option<Segments<'_>> {
         Some(Segments::new(&self.chain, Some(&self.disk)))
     }
@@ -379,6 +405,10 @@ impl Log for FileLog {
 
     fn append_all(&mut self, frames: &mut FrameBatch) -> Result<(), BatchError> {
         self.append_batch(frames)
+    }
+
+    fn append_group(&mut self, frames: &[(FrameHeader, Vec<u8>)]) -> Result<(), AppendError> {
+        self.append_frames_of_group(frames)
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use super::{FrameHeader, FrameKind, Seq, StorageError};
+use super::{FrameHeader, FrameKind, GroupPart, Seq, StorageError};
 
 /// The versions of blocks and frames that this code reads. Their layouts differ in the payloads of frames only, and in
 /// what is done with the reserved bytes.
@@ -25,6 +25,7 @@ pub(super) const PAYLOAD_BYTES_MAX: usize = (1 << 30) - 1;
 pub(super) const SEGMENT_MAGIC: [u8; 8] = *b"IWSEGMNT";
 pub(super) const HEAD_MAGIC: [u8; 8] = *b"IWLOGHED";
 pub(super) const CURSOR_MAGIC: [u8; 8] = *b"IWCURSOR";
+pub(super) const ARCHIVED_MAGIC: [u8; 8] = *b"IWARCHIV";
 /// No CBOR item starts with 0xfc, so payloads rarely look like frames.
 pub(super) const FRAME_MAGIC: [u8; 4] = [0xfc, b'I', b'W', 0x1d];
 
@@ -129,6 +130,8 @@ pub(super) enum Fault {
     Durable(Seq),
     /// Zeros are followed by other bytes.
     Hole,
+    /// A group of frames begins here, and its last frame does not follow.
+    Group,
 }
 
 impl Fault {
@@ -147,6 +150,7 @@ impl Fault {
                 format!("it records frame {seq} as durable before it was written")
             }
             Self::Hole => "zeros were found instead of it, with other bytes after them".into(),
+            Self::Group => "a group of frames begins here and has no end".into(),
         }
     }
 
@@ -179,7 +183,7 @@ impl Fault {
 }
 
 /// Returns the length of a frame: its header, its payload, and zeros up to a multiple of 8.
-pub(super) fn frame_bytes(payload_bytes: usize) -> usize {
+pub(crate) fn frame_bytes(payload_bytes: usize) -> usize {
     (FRAME_HEADER_BYTES + payload_bytes).next_multiple_of(8)
 }
 
@@ -204,7 +208,12 @@ pub(super) fn encode(out: &mut Vec<u8>, header: &FrameHeader, payload: &[u8], st
     debug_assert!(payload.len() <= PAYLOAD_BYTES_MAX);
     out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     out.extend_from_slice(&[0; 8]);
-    out.extend_from_slice(&[header.version as u8, header.kind as u8, 0, 0]);
+    out.extend_from_slice(&[
+        header.version as u8,
+        header.kind as u8,
+        header.group as u8,
+        0,
+    ]);
     out.extend_from_slice(&header.epoch.to_le_bytes());
     out.extend_from_slice(&header.seq.get().to_le_bytes());
     let durable_count = header.durable.map_or(0, |seq| seq.get() + 1);
@@ -233,10 +242,20 @@ pub(super) fn decode(bytes: &[u8], store: u64) -> Result<(FrameHeader, &[u8]), F
         return Err(Fault::Version(bytes[16]));
     }
     let flags = u16_at(bytes, 18);
-    if version >= VERSION_WITH_FLAGS && flags != 0 {
-        return Err(Fault::Flags(flags));
-    }
-    let kind = FrameKind::from_byte(bytes[17]).ok_or(Fault::Kind(bytes[17]))?;
+    let kind = FrameKind::from_byte(bytes[17]);
+    // The flags of version 2 are not checked.
+    let flags = if version >= VERSION_WITH_FLAGS {
+        flags
+    } else {
+        0
+    };
+    let group = match kind {
+        Some(kind) => GroupPart::from_flags(flags, kind),
+        None if flags == 0 => Some(GroupPart::None),
+        None => None,
+    };
+    let group = group.ok_or(Fault::Flags(flags))?;
+    let kind = kind.ok_or(Fault::Kind(bytes[17]))?;
     let payload_bytes = u32_at(bytes, 4) as usize;
     let (seq, durable) = unverified_seqs(bytes);
     if let Some(durable) = durable.filter(|durable| *durable >= seq) {
@@ -247,6 +266,7 @@ pub(super) fn decode(bytes: &[u8], store: u64) -> Result<(FrameHeader, &[u8]), F
         seq,
         epoch: u32_at(bytes, 20),
         kind,
+        group,
         durable,
         fingerprint: u128_at(bytes, 40),
     };
@@ -291,7 +311,7 @@ fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     let mut array = [0; 4];
     array.copy_from_slice(&bytes[at..at + 4]);
     u32::from_le_bytes(array)

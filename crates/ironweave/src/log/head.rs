@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::disk::Disk;
+use super::disk::{Disk, parent};
 use super::frame::{BLOCK_BYTES, Block, BlockFault, HEAD_MAGIC};
 use super::{StorageError, StorageFailure};
 
@@ -45,15 +45,22 @@ pub(super) fn write_head(disk: &Disk, dir: &Path, block: &Block) -> Result<(), S
 /// The exclusive right to write to a directory. The operating system releases the lock when the process ends. The process id
 /// in the file is only for error messages.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     pub(super) file: File,
     /// The process that acquired it.
     pub(super) process: u32,
 }
 
 impl Lock {
-    pub fn acquire(dir: &Path) -> Result<Self, StorageError> {
-        let path: PathBuf = dir.join(LOCK);
+    pub(crate) fn acquire(dir: &Path) -> Result<Self, StorageError> {
+        Self::acquire_file(dir.join(LOCK), |holder| StorageError::locked(dir, holder))
+    }
+
+    /// Locks a file. `locked` returns the error of a lock that a process holds.
+    pub fn acquire_file(
+        path: PathBuf,
+        locked: impl FnOnce(Option<u32>) -> StorageError,
+    ) -> Result<Self, StorageError> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -70,7 +77,7 @@ impl Lock {
                     .read_to_string(&mut text)
                     .ok()
                     .and_then(|_| text.trim().parse().ok());
-                return Err(StorageError::locked(dir, holder));
+                return Err(locked(holder));
             }
             Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => {
                 return Err(StorageError::new(
@@ -78,7 +85,7 @@ impl Lock {
                     format!(
                         "the file system of {} has no file locks, which prevent a second writer; move the store to a \
                          local disk",
-                        dir.display()
+                        parent(&path).display()
                     ),
                 )
                 .with_source(e));

@@ -7,22 +7,33 @@ use super::{Seq, StorageError};
 
 /// Returns the first frames of all segments that a listing of the directory has, in ascending order.
 pub(super) fn segments(dir: &Path) -> Result<Vec<Seq>, StorageError> {
+    let names = named(dir, ".log")?;
+    #[cfg(test)]
+    let names = change_listing(names);
+    Ok(names)
+}
+
+/// Returns the first frames of the segments that have an index, in ascending order.
+pub(super) fn indexes(dir: &Path) -> Result<Vec<Seq>, StorageError> {
+    named(dir, ".index")
+}
+
+/// Returns the numbers of the files with an extension, in ascending order.
+fn named(dir: &Path, extension: &str) -> Result<Vec<Seq>, StorageError> {
     let io = |e| StorageError::io("list", dir, e);
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).map_err(io)? {
         let name = entry.map_err(io)?.file_name();
         let digits = name
             .to_str()
-            .and_then(|name| name.strip_suffix(".log"))
+            .and_then(|name| name.strip_suffix(extension))
             .filter(|name| name.len() == 20);
-        // Other files are not segments: torn tails, indexes, temporary files.
+        // Other files have other names: torn tails, temporary files.
         if let Some(seq) = digits.and_then(|digits| digits.parse().ok()) {
             names.push(seq);
         }
     }
     names.sort_unstable();
-    #[cfg(test)]
-    let names = change_listing(names);
     Ok(names)
 }
 

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::files::random_id;
 use super::frame::PAYLOAD_BYTES_MAX;
 use super::{
-    AppendError, Flush, FrameHeader, Frames, Head, Log, LogReader, ReadLog, Segments, Seq,
+    AppendError, Flush, Frame, FrameHeader, Frames, Head, Log, LogReader, ReadLog, Segments, Seq,
     StorageError, StorageFailure, TornTail,
 };
 use crate::base::position::Position;
@@ -97,6 +97,16 @@ fn header_in(full: &[Arc<Chunk>], open: &Chunk, seq: Seq) -> Option<Header> {
     }
     let after = full.partition_point(|chunk| chunk.first() <= seq);
     full.get(after.checked_sub(1)?)?.header(seq)
+}
+
+/// Returns a frame in the chunks of a log.
+fn frame_in(full: &[Arc<Chunk>], open: &Chunk, origin: Origin, seq: Seq) -> Option<Frame> {
+    let chunk = match full.get(first_with(full, seq)) {
+        Some(chunk) => chunk,
+        None => open,
+    };
+    let frame = ChunkFrames::new(chunk, seq, origin).next();
+    frame.filter(|frame| frame.header.seq == seq)
 }
 
 /// Returns the last frame, if there is one.
@@ -292,6 +302,10 @@ impl ReadLog for MemoryLog {
         Ok(Frames::new(frames.map(Ok)))
     }
 
+    fn frame(&self, seq: Seq) -> Result<Option<Frame>, StorageError> {
+        Ok(self.see(|chunks| frame_in(&chunks.full, &chunks.open, self.origin, seq)))
+    }
+
     fn store(&self) -> u64 {
         self.origin.store
     }
@@ -387,6 +401,10 @@ impl ReadLog for MemoryReader {
 
     fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError> {
         Ok(self.frames(from))
+    }
+
+    fn frame(&self, seq: Seq) -> Result<Option<Frame>, StorageError> {
+        Ok(frame_in(&self.full, &self.open, self.origin, seq))
     }
 
     fn store(&self) -> u64 {

@@ -42,9 +42,10 @@
 //!
 //! frame       0      4      8        16   17   18  20    24     32      40           56
 //!             +------+------+--------+----+----+---+-----+------+-------+------------+---------+-----+
-//!             |magic |len   |checksum|vers|kind| 0 |epoch| seq  |durable| fingerprint| payload | 0.. |
+//!             |magic |len   |checksum|vers|kind|flg|epoch| seq  |durable| fingerprint| payload | 0.. |
 //!             +------+------+--------+----+----+---+-----+------+-------+------------+---------+-----+
 //!             magic FC 49 57 1D; len of the payload; durable = frames known durable when it was written
+//!             flg = 1 in a group of frames, 3 in the last one of its group: a log has all of them or none
 //!             zeros up to a multiple of 8
 //!             checksum = XXH3-64 of bytes 16.. (zeros at the end too), seed = store ^ (bytes 0..8 as u64)
 //! ```
@@ -58,9 +59,13 @@
 //! 2. A frame records how many frames were durable when it was written. So everything below that number is durable.
 //! 3. A bad frame that was durable by `HEAD`, by (1) or by (2) is damage. Any other bad frame begins the torn tail.
 
+mod archive;
+mod archived;
 mod batch;
+mod cancel;
 mod chain;
 mod checkpoint_files;
+mod compressed;
 mod copy;
 pub(crate) mod cursor;
 pub(crate) mod disk;
@@ -72,7 +77,9 @@ mod memory;
 mod read;
 mod recover;
 mod scan;
+mod segment_file;
 mod segment_index;
+mod segment_table;
 mod segments;
 mod sync;
 #[cfg(test)]
@@ -83,16 +90,22 @@ use std::sync::Arc;
 
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, FORMAT_VERSION, StorageError, StorageFailure};
+pub(crate) use archive::{Archiving, SegmentPlace, segment_places};
 pub(crate) use batch::{BatchError, FrameBatch};
+pub(crate) use cancel::Cancel;
 pub(crate) use chain::ReadPoint;
 pub(crate) use checkpoint_files::{CheckpointFiles, CheckpointHeader, CheckpointWriter};
 pub(crate) use copy::NewLog;
-pub use copy::{Copied, CopyError, backup, restore};
+pub use copy::{Copied, CopyError, backup, restore, unfinished};
+pub(crate) use copy::{backup_of, restore_of};
 use cursor::Cursors;
 pub(crate) use files::{FileLog, LogOptions};
+pub(crate) use frame::frame_bytes;
+pub(crate) use head::Lock;
 pub(crate) use memory::{MemoryLog, MemoryReader};
 pub(crate) use read::{Frames, ReadOnlyLog};
 pub(crate) use segment_index::SegmentIndex;
+pub(crate) use segment_table::SegmentTable;
 pub(crate) use segments::{Sealed, Segment, Segments};
 
 /// The kind of a frame.
@@ -104,8 +117,47 @@ pub(crate) enum FrameKind {
     Schema = 1,
     /// A transaction.
     Transaction = 2,
-    /// A change of the schema's shape and its effect on the graph. It begins an epoch.
+    /// A part of what changes when an epoch begins, beside its schema. It follows the schema, in the same group of frames.
     Migration = 3,
+}
+
+/// The part of a frame in a group. A log has all frames of a group or none of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum GroupPart {
+    /// The frame is not in a group.
+    #[default]
+    None = 0,
+    /// A later frame is in the same group.
+    Inner = 1,
+    /// The frame is the last one of its group.
+    Last = 3,
+}
+
+impl GroupPart {
+    /// Makes frames one group, unless there is only one.
+    pub(crate) fn mark(frames: &mut [(FrameHeader, Vec<u8>)]) {
+        let [inner @ .., _] = frames else { return };
+        if inner.is_empty() {
+            return;
+        }
+        for (header, _) in &mut *inner {
+            header.group = Self::Inner;
+        }
+        if let Some((header, _)) = frames.last_mut() {
+            header.group = Self::Last;
+        }
+    }
+
+    /// Returns the part that the flags of a frame of a kind say, or `None` for flags that have no meaning.
+    fn from_flags(flags: u16, kind: FrameKind) -> Option<Self> {
+        match flags {
+            0 => Some(Self::None),
+            1 if kind != FrameKind::Transaction => Some(Self::Inner),
+            3 if kind != FrameKind::Transaction => Some(Self::Last),
+            _ => None,
+        }
+    }
 }
 
 impl FrameKind {
@@ -116,6 +168,11 @@ impl FrameKind {
             3 => Some(Self::Migration),
             _ => None,
         }
+    }
+
+    /// Returns whether a frame of the kind has facts.
+    pub(crate) fn has_facts(self) -> bool {
+        self != Self::Schema
     }
 }
 
@@ -137,6 +194,8 @@ pub(crate) struct FrameHeader {
     pub epoch: u32,
     /// The kind of the frame.
     pub kind: FrameKind,
+    /// Whether the frame is in a group. A log in memory, of which nothing can be lost, does not keep it.
+    pub group: GroupPart,
     /// The last frame known to be durable when this one was written. An append sets it and ignores the given value.
     pub durable: Option<Seq>,
     /// The fingerprint of the graph after this frame.
@@ -151,6 +210,7 @@ impl FrameHeader {
             seq,
             epoch,
             kind,
+            group: GroupPart::None,
             durable: None,
             fingerprint,
         }
@@ -219,6 +279,15 @@ pub(crate) trait ReadLog: Send + Sync {
     /// this one since it was read.
     fn read(&self, from: Seq) -> Result<Frames<'_>, StorageError>;
 
+    /// Returns one frame, or `None` if the log does not have it.
+    ///
+    /// # Errors
+    /// As of [`read`](ReadLog::read).
+    fn frame(&self, seq: Seq) -> Result<Option<Frame>, StorageError> {
+        let frame = self.read(seq)?.next().transpose()?;
+        Ok(frame.filter(|frame| frame.header.seq == seq))
+    }
+
     /// Returns the random id of the store that the log belongs to.
     fn store(&self) -> u64;
 
@@ -235,6 +304,16 @@ pub(crate) trait ReadLog: Send + Sync {
     /// Returns the checkpoints of the log, or `None` for a log in memory.
     fn checkpoints(&self) -> Option<CheckpointFiles> {
         None
+    }
+
+    /// Returns the segments before the one of a frame, for a checkpoint that follows the frame.
+    fn segments_before(&self, _: Seq) -> SegmentTable {
+        SegmentTable::default()
+    }
+
+    /// Returns about how many bytes the frames after one have, or all frames. It may be up to 256 KiB too many.
+    fn bytes_after(&self, _: Option<Seq>) -> u64 {
+        0
     }
 
     /// Checks that the log was not replaced by another one since it was read. The default is for a writer, whose lock
@@ -267,6 +346,17 @@ pub(crate) trait Log: ReadLog {
                 error,
             })?;
             frames.appended(|| self.position_of(header.seq).ok()?);
+        }
+        Ok(())
+    }
+
+    /// Writes frames of which the log is to have all or none, without syncing. An open removes a group without its last frame.
+    ///
+    /// # Errors
+    /// As [`append`](Log::append), of all frames.
+    fn append_group(&mut self, frames: &[(FrameHeader, Vec<u8>)]) -> Result<(), AppendError> {
+        for (header, payload) in frames {
+            self.append(*header, payload)?;
         }
         Ok(())
     }

@@ -2,17 +2,20 @@
 //! nothing but cursors and indexes.
 
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
+use super::cancel::Cancel;
 use super::chain::{
     Chain, ChainEnd, SEARCH_BYTES_MAX, TailCheck, follows, is_absent, replaced, segment_path,
 };
 use super::checkpoint_files::CheckpointFiles;
+use super::copy::sync_last_segment;
 use super::cursor::Cursors;
 use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block};
 use super::scan::{self, Found, Scan};
+use super::segment_file::SegmentFile;
+use super::segment_table::SegmentTable;
 use super::segments::Segments;
 use super::{Frame, Head, ReadLog, Seq, StorageError, StorageFailure, head};
 use crate::base::position::Position;
@@ -49,18 +52,20 @@ impl Chain {
         let Some(head) = self.head.filter(|head| head.seq >= from) else {
             return Ok(Frames::new(std::iter::empty()));
         };
-        // A log with a frame has a first segment, and the first mark is at frame 0.
-        let mark = self.marks[self.marks.partition_point(|mark| mark.seq <= from) - 1];
-        let path = segment_path(&self.dir, mark.first);
-        let scan =
-            Scan::open(&path, mark.offset).map_err(|e| StorageError::io("open", &path, e))?;
+        self.check_kept(from)?;
+        // A log with a frame has a first segment, and the first mark is at the first frame that was kept.
+        let mut mark = self.marks[self.marks.partition_point(|mark| mark.seq <= from) - 1];
+        let file = self.open(&segment_path(&self.dir, mark.first))?;
+        if let Some((seq, offset)) = file.entry_before(from) {
+            (mark.seq, mark.offset) = (seq, offset);
+        }
         let mut reader = ChainReader {
             dir: self.dir.clone(),
+            archives: self.archives.clone(),
             store: self.store,
-            path,
             segment: mark.first,
             timeline: self.timeline_of(mark.first),
-            scan,
+            scan: Scan::of(file, mark.offset)?,
             next: mark.seq,
             last: head.seq,
             before: None,
@@ -86,8 +91,8 @@ impl Chain {
 /// Reads the frames of a chain from segment to segment.
 struct ChainReader {
     dir: PathBuf,
+    archives: Option<PathBuf>,
     store: u64,
-    path: PathBuf,
     /// The first frame of the current segment.
     segment: Seq,
     timeline: u64,
@@ -102,9 +107,14 @@ impl ChainReader {
     /// Advances past the next frame, which is returned if `wanted`, or into the next segment.
     fn advance(&mut self, wanted: bool) -> Result<Option<Frame>, StorageError> {
         let offset = self.scan.offset();
-        let (path, next) = (&self.path, self.next);
-        let io = |e| StorageError::unreadable(path, offset, Some(next), e);
-        let fault = match self.scan.next(self.store, self.next).map_err(io)? {
+        let found = match self.scan.next(self.store, self.next) {
+            Ok(found) => found,
+            Err(e) => {
+                let path = self.scan.path();
+                return Err(StorageError::unreadable(path, offset, Some(self.next), e));
+            }
+        };
+        let fault = match found {
             Found::Frame {
                 header,
                 payload,
@@ -137,36 +147,32 @@ impl ChainReader {
                 segment_path(&self.dir, self.next).display()
             ),
         };
-        let what = format!("{what}, although the log had the frame when it was opened");
-        Err(StorageError::damage(
-            &self.path,
-            offset,
-            Some(self.next),
-            &what,
-        ))
+        let what = format!("{what}, although the log has frames up to {}", self.last);
+        let (path, next) = (self.scan.path(), Some(self.next));
+        Err(StorageError::damage(path, offset, next, &what))
     }
 
     /// Enters the segment that begins with the next frame. Returns whether it exists.
     fn enter_next(&mut self) -> Result<bool, StorageError> {
         let path = segment_path(&self.dir, self.next);
-        let block = match scan::read_header(&path) {
-            Ok(block) => block,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(e) => return Err(StorageError::io("read", &path, e)),
+        let mut file = match SegmentFile::open(&path, self.archives.as_deref()) {
+            Ok(file) => file,
+            Err(e) if e.is_missing_file() && !e.is_archived() => return Ok(false),
+            Err(e) => return Err(e),
         };
+        let block = scan::header(&mut file)
+            .map_err(|e| StorageError::unreadable(file.path(), 0, Some(self.next), e))?;
         let is_next = |block: &Block| block.store == self.store && block.seq == self.next;
         let Some(block) = block.ok().filter(is_next) else {
             let what = "the header of the segment is invalid, although it was valid when the log was opened";
-            return Err(StorageError::damage(&path, 0, Some(self.next), what));
+            return Err(StorageError::damage(file.path(), 0, Some(self.next), what));
         };
         if let Some(before) = self.before.filter(|before| !follows(&block, before)) {
-            return Err(replaced(before.seq, &path));
+            return Err(replaced(before.seq, file.path()));
         }
         self.timeline = block.timeline;
-        self.scan = Scan::open(&path, BLOCK_BYTES as u64)
-            .map_err(|e| StorageError::io("open", &path, e))?;
+        self.scan = Scan::of(file, BLOCK_BYTES as u64)?;
         self.segment = self.next;
-        self.path = path;
         Ok(true)
     }
 }
@@ -183,6 +189,8 @@ pub(crate) struct ReadOnlyLog {
     disk: Disk,
     /// Whether it may write indexes beside the segments. It may if the writer is in the same process.
     writes_indexes: bool,
+    /// Ends what reads it.
+    cancel: Option<Cancel>,
 }
 
 impl fmt::Debug for ReadOnlyLog {
@@ -200,11 +208,36 @@ impl ReadOnlyLog {
     /// # Errors
     /// `is_not_found` if the directory has none; `is_damage`, `is_version`, `is_io`.
     pub(crate) fn open(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
-        let dir = dir.as_ref();
+        Self::open_with(dir.as_ref(), None)
+    }
+
+    /// As [`open`](Self::open). `archives` is the directory that archived segments were moved to, if it is not the one that
+    /// the log records.
+    pub(crate) fn open_with(dir: &Path, archives: Option<&Path>) -> Result<Self, StorageError> {
+        Self::begin(dir, archives, false)
+    }
+
+    /// As [`open_with`](ReadOnlyLog::open_with), but reads the frames from the segment of the newest checkpoint on. Those before
+    /// it are compared with their checksums when they are read.
+    pub(crate) fn open_from_checkpoint(
+        dir: &Path,
+        archives: Option<&Path>,
+    ) -> Result<Self, StorageError> {
+        Self::begin(dir, archives, true)
+    }
+
+    fn begin(
+        dir: &Path,
+        archives: Option<&Path>,
+        from_checkpoint: bool,
+    ) -> Result<Self, StorageError> {
+        let mut chain = Chain::new(dir);
+        chain.archives = archives.map(Path::to_owned);
         let mut log = Self {
-            chain: Chain::new(dir),
+            chain,
             disk: Disk::default(),
             writes_indexes: false,
+            cancel: None,
         };
         let not_found = |what: &str| {
             let dir = dir.display();
@@ -215,10 +248,17 @@ impl ReadOnlyLog {
             );
             Err(StorageError::new(StorageFailure::NotFound, message))
         };
+        if dir.is_file() {
+            return not_found("there is a file and no store at");
+        }
         if is_absent(dir)? {
             return not_found("there is no directory");
         }
-        log.follow(true)?;
+        let begun = from_checkpoint.then(|| log.chain_from_checkpoint());
+        match begun.transpose()?.flatten() {
+            Some(chain) => log.chain = chain,
+            None => log.follow(true)?,
+        }
         if log.chain.segment().is_none() {
             return not_found("there is no store in");
         }
@@ -235,6 +275,23 @@ impl ReadOnlyLog {
         self.chain.check_last()?;
         self.follow(false)?;
         Ok(self.head())
+    }
+
+    fn chain_from_checkpoint(&self) -> Result<Option<Chain>, StorageError> {
+        let dir = &self.chain.dir;
+        // As in `follow`.
+        let known = head::read_head(dir)?;
+        let check = TailCheck {
+            after_clean_end: true,
+            search_bytes_max: SEARCH_BYTES_MAX,
+        };
+        let files = CheckpointFiles::new(dir, self.disk.clone());
+        let places = (dir.as_path(), self.chain.archives.as_deref());
+        let read = Chain::from_checkpoint(places, &files, known.as_ref(), check);
+        Ok(read.map(|(mut chain, _)| {
+            chain.durable = chain.durable.max(known.map(|known| known.seq));
+            chain
+        }))
     }
 
     fn follow(&mut self, after_clean_end: bool) -> Result<(), StorageError> {
@@ -256,6 +313,11 @@ impl ReadOnlyLog {
         sealed.chain(last).collect()
     }
 
+    /// Makes the frames durable that were read from the last segment.
+    pub(crate) fn sync_last_segment(&self) -> Result<(), StorageError> {
+        sync_last_segment(&self.chain)
+    }
+
     /// Returns the segments of the log as they were read last.
     pub(super) fn chain(&self) -> &Chain {
         &self.chain
@@ -267,12 +329,18 @@ impl ReadOnlyLog {
             chain,
             disk,
             writes_indexes: true,
+            cancel: None,
         }
     }
 
     /// Adds the frames that the writer in this process has appended since. See [`Chain::catch_up`].
     pub(super) fn catch_up(&mut self, chain: &Chain) -> bool {
         self.chain.catch_up(chain)
+    }
+
+    /// From now on, reads of frames, and reads and writes of checkpoints, end with an error once `cancel` is set.
+    pub(crate) fn end_at(&mut self, cancel: Cancel) {
+        self.cancel = Some(cancel);
     }
 
     /// From now on, writes no indexes beside the segments.
@@ -288,7 +356,22 @@ impl ReadOnlyLog {
     /// As [`ReadLog::read`], but the iterator does not borrow the log.
     pub(crate) fn frames(&self, from: Seq) -> Result<Frames<'static>, StorageError> {
         self.check()?;
-        self.chain.frames(from)
+        let mut frames = self.chain.frames(from)?;
+        let Some(cancel) = self.cancel.clone() else {
+            return Ok(frames);
+        };
+        let mut ended = false;
+        Ok(Frames::new(std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let checked = cancel.check();
+            ended = checked.is_err();
+            match checked {
+                Ok(()) => frames.next(),
+                Err(e) => Some(Err(e)),
+            }
+        })))
     }
 }
 
@@ -318,7 +401,19 @@ impl ReadLog for ReadOnlyLog {
     }
 
     fn checkpoints(&self) -> Option<CheckpointFiles> {
-        Some(CheckpointFiles::new(&self.chain.dir, self.disk.clone()))
+        let files = CheckpointFiles::new(&self.chain.dir, self.disk.clone());
+        Some(match &self.cancel {
+            Some(cancel) => files.end_at(cancel.clone()),
+            None => files,
+        })
+    }
+
+    fn segments_before(&self, seq: Seq) -> SegmentTable {
+        self.chain.segments_before(seq)
+    }
+
+    fn bytes_after(&self, seq: Option<Seq>) -> u64 {
+        self.chain.bytes_after(seq)
     }
 
     fn segments(&self) -> Option<Segments<'_>> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::chain::{Chain, ChainEnd, segment_path};
 use super::disk::{Disk, DiskFile};
-use super::scan::{Found, Scan};
+use super::scan::Found;
 use super::{Seq, StorageError, TornTail};
 
 const CHUNK_BYTES: usize = 64 << 10;
@@ -153,7 +153,7 @@ fn rewrite_unsynced(disk: &Disk, chain: &Chain) -> Result<(), StorageError> {
     let first = chain.durable.map_or(Seq::ZERO, |seq| seq + 1).max(segment);
     let mark = chain.marks[chain.marks.partition_point(|mark| mark.seq <= first) - 1];
     let io = |e| StorageError::io("read", &path, e);
-    let mut scan = Scan::open(&path, mark.offset).map_err(io)?;
+    let mut scan = chain.open_at(mark.first, mark.offset)?;
     for seq in mark.seq.until(first) {
         let found = scan.next(chain.store, seq).map_err(io)?;
         debug_assert!(matches!(found, Found::Frame { .. }), "just read");

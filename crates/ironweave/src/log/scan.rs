@@ -9,8 +9,8 @@ use std::path::Path;
 use super::frame::{
     self, BLOCK_BYTES, Block, BlockFault, FRAME_HEADER_BYTES, FRAME_MAGIC, Fault, SEGMENT_MAGIC,
 };
-use super::{Frame, FrameHeader, Seq};
-use crate::base::position::Position;
+use super::segment_file::SegmentFile;
+use super::{FrameHeader, Seq, StorageError};
 
 const CHUNK_BYTES: usize = 64 << 10;
 /// The number of bytes that are read at once for a single frame. Most frames are shorter.
@@ -18,7 +18,7 @@ const FRAME_BYTES: usize = 1 << 10;
 
 /// Reads the frames of a segment in order.
 pub(super) struct Scan {
-    file: File,
+    file: SegmentFile,
     buf: Vec<u8>,
     /// The offset of the next frame in `buf`.
     start: usize,
@@ -41,16 +41,20 @@ pub(super) enum Found<'a> {
 }
 
 impl Scan {
-    /// Opens a segment at the offset of a frame.
-    pub fn open(path: &Path, offset: u64) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(offset))?;
+    /// Reads a segment from the offset of a frame on.
+    pub fn of(mut file: SegmentFile, offset: u64) -> Result<Self, StorageError> {
+        (file.seek(offset)).map_err(|e| StorageError::unreadable(file.path(), offset, None, e))?;
         Ok(Self {
             file,
             buf: Vec::new(),
             start: 0,
             offset,
         })
+    }
+
+    /// Returns the path of the file that is read.
+    pub fn path(&self) -> &Path {
+        self.file.path()
     }
 
     /// Returns the offset of the next frame in the file.
@@ -73,7 +77,7 @@ impl Scan {
             Err(fault) => return Ok(Found::Bad(fault)),
         };
         // The length of the file bounds the allocation that a corrupt length can cause.
-        if have < bytes && self.file.metadata()?.len() < self.offset + bytes as u64 {
+        if have < bytes && self.file.len()? < self.offset + bytes as u64 {
             return Ok(Found::Bad(Fault::Incomplete));
         }
         if self.fill(bytes)? < bytes {
@@ -109,49 +113,52 @@ impl Scan {
             self.buf.shrink_to(CHUNK_BYTES);
         }
         let missing = (wanted - have).max(CHUNK_BYTES) as u64;
-        (&self.file).take(missing).read_to_end(&mut self.buf)?;
+        self.file.read_more(missing, &mut self.buf)?;
         Ok(self.buf.len())
     }
 }
 
-/// Returns the frame at an offset of a segment, with any sequence number, and reads only that frame.
-pub(super) fn frame_at(
-    file: &File,
+/// Reads the frame at an offset of a segment, with any sequence number, and reads only that frame. `buf` is reused.
+pub(super) fn frame_at<'b>(
+    file: &mut SegmentFile,
     offset: u64,
     store: u64,
-    timeline: u64,
-) -> io::Result<Result<Frame, Fault>> {
-    let mut buf = vec![0; FRAME_BYTES];
-    let have = read_at(file, offset, &mut buf)?;
-    if have < FRAME_HEADER_BYTES {
-        return Ok(Err(Fault::Incomplete));
+    buf: &'b mut Vec<u8>,
+) -> io::Result<Found<'b>> {
+    // The memory of a long frame is freed.
+    if buf.len() < FRAME_BYTES || buf.len() > CHUNK_BYTES {
+        buf.clear();
+        buf.resize(FRAME_BYTES, 0);
+        buf.shrink_to(CHUNK_BYTES);
     }
-    let bytes = match frame::length(&buf) {
+    let have = file.read_at(offset, &mut buf[..FRAME_BYTES])?;
+    if have < FRAME_HEADER_BYTES {
+        return Ok(Found::Bad(Fault::Incomplete));
+    }
+    let bytes = match frame::length(buf) {
         Ok(bytes) => bytes,
-        Err(fault) => return Ok(Err(fault)),
+        Err(fault) => return Ok(Found::Bad(fault)),
     };
     if have < bytes {
         // The length of the file bounds the allocation that a corrupt length can cause.
-        if file.metadata()?.len() < offset + bytes as u64 {
-            return Ok(Err(Fault::Incomplete));
+        if file.len()? < offset + bytes as u64 {
+            return Ok(Found::Bad(Fault::Incomplete));
         }
-        buf.resize(bytes, 0);
-        if read_at(file, offset + have as u64, &mut buf[have..])? < bytes - have {
-            return Ok(Err(Fault::Incomplete));
+        buf.resize(bytes.max(FRAME_BYTES), 0);
+        if file.read_at(offset + have as u64, &mut buf[have..bytes])? < bytes - have {
+            return Ok(Found::Bad(Fault::Incomplete));
         }
     }
     count_frame_read();
-    let frame = |(header, payload): (FrameHeader, &[u8])| Frame {
-        position: Position {
-            store,
-            timeline,
-            seq: header.seq,
-            checksum: frame::stored_checksum(&buf),
+    let checksum = frame::stored_checksum(buf);
+    Ok(match frame::decode(&buf[..bytes], store) {
+        Ok((header, payload)) => Found::Frame {
+            header,
+            payload,
+            checksum,
         },
-        header,
-        payload: payload.to_vec(),
-    };
-    Ok(frame::decode(&buf[..bytes], store).map(frame))
+        Err(fault) => Found::Bad(fault),
+    })
 }
 
 /// Returns the checksum in the header of the frame at an offset, or `None` if no frame begins there.
@@ -201,29 +208,47 @@ thread_local! {
 
 /// Reads the header of a segment. The inner error is that of a file that is too short, or does not begin with a valid header.
 pub(super) fn read_header(path: &Path) -> io::Result<Result<Block, BlockFault>> {
-    let mut bytes = Vec::with_capacity(BLOCK_BYTES);
-    File::open(path)?
-        .take(BLOCK_BYTES as u64)
-        .read_to_end(&mut bytes)?;
-    Ok(match <&[u8; BLOCK_BYTES]>::try_from(bytes.as_slice()) {
-        Ok(bytes) => Block::decode(SEGMENT_MAGIC, bytes),
-        Err(_) => Err(BlockFault::Magic),
-    })
+    let mut bytes = [0; BLOCK_BYTES];
+    let have = read_at(&File::open(path)?, 0, &mut bytes)?;
+    Ok(header_of(&bytes, have))
+}
+
+/// As [`read_header`], of a segment that is open.
+pub(super) fn header(file: &mut SegmentFile) -> io::Result<Result<Block, BlockFault>> {
+    let mut bytes = [0; BLOCK_BYTES];
+    let have = file.read_at(0, &mut bytes)?;
+    Ok(header_of(&bytes, have))
+}
+
+fn header_of(bytes: &[u8; BLOCK_BYTES], have: usize) -> Result<Block, BlockFault> {
+    match have {
+        BLOCK_BYTES => Block::decode(SEGMENT_MAGIC, bytes),
+        _ => Err(BlockFault::Magic),
+    }
 }
 
 /// Returns the end of the last nonzero byte at or after `from`, or `None` if there are only zeros.
 pub(super) fn end_of_content(path: &Path, from: u64) -> io::Result<Option<u64>> {
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(from))?;
+    let file = File::open(path)?;
+    end_of(from, |at, buf| read_at(&file, at, buf))
+}
+
+/// As [`end_of_content`], of a segment that is open.
+pub(super) fn content_behind(file: &mut SegmentFile, from: u64) -> io::Result<Option<u64>> {
+    end_of(from, |at, buf| file.read_at(at, buf))
+}
+
+fn end_of(
+    from: u64,
+    mut read: impl FnMut(u64, &mut [u8]) -> io::Result<usize>,
+) -> io::Result<Option<u64>> {
     let mut buf = vec![0; CHUNK_BYTES];
     let (mut at, mut end) = (from, None);
     loop {
-        let read = match file.read(&mut buf) {
-            Ok(0) => return Ok(end),
-            Ok(read) => read,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e),
-        };
+        let read = read(at, &mut buf)?;
+        if read == 0 {
+            return Ok(end);
+        }
         if let Some(last) = buf[..read].iter().rposition(|&byte| byte != 0) {
             end = Some(at + last as u64 + 1);
         }

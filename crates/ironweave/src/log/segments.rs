@@ -3,15 +3,18 @@
 //! The log does not interpret payloads, so it cannot create an index. The layer `history` creates indexes from the frames
 //! that it reads here.
 
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::archived::Archived;
 use super::chain::{Chain, ReadPoint, segment_path};
 use super::disk::Disk;
 use super::scan::{self, Found, Scan};
+use super::segment_file::SegmentFile;
 use super::segment_index::{self, SegmentIndex};
 use super::{Frame, FrameHeader, Seq, StorageError};
+use crate::base::position::Position;
 
 /// The segments of a log on disk.
 #[derive(Clone, Copy)]
@@ -34,6 +37,13 @@ pub(crate) struct Sealed {
     pub content_hash: u64,
 }
 
+impl Sealed {
+    /// Returns the content hash of a segment that has one frame more.
+    pub(super) fn hash_with(content_hash: u64, checksum: u64) -> u64 {
+        xxh3_64_with_seed(&checksum.to_le_bytes(), content_hash)
+    }
+}
+
 /// Returns the path of the index of a segment.
 pub(super) fn index_path(dir: &Path, first: Seq) -> PathBuf {
     dir.join(format!("{first:020}.index"))
@@ -42,6 +52,40 @@ pub(super) fn index_path(dir: &Path, first: Seq) -> PathBuf {
 impl<'l> Segments<'l> {
     pub(super) fn new(chain: &'l Chain, disk: Option<&'l Disk>) -> Self {
         Self { chain, disk }
+    }
+
+    /// Returns the directory of the log, and the one that archived segments were moved to, if it is not the one that the log records.
+    pub(crate) fn directories(&self) -> (&'l Path, Option<&'l Path>) {
+        (&self.chain.dir, self.chain.archives.as_deref())
+    }
+
+    /// Returns the first frame that was not dropped. Segments may be dropped while the log is open.
+    pub(crate) fn kept(&self) -> Seq {
+        // A file that cannot be read is an error of the next open.
+        let archived = Archived::read(&self.chain.dir).ok().flatten();
+        archived.map_or(self.chain.kept, |archived| archived.kept.seq)
+    }
+
+    /// Returns an error for a frame that was dropped.
+    pub(crate) fn check_kept(&self, seq: Seq) -> Result<(), StorageError> {
+        match Archived::read(&self.chain.dir)? {
+            Some(archived) if seq < archived.kept.seq => {
+                Err(archived.dropped(&self.chain.dir, seq))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the first frame that is in the directory of the log. Those before it are in archives or were dropped.
+    pub(crate) fn left(&self) -> Seq {
+        let archived = Archived::read(&self.chain.dir).ok().flatten();
+        archived.map_or(Seq::ZERO, |archived| archived.left.seq)
+    }
+
+    /// Returns the schema frames that are no longer in the directory of the log, in order.
+    pub(crate) fn archived_schemas(&self) -> Result<Vec<Frame>, StorageError> {
+        let archived = Archived::read(&self.chain.dir)?;
+        Ok(archived.map_or_else(Vec::new, |archived| archived.schemas()))
     }
 
     /// Returns all segments but the last, in order.
@@ -61,10 +105,10 @@ impl<'l> Segments<'l> {
         if mark.seq >= until {
             return Ok(());
         }
-        let path = segment_path(&self.chain.dir, mark.first);
-        let io = |e| StorageError::io("read", &path, e);
-        let mut scan = Scan::open(&path, mark.offset).map_err(io)?;
+        let mut scan = self.chain.open_at(mark.first, mark.offset)?;
+        let path = scan.path().to_owned();
         while mark.seq < until {
+            let io = |e| StorageError::unreadable(&path, mark.offset, Some(mark.seq), e);
             let what = match scan.next(self.chain.store, mark.seq).map_err(io)? {
                 Found::Frame {
                     header, payload, ..
@@ -84,35 +128,40 @@ impl<'l> Segments<'l> {
 
     /// Returns the segment of a frame and the offset in it, or `None` if the frame is missing or invalid.
     pub(crate) fn location_of(&self, seq: Seq) -> Option<(PathBuf, u64)> {
+        let (_, scan) = self.scan_to(seq)?;
+        Some((scan.path().to_owned(), scan.offset()))
+    }
+
+    /// Returns the first frame of the segment of a frame, and the offset in the segment.
+    pub(super) fn offset_of(&self, seq: Seq) -> Option<(Seq, u64)> {
+        let (first, scan) = self.scan_to(seq)?;
+        Some((first, scan.offset()))
+    }
+
+    fn scan_to(&self, seq: Seq) -> Option<(Seq, Scan)> {
         let marks = &self.chain.marks;
         let mark = marks.get(
             marks
                 .partition_point(|mark| mark.seq <= seq)
                 .checked_sub(1)?,
         )?;
-        let path = segment_path(&self.chain.dir, mark.first);
-        let mut scan = Scan::open(&path, mark.offset).ok()?;
+        let mut scan = self.chain.open_at(mark.first, mark.offset).ok()?;
         for before in mark.seq.until(seq) {
             match scan.next(self.chain.store, before).ok()? {
                 Found::Frame { .. } => {}
                 Found::End | Found::Bad(_) => return None,
             }
         }
-        Some((path, scan.offset()))
+        Some((mark.first, scan))
     }
 
     /// Opens a segment to read single frames.
     pub(crate) fn open(&self, first: Seq) -> Result<Segment, StorageError> {
-        let path = segment_path(&self.chain.dir, first);
-        match File::open(&path) {
-            Ok(file) => Ok(Segment {
-                file,
-                path,
-                store: self.chain.store,
-                timeline: self.chain.timeline_of(first),
-            }),
-            Err(e) => Err(StorageError::io("open", &path, e)),
-        }
+        Ok(Segment {
+            file: self.chain.open(&segment_path(&self.chain.dir, first))?,
+            store: self.chain.store,
+            timeline: self.chain.timeline_of(first),
+        })
     }
 
     /// Returns the index of a segment, if the file exists, is valid and is of this segment.
@@ -142,19 +191,39 @@ impl std::fmt::Debug for Segments<'_> {
 
 /// An open segment.
 pub(crate) struct Segment {
-    file: File,
-    path: PathBuf,
+    file: SegmentFile,
     store: u64,
     timeline: u64,
 }
 
 impl Segment {
-    /// Returns the frame at an offset.
-    pub(crate) fn frame(&self, offset: u64) -> Result<Frame, StorageError> {
-        let found = scan::frame_at(&self.file, offset, self.store, self.timeline);
-        found
-            .map_err(|e: io::Error| StorageError::unreadable(&self.path, offset, None, e))?
-            .map_err(|fault| changed(&self.path, offset, None, &fault.describe()))
+    /// Reads the frame at an offset: its header, payload and position. `buf` is reused.
+    pub(crate) fn read<'b>(
+        &mut self,
+        offset: u64,
+        buf: &'b mut Vec<u8>,
+    ) -> Result<(FrameHeader, &'b [u8], Position), StorageError> {
+        let found = scan::frame_at(&mut self.file, offset, self.store, buf);
+        let path = self.file.path();
+        let found = found.map_err(|e| StorageError::unreadable(path, offset, None, e))?;
+        let (header, payload, checksum) = match found {
+            Found::Frame {
+                header,
+                payload,
+                checksum,
+            } => (header, payload, checksum),
+            Found::Bad(fault) => {
+                return Err(changed(path, offset, None, &fault.describe()));
+            }
+            Found::End => return Err(changed(path, offset, None, "no frame begins here")),
+        };
+        let position = Position {
+            store: self.store,
+            timeline: self.timeline,
+            seq: header.seq,
+            checksum,
+        };
+        Ok((header, payload, position))
     }
 }
 

@@ -30,6 +30,7 @@ pub use crate::step::functions::{Guard, Holds, ask, hold};
 pub use crate::step::guarded::GuardContext;
 pub use crate::step::model::{Binding, schema};
 pub use crate::step::plan::Check;
+pub use crate::step::review::assert_compatible;
 pub use crate::step::tx::{
     NewLink, create, delete, link, link_with, relink, relink_with, set, set_link, transition,
     unlink,

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::base::position::Seq;
 use crate::store::version::{At, Version};
 
 /// The number of keyframes that are kept.
@@ -29,12 +30,20 @@ pub(crate) struct Keyframes {
     enabled: AtomicBool,
 }
 
-/// The versions after the last frames, in order, each with the number of facts of its frame. The search reads only `at`, which
-/// is contiguous, since the versions are all over the memory.
+/// The versions after the last frames, in order. The search reads only `at`, which is contiguous, since the versions are all
+/// over the memory.
 #[derive(Default)]
 struct Recent {
     at: VecDeque<At>,
-    states: VecDeque<(Arc<Version>, usize)>,
+    states: VecDeque<RecentVersion>,
+    facts: usize,
+}
+
+struct RecentVersion {
+    /// The last frame of the version.
+    seq: Seq,
+    version: Arc<Version>,
+    /// The number of facts of the frame.
     facts: usize,
 }
 
@@ -76,19 +85,36 @@ impl Keyframes {
     /// Keeps the version after one of the last frames, which has a number of facts.
     pub(crate) fn keep_recent(&self, state: Arc<Version>, facts: usize) {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if (recent.at.back()).is_some_and(|last| last.seq >= state.at.seq) {
+        let Some(seq) = state.at.seq else {
+            return;
+        };
+        if (recent.states.back()).is_some_and(|last| last.seq >= seq) {
             return;
         }
         recent.at.push_back(state.at);
-        recent.states.push_back((state, facts));
+        recent.states.push_back(RecentVersion {
+            seq,
+            version: state,
+            facts,
+        });
         recent.facts += facts;
         while recent.states.len() > RECENT || recent.facts > RECENT_FACTS {
-            let Some((_, facts)) = recent.states.pop_front() else {
+            let Some(oldest) = recent.states.pop_front() else {
                 break;
             };
             recent.at.pop_front();
-            recent.facts -= facts;
+            recent.facts -= oldest.facts;
         }
+    }
+
+    /// Returns the version after a frame, if it is one of the last and there is no gap after it. O(1).
+    pub(crate) fn recent(&self, seq: Seq) -> Option<Arc<Version>> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let back = recent.states.back()?.seq.frames_since(seq)?;
+        let back = usize::try_from(back).ok()?;
+        let index = recent.states.len().checked_sub(back)?.checked_sub(1)?;
+        let found = recent.states.get(index).filter(|found| found.seq == seq)?;
+        Some(Arc::clone(&found.version))
     }
 
     /// Returns the last version for which `may` is true. If `may` is true for a version, it must be true for all earlier ones.
@@ -97,7 +123,7 @@ impl Keyframes {
             let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
             let after = recent.at.partition_point(|at| may(*at));
             let found = after.checked_sub(1).and_then(|i| recent.states.get(i));
-            let found = found.map(|(state, _)| Arc::clone(state));
+            let found = found.map(|found| Arc::clone(&found.version));
             let next = recent.at.get(after).and_then(|at| at.seq);
             // No version can be later than one that is followed by the version after the next frame.
             if (found.as_ref()).is_some_and(|state| Some(state.at.next()) == next) {
@@ -123,7 +149,6 @@ impl Keyframes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::seq::Seq;
     use crate::base::time::Timestamp;
     use crate::graph::Graph;
     use crate::schema::Schema;
@@ -155,7 +180,16 @@ mod tests {
         };
         (0..1_000).for_each(|seq| keyframes.keep_recent(state(&plan, seq), 4));
         assert_eq!(at(2_000), Some(999));
-        (1_000 - RECENT as u64..1_000).for_each(|seq| assert_eq!(at(seq), Some(seq)));
+        let recent = |seq: u64| {
+            let version = keyframes.recent(Seq::new(seq));
+            version.and_then(|version| version.at.seq).map(Seq::get)
+        };
+        for seq in 1_000 - RECENT as u64..1_000 {
+            assert_eq!((at(seq), recent(seq)), (Some(seq), Some(seq)));
+        }
+        for seq in [0, 3, 999 - RECENT as u64, 1_000, u64::MAX] {
+            assert_eq!(recent(seq), None);
+        }
         assert_eq!(at(999 - RECENT as u64), Some(3));
         assert_eq!(at(2), None);
         // An earlier version is not kept again, and versions with many facts leave room for few.
@@ -164,6 +198,12 @@ mod tests {
         (1_000..1_010).for_each(|seq| keyframes.keep_recent(state(&plan, seq), RECENT_FACTS / 2));
         assert_eq!(at(1_008), Some(1_008));
         assert_eq!(at(1_007), Some(3));
+        // A version before a gap is found by the search only.
+        keyframes.keep_recent(state(&plan, 1_020), 1);
+        assert_eq!(
+            (recent(1_020), recent(1_009), at(1_009)),
+            (Some(1_020), None, Some(1_009))
+        );
     }
 
     #[test]

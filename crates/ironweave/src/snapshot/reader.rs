@@ -14,7 +14,7 @@ use crate::snapshot::replica::{Replica, SnapshotFollower};
 use crate::step::model::Model;
 use crate::store::feed::Feed;
 use crate::store::view::LogView;
-use crate::store::{Records, Store, VerifyError, records, verify};
+use crate::store::{Records, Store, Verified, VerifyError, records, verify};
 
 /// A handle that reads and follows a store from any thread while the thread that owns the store steps it, returned by
 /// [`Store::reader`] and [`SharedStore::reader`](crate::SharedStore::reader).
@@ -37,9 +37,10 @@ use crate::store::{Records, Store, VerifyError, records, verify};
 ///
 /// A reader costs the writer time and memory. The first snapshot or reader of a store copies its graph, in the thread that asks
 /// for it, and each commit queues its facts for that copy. Usually [`snapshot`](StoreReader::snapshot) applies them, in the
-/// thread that calls it. While more than about 130,000 facts (or 8 MiB of values) are queued, each commit applies queued facts
-/// to the copy itself, at most twice as many as it has. So a reader from which no snapshot is taken makes commits take about
-/// four times as long, but no commit takes time for the graph or for earlier commits, and the queue does not grow. Drop a
+/// thread that calls it. If no snapshot is taken and about 65,000 facts (or 4 MiB of values) are queued, a commit starts a
+/// thread that applies half of them. If the store commits faster than this thread applies, and 130,000 facts are queued, each
+/// commit applies queued facts itself, at most twice as many as it has, until there are 65,000 again. Such a commit takes
+/// several times as long, but no commit takes time for the graph or for earlier commits, and the queue does not grow. Drop a
 /// reader that you no longer use.
 ///
 /// Commits wait for a reader in one case only: if four times as many facts are queued because threads take snapshots all the time
@@ -178,6 +179,15 @@ impl<M: Model> StoreReader<M> {
     /// # Errors
     /// As [`Store::verify`].
     pub fn verify(&self) -> Result<u64, VerifyError> {
+        verify::verify_view::<M>(self.view()).map(|found| found.agreed)
+    }
+
+    /// As [`Store::verify`], with the events that could not be fired again. It says which events are of epochs whose events, entities
+    /// or fields are not those of this program; their facts are replayed.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub fn verify_all(&self) -> Result<Verified, VerifyError> {
         verify::verify_view::<M>(self.view())
     }
 

@@ -2,16 +2,17 @@
 //!
 //! 1. The first snapshot copies the store's graph. A store of which no snapshot was taken has no replica, and no cost for it.
 //! 2. From then on, each commit puts its facts into a queue.
-//! 3. A thread that takes a snapshot applies the queued facts to the replica and clones that. Readers wait only for each
-//!    other.
+//! 3. A thread that takes a snapshot applies the queued facts to the replica and clones that. It waits only for others that
+//!    take one, and for a few facts that are being applied.
 //! 4. Other threads see only transactions that are acknowledged ([`Acknowledged`]).
-//! 5. A commit that finds the queue long ([`LONG`]) applies facts from its front itself, at most twice the cost of its own. So
-//!    the queue stays short although no snapshot is taken, and no commit does work for the graph or for earlier commits.
-//!    It does nothing while another thread uses the replica, until the queue has [`FULL`]: then it waits until that thread
-//!    has applied [`SLICE`].
+//! 5. If no snapshot is taken, a thread applies facts from the front of the queue ([`applier`]). A commit that finds the queue
+//!    long nevertheless ([`LONG`]) applies facts itself, at most twice the cost of its own. So the queue stays short, and no
+//!    commit does work for the graph or for earlier commits. It does nothing while another thread uses the replica, until
+//!    the queue has [`FULL`]: then it waits until that thread has applied [`SLICE`].
 //! 6. A replica that no handle uses ([`StoreReader`](crate::StoreReader)) is dropped when more facts than the graph has
 //!    entities were committed since the last snapshot ([`follower`](self::follower)). The next snapshot copies the graph.
 
+mod applier;
 mod follower;
 mod queue;
 
@@ -20,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 
+use applier::{Applier, START};
 pub(crate) use follower::SnapshotFollower;
 use queue::{Batch, Queue, Queued, fact_cost, frame_cost};
 
@@ -33,7 +35,7 @@ use crate::step::plan::Plan;
 use crate::store::commit::Acknowledged;
 use crate::store::version::{At, Version};
 
-/// The cost of queued frames from which commits apply facts. Tests need few commits for it.
+/// The cost of queued frames at which commits begin to apply facts. Tests need few commits for it.
 const LONG: u64 = if cfg!(test) { 1 << 10 } else { 1 << 17 };
 /// The cost of queued frames from which a commit waits for a thread that uses the replica.
 const FULL: u64 = 4 * LONG;
@@ -55,6 +57,9 @@ pub(crate) struct Replica {
     applied: AtomicU64,
     /// A commit waits for the lock of `current`.
     commit_waits: AtomicBool,
+    /// Commits have found the queue long, and apply facts until it has [`START`]. Only the committing thread uses it.
+    commits_apply: AtomicBool,
+    applier: Applier,
     /// A fact is being applied to the graph, or user code has panicked when one was (a `Deserialize`, `Clone` or `Ord`). It
     /// is written under the lock of `current`. Reading it without the lock only tells whether to look under the lock.
     incomplete: AtomicBool,
@@ -90,7 +95,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Applies a fact of the store to a copy of its graph.
 fn apply(graph: &mut Graph<Paged>, journal: &mut Journal, fact: Fact, facts: &Facts) {
-    if let Err(e) = graph.apply(journal, fact, facts) {
+    // The store has checked that only a migration changes keys.
+    if let Err(e) = graph.apply_migrated(journal, fact, facts) {
         unreachable!("the store has done what its replica cannot do: {e}");
     }
 }
@@ -135,6 +141,8 @@ impl Replica {
             }),
             applied: AtomicU64::new(0),
             commit_waits: AtomicBool::new(false),
+            commits_apply: AtomicBool::new(false),
+            applier: Applier::default(),
             incomplete: AtomicBool::new(false),
         }
     }
@@ -166,7 +174,7 @@ impl Replica {
     /// Returns the newest snapshot, whether it is durable or not. No other thread may commit.
     pub(super) fn newest(&self) -> Arc<Version> {
         let (last, durable) = self.read();
-        let mut current = self.reach(lock(&self.current), durable);
+        let mut current = self.reach(self.lock_current(), durable);
         if current.at.seq >= last {
             return self.current_snapshot(&mut current);
         }
@@ -177,7 +185,7 @@ impl Replica {
     pub(crate) fn newest_acknowledged(&self) -> Arc<Version> {
         loop {
             let (_, durable) = self.read();
-            let mut current = self.reach(lock(&self.current), durable);
+            let mut current = self.reach(self.lock_current(), durable);
             let undurable = (current.at.seq).filter(|seq| !self.acknowledged.has(*seq));
             let Some(seq) = undurable else {
                 return self.current_snapshot(&mut current);
@@ -185,7 +193,7 @@ impl Replica {
             // The graph was copied from a store with this frame, so there is no earlier snapshot.
             drop(current);
             if self.acknowledged.wait(seq).is_err() {
-                return self.current_snapshot(&mut lock(&self.current));
+                return self.current_snapshot(&mut self.lock_current());
             }
         }
     }
@@ -271,9 +279,21 @@ impl Replica {
                 while self.commit_waits.load(Relaxed) {
                     thread::yield_now();
                 }
-                current = lock(&self.current);
+                current = self.lock_current();
             }
         }
+        current
+    }
+
+    /// Locks the replica. The thread that applies facts gives it up for this.
+    fn lock_current(&self) -> MutexGuard<'_, Current> {
+        if let Ok(current) = self.current.try_lock() {
+            return current;
+        }
+        let waiting = &self.applier.waiting;
+        waiting.fetch_add(1, Relaxed);
+        let current = lock(&self.current);
+        waiting.fetch_sub(1, Relaxed);
         current
     }
 
@@ -352,10 +372,29 @@ impl Replica {
         }
     }
 
-    /// Applies facts for a commit that has found the queue long, at most twice the cost of its own. It makes no keyframes, since
-    /// one may replace another that is the last to hold any number of pages.
+    /// Sees to it that the facts in the queue are applied, for a commit that has found at least [`START`] there.
     #[cold]
-    fn relieve(&self, backlog: u64, facts: &Facts) {
+    fn relieve(self: &Arc<Self>, backlog: u64, facts: &Facts) {
+        if self.applier.is_unavailable() {
+            if backlog > LONG {
+                self.apply_for_commit(backlog, backlog - LONG, facts);
+            }
+            return;
+        }
+        if backlog > LONG {
+            self.commits_apply.store(true, Relaxed);
+            self.applier.stop();
+        }
+        if self.commits_apply.load(Relaxed) {
+            self.apply_for_commit(backlog, backlog - START, facts);
+        } else {
+            self.start_applier(backlog);
+        }
+    }
+
+    /// Applies facts for a commit, at most twice the cost of its own and at most `excess`. It makes no keyframes, since one may
+    /// replace another that is the last to hold any number of pages.
+    fn apply_for_commit(&self, backlog: u64, excess: u64, facts: &Facts) {
         let Some(mut current) = self.lock_for_commit(backlog) else {
             return;
         };
@@ -365,7 +404,11 @@ impl Replica {
             self.discard_queue(current);
             return;
         }
-        let budget = (2 * frame_cost(facts)).min(backlog - LONG);
+        let most = 2 * frame_cost(facts);
+        if excess <= most {
+            self.commits_apply.store(false, Relaxed);
+        }
+        let budget = most.min(excess);
         let paid = budget.min(current.debt);
         current.debt -= paid;
         let mut left = (budget - paid) as i64;
@@ -404,7 +447,7 @@ impl Replica {
         if !self.incomplete.load(Relaxed) {
             return;
         }
-        let mut current = lock(&self.current);
+        let mut current = self.lock_current();
         if !self.incomplete.load(Relaxed) {
             return;
         }
@@ -417,12 +460,13 @@ impl Replica {
         (current.graph, current.at) = (graph, at);
         (current.newest, current.ahead) = (None, None);
         current.journal = Journal::default();
+        self.current.clear_poison();
         self.incomplete.store(false, Relaxed);
     }
 
     /// Replaces the graph with a copy of the store's graph, which has taken another schema in a frame of its log.
     fn enter(&self, plan: &Arc<Plan>, graph: Graph<Paged>, at: At) {
-        let mut current = lock(&self.current);
+        let mut current = self.lock_current();
         self.restart(&mut current, (graph, at));
         current.plan = Arc::clone(plan);
     }

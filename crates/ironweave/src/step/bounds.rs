@@ -62,13 +62,41 @@ impl<S: Storage> Core<S> {
         if !self.graph.linked(hop, from, to) {
             return Ok(());
         }
-        let Some(way) = self.graph.way_back(edge, from, to) else {
-            return Ok(());
-        };
+        match self.graph.way_back(edge, from, to) {
+            Some(way) => Err(self.cycle(edge, way)),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that no acyclic edge has a cycle; O(entities and links of these edges).
+    pub(super) fn check_all_acyclic(&mut self) -> Result<(), StepError> {
+        for edge in self.graph.layout.acyclic.clone() {
+            if !self.graph.may_have_cycle(edge) {
+                continue;
+            }
+            let slots = (self.graph).slots(self.graph.layout.edges[usize::from(edge)].from.entity);
+            let hop = Hop {
+                edge,
+                forward: true,
+            };
+            let Some(from) = self.graph.any_cycle(edge, slots) else {
+                continue;
+            };
+            let mut links = self.graph.links(hop, from).iter();
+            if let Some(way) = links.find_map(|to| self.graph.way_back(edge, from, *to)) {
+                return Err(self.cycle(edge, way));
+            }
+        }
+        Ok(())
+    }
+
+    /// The error for a cycle of these entities.
+    #[cold]
+    fn cycle(&self, edge: EdgeIx, way: Vec<u32>) -> StepError {
         let end = &self.graph.layout.edges[usize::from(edge)].from;
         let len = way.len();
         let is_named = |i: usize| len <= 2 * CYCLE_ENDS || i < CYCLE_ENDS || i >= len - CYCLE_ENDS;
-        Err(StepError::Cycle {
+        StepError::Cycle {
             edge: Arc::clone(&end.path),
             entities: (way.into_iter().enumerate())
                 .filter(|(i, _)| is_named(*i))
@@ -76,7 +104,7 @@ impl<S: Storage> Core<S> {
                 .collect(),
             len,
             chain: Chain::default(),
-        })
+        }
     }
 
     fn check_bounds_of(

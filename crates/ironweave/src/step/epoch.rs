@@ -15,27 +15,40 @@ pub(crate) fn enter<S: Storage>(
     plan: &Plan,
     fingerprint: Option<u128>,
 ) -> Result<(), String> {
-    let must_be = |found: u128| {
-        let Some(logged) = fingerprint.filter(|logged| *logged != found) else {
-            return Ok(());
-        };
-        Err(format!(
-            "with its schema, the graph has the fingerprint {found:032x}, and the log says {logged:032x}"
-        ))
-    };
     let (was, now) = (&graph.layout.schema, &plan.layout.schema);
-    let only_facts = graph.layout.watches.is_empty() && plan.layout.watches.is_empty();
-    if only_facts && have_same_tables(was, now) {
-        must_be(graph.fingerprint)?;
+    let are_untyped = graph.layout.is_untyped && plan.layout.is_untyped;
+    if are_untyped && have_same_tables(was, now) {
+        must_be(graph.fingerprint, fingerprint)?;
         graph.layout = Arc::clone(&plan.layout);
         return Ok(());
     }
-    let map = CarryMap::by_name(was, now);
+    *graph = carried(graph, plan, fingerprint)?;
+    Ok(())
+}
+
+/// Returns the graph of the schema of a plan with what another graph, on which no transaction is open, has in common with it by
+/// name. It must have this fingerprint, if one is given.
+pub(crate) fn carried<S: Storage>(
+    graph: &Graph<S>,
+    plan: &Plan,
+    fingerprint: Option<u128>,
+) -> Result<Graph<S>, String> {
+    let (was, now) = (&graph.layout.schema, &plan.layout.schema);
+    let map = CarryMap::by_name(&was.with_names_of(now), now);
     let ColumnTypes { columns, data } = &plan.columns;
     let carried = graph
         .carried_over(&plan.layout, (columns, data), &map)
         .map_err(|e| e.to_string())?;
-    must_be(carried.fingerprint)?;
-    *graph = carried;
-    Ok(())
+    must_be(carried.fingerprint, fingerprint)?;
+    Ok(carried)
+}
+
+/// Returns an error if a graph has another fingerprint than the log says.
+fn must_be(found: u128, logged: Option<u128>) -> Result<(), String> {
+    let Some(logged) = logged.filter(|logged| *logged != found) else {
+        return Ok(());
+    };
+    Err(format!(
+        "with its schema, the graph has the fingerprint {found:032x}, and the log says {logged:032x}"
+    ))
 }

@@ -17,6 +17,7 @@ use crate::step::model::Model;
 use crate::step::open::OpenTransaction;
 use crate::step::plan::Plan;
 use crate::step::tx::{Tx, Workspace};
+use crate::step::upcast::{LoggedEvent, UpcastError, Upcaster, upcaster};
 use crate::value::{DecodeError, Equal};
 
 /// An event: a request to change the graph, which may be rejected. The macro implements it.
@@ -57,7 +58,8 @@ pub trait Event: Sized + 'static {
     #[doc(hidden)]
     const ALIASES: &'static [(&'static str, u16)] = &[];
 
-    /// Returns the default of a field that is missing in JSON; `None` if the field is required.
+    /// Returns the default of a field that is missing in JSON, or in an event that was logged before it had the field; `None` if the
+    /// field is required.
     #[doc(hidden)]
     #[must_use]
     fn missing(_field: u16) -> Option<Box<dyn Any>> {
@@ -317,6 +319,14 @@ impl EventValues for Literals {
     }
 }
 
+/// Decodes an event from its logged fields.
+///
+/// # Errors
+/// If a field is of another type, or missing and neither optional nor with a default.
+pub(crate) fn decode_event<E: Event>(reader: &FieldReader<'_>) -> Result<E, DecodeError> {
+    E::Fields::decode(reader, (E::missing, 0)).map(E::of)
+}
+
 type Decode = fn(&FieldReader<'_>) -> Result<Box<dyn DynEvent>, DecodeError>;
 
 /// Gives the literals of an event, by index.
@@ -332,6 +342,8 @@ pub struct EventType {
     pub(crate) encodings: fn() -> Vec<Encoding>,
     /// Its compiled arcs, see [`Event::ARCS`].
     pub(crate) arcs: Option<&'static [u128]>,
+    /// How logged events of other names or with other fields are read as this event, by their names in the log.
+    pub(crate) upcasts: Vec<(&'static str, Upcaster)>,
 }
 
 impl EventType {
@@ -339,7 +351,7 @@ impl EventType {
     #[must_use]
     pub fn of<E: Event>() -> Self {
         Self {
-            decode: Some(|reader| Ok(Box::new(E::of(E::Fields::decode(reader, 0)?)))),
+            decode: Some(|reader| Ok(Box::new(decode_event::<E>(reader)?))),
             literals: no_such_value,
             encodings: || {
                 let mut encodings = Vec::new();
@@ -347,7 +359,19 @@ impl EventType {
                 encodings
             },
             arcs: E::ARCS,
+            upcasts: Vec::new(),
         }
+    }
+
+    /// Adds a function that reads logged events of a name.
+    #[must_use]
+    pub fn upcast<E: Event>(
+        mut self,
+        from: &'static str,
+        with: fn(&LoggedEvent<'_>) -> Result<E, UpcastError>,
+    ) -> Self {
+        self.upcasts.push((from, upcaster(with)));
+        self
     }
 
     /// The same with compiled arcs, of an event that is [made at runtime](Event::MADE_AT_RUNTIME).
@@ -364,6 +388,7 @@ impl EventType {
             literals,
             encodings: Vec::new,
             arcs: None,
+            upcasts: Vec::new(),
         }
     }
 }

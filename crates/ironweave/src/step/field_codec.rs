@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 use crate::base::cbor::{ARRAY, MAP, NULL, UINT, head};
 use crate::base::id::Id;
 use crate::step::bind::Ref;
+use crate::step::event::DynEvent;
+use crate::step::fields::Missing;
 use crate::value::fixed::word_of;
 use crate::value::item::{self, raw_item};
 use crate::value::{DecodeError, EncodeError, Equal, decode, encode_faithful};
@@ -131,6 +133,20 @@ impl<'b> FieldWriter<'b> {
     }
 }
 
+/// Encodes the fields of an event as a decoded transaction has them. The error is of the first field that cannot be written.
+pub(crate) fn encode_items(
+    event: &dyn DynEvent,
+    fields: usize,
+) -> Result<Vec<u8>, (u16, EncodeError)> {
+    let mut bytes = Vec::new();
+    let mut writer = FieldWriter::new(&mut bytes, BindingForm::Items, fields);
+    event.encode(&mut writer);
+    match writer.failed {
+        Some(failed) => Err(failed),
+        None => Ok(bytes),
+    }
+}
+
 /// Appends the id of a handle, as serde does, or the key.
 fn write_named(bytes: &mut Vec<u8>, named: &impl Ref) -> Result<(), EncodeError> {
     match named.handle() {
@@ -150,6 +166,9 @@ pub(crate) fn write_immediate(bytes: &mut Vec<u8>, form: BindingForm, on: Id) {
     }
 }
 
+/// In place of the index of a field that the event of the program does not have.
+pub(crate) const NO_FIELD: u16 = u16::MAX;
+
 /// The encoded fields of an event of a log.
 pub struct FieldReader<'b> {
     fields: Vec<Option<&'b [u8]>>,
@@ -161,7 +180,8 @@ impl<'b> FieldReader<'b> {
         let mut d = Decoder::new(bytes);
         let n = item::map(&mut d)?;
         // This program may have more fields than the log.
-        let len = tags.iter().map(|ix| usize::from(*ix) + 1).max();
+        let known = tags.iter().filter(|ix| **ix != NO_FIELD);
+        let len = known.map(|ix| usize::from(*ix) + 1).max();
         let mut fields = vec![None; len.unwrap_or(0)];
         for _ in 0..n {
             let tag = d.u16()?;
@@ -176,13 +196,20 @@ impl<'b> FieldReader<'b> {
         Ok(Self { fields })
     }
 
-    /// Reads one field. A field that the log does not have, because it was added to the event later, is `None`.
+    /// Reads one field. A field that the log does not have, because it was added to the event later, has its default or is `None`.
     ///
     /// # Errors
-    /// If it is of another type, or missing and not optional.
-    pub fn field<T: DeserializeOwned>(&self, index: u16) -> Result<T, DecodeError> {
-        match self.raw(usize::from(index)) {
-            Some(bytes) => decode(bytes),
+    /// If it is of another type, or missing and neither optional nor with a default.
+    pub fn field<T: DeserializeOwned + 'static>(
+        &self,
+        index: u16,
+        missing: Missing,
+    ) -> Result<T, DecodeError> {
+        if let Some(bytes) = self.raw(usize::from(index)) {
+            return decode(bytes);
+        }
+        match missing(index).and_then(|value| value.downcast().ok()) {
+            Some(default) => Ok(*default),
             None => decode(&[NULL])
                 .map_err(|_| DecodeError::new(format_args!("field {index} is missing"))),
         }

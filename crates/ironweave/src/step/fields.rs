@@ -367,7 +367,10 @@ pub trait Fields: Sized {
     ///
     /// # Errors
     /// If one is missing or of another type.
-    fn decode(reader: &FieldReader<'_>, first: u16) -> Result<Self::Owned, DecodeError>;
+    fn decode(
+        reader: &FieldReader<'_>,
+        missing: (Missing, u16),
+    ) -> Result<Self::Owned, DecodeError>;
 
     /// A copy of the fields.
     fn copy(refs: Self::Refs<'_>) -> Self::Owned;
@@ -434,7 +437,7 @@ impl Fields for () {
 
     fn encodings(_: &mut Vec<Encoding>) {}
 
-    fn decode(_: &FieldReader<'_>, _: u16) -> Result<(), DecodeError> {
+    fn decode(_: &FieldReader<'_>, _: (Missing, u16)) -> Result<(), DecodeError> {
         Ok(())
     }
 
@@ -557,8 +560,12 @@ impl<F: Field, Rest: Fields> Fields for (F, Rest) {
         Rest::encodings(out);
     }
 
-    fn decode(reader: &FieldReader<'_>, index: u16) -> Result<Self::Owned, DecodeError> {
-        Ok((reader.field(index)?, Rest::decode(reader, index + 1)?))
+    fn decode(
+        reader: &FieldReader<'_>,
+        (missing, index): (Missing, u16),
+    ) -> Result<Self::Owned, DecodeError> {
+        let first = reader.field(index, missing)?;
+        Ok((first, Rest::decode(reader, (missing, index + 1))?))
     }
 
     fn copy((first, rest): Self::Refs<'_>) -> Self::Owned {

@@ -72,6 +72,15 @@ pub(crate) fn differences(core: &Core, plan: &Plan) -> Vec<Inconsistency> {
     core.differences(plan)
 }
 
+/// See [`Core::replay_part`].
+pub(crate) fn replay_part(
+    core: &mut Core,
+    facts: &Facts,
+    fingerprint: Option<u128>,
+) -> Result<(), String> {
+    core.replay_part(facts, fingerprint)
+}
+
 /// See [`Core::replay`].
 pub(crate) fn replay(core: &mut Core, facts: &Facts, fingerprint: u128) -> Result<(), String> {
     core.replay(facts, fingerprint)

@@ -101,13 +101,21 @@ impl<S: Storage> Core<S> {
     /// Fires immediate events until none is enabled: always the one that was declared first, on the entity with the
     /// smallest slot. The event of the program that enabled them was recorded last.
     pub(super) fn fire_immediates(&mut self, plan: &Plan) -> Result<(), StepError> {
-        let base = self.open.firings.len().saturating_sub(1);
-        let fired = self.fire_enabled(plan, base);
+        let fired = self.fire_pending(plan);
         self.graph.firing = 0;
         fired
     }
 
-    fn fire_enabled(&mut self, plan: &Plan, base: usize) -> Result<(), StepError> {
+    /// Fires all immediate events that are enabled, on whichever entity, until none is. No event of the program has enabled
+    /// them. Nothing must have fired in the open transaction.
+    pub(super) fn fire_all_enabled(&mut self, plan: &Plan) -> Result<(), StepError> {
+        self.graph.wake_all();
+        self.fire_immediates(plan)
+    }
+
+    fn fire_pending(&mut self, plan: &Plan) -> Result<(), StepError> {
+        // The number of the last firing. If there is none, the cause of the first immediate events is `Firing::NOTHING`.
+        let base = (self.open.firings.len() as u32).wrapping_sub(1);
         let mut counts = Counts::default();
         let limits = self.limits(plan);
         while let Some(Reverse((ix, slot, cause))) = self.graph.pending.pop() {
@@ -118,13 +126,13 @@ impl<S: Storage> Core<S> {
                 continue;
             }
             let event = immediate.event;
-            let cause = base as u32 + cause.0;
+            let cause = base.wrapping_add(cause.0);
             let id = self.graph.id(immediate.entity, slot);
             let creates = &plan.events[usize::from(event)].creates;
             let depth = counts
                 .count(limits, (ix, immediate), id, !creates.is_empty())
                 .map_err(|limit| self.limit_exceeded(plan, cause, immediate, slot, limit))?;
-            self.graph.firing = (self.open.firings.len() - base) as u32;
+            self.graph.firing = (self.open.firings.len() as u32).wrapping_sub(base);
             self.fire_immediate(plan, event, id, cause).map_err(|e| {
                 e.with_chain(|| Chain::new(self.chain(plan, cause, Some(immediate.event))))
             })?;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::base::error::{Chain, Inconsistency, Name, StepError};
+use crate::base::error::{Chain, EntityRef, Inconsistency, Name, StepError};
 use crate::db::Reader;
 use crate::graph::fact::Fact;
 use crate::graph::storage::Storage;
@@ -99,7 +99,7 @@ impl<S: Storage> Core<S> {
         self.chain(plan, firing as u32, None)
     }
 
-    fn holds(&self, plan: &Plan, ix: InvariantIx, slot: u32) -> Result<(), StepError> {
+    pub(super) fn holds(&self, plan: &Plan, ix: InvariantIx, slot: u32) -> Result<(), StepError> {
         let layout = &self.graph.layout;
         let entity = layout.schema[ix].entity;
         let id = self.graph.id(entity, slot);
@@ -113,6 +113,22 @@ impl<S: Storage> Core<S> {
                 entity: self.graph.named(entity, slot),
                 reason,
                 chain: Chain::default(),
+            })
+        })
+    }
+
+    /// Returns the entities that violate an invariant, by its index in the schema, each with the reason.
+    pub(crate) fn violations(
+        &self,
+        plan: &Plan,
+        invariant: usize,
+    ) -> impl Iterator<Item = (EntityRef, String)> {
+        let schema = &self.graph.layout.schema;
+        let of = (InvariantIx::all(schema.invariants.len()).zip(&schema.invariants)).nth(invariant);
+        of.into_iter().flat_map(move |(ix, def)| {
+            self.graph.living(def.entity).filter_map(move |slot| {
+                let failed = self.holds(plan, ix, slot).err()?;
+                Some((self.graph.named(def.entity, slot), failed.to_string()))
             })
         })
     }

@@ -18,6 +18,7 @@
 //! | `plan.rs`, `compile.rs` | the arcs of each event, sorted by the stage that executes them; the compiled arcs that follow |
 //! | `model.rs`, `event.rs`, `fields.rs`, `any_event.rs`, `functions.rs` | models and events as Rust types |
 //! | `dynamic.rs`, `epoch.rs` | the model that is read from a log; how a graph takes the next schema of its log |
+//! | `migrate/` | the changes that a migration makes, and what must hold after it |
 //! | `field_codec.rs` | the fields of an event as bytes |
 //! | `flat.rs` | what is compiled once for the store |
 
@@ -40,6 +41,7 @@ pub(crate) mod functions;
 pub(crate) mod guarded;
 pub(crate) mod immediates;
 mod invariants;
+pub(crate) mod migrate;
 pub(crate) mod model;
 pub(crate) mod open;
 mod paranoid;
@@ -47,8 +49,10 @@ pub(crate) mod plan;
 mod record;
 pub(crate) mod repeat;
 mod replay;
+pub(crate) mod review;
 pub(crate) mod tx;
 mod undo;
+pub(crate) mod upcast;
 
 use std::sync::Arc;
 

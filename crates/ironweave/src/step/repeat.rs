@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::base::cbor::NULL;
 use crate::base::error::StepError;
 use crate::base::position::Seq;
-use crate::schema::EventIx;
+use crate::schema::{EventFieldDef, EventIx};
 use crate::step::Core;
 use crate::step::bindings::Bindings;
 use crate::step::event::DynEvent;
@@ -173,6 +173,15 @@ impl Core {
 pub(crate) fn print(plan: &Plan, event: EventIx, reader: &FieldReader<'_>) -> u128 {
     let def = &plan.layout.schema[event];
     let mut fields: Vec<usize> = (0..def.fields.len()).collect();
+    // A field that was added to the event later has its default in the log.
+    let lacks_default =
+        |(ix, field): (usize, &EventFieldDef)| field.default.is_some() && reader.raw(ix).is_none();
+    if def.fields.iter().enumerate().any(lacks_default)
+        && let Some(decode) = plan.types[usize::from(event)].decode
+        && let Ok(event) = decode(reader)
+    {
+        return print_of(plan, &*event);
+    }
     fields.sort_by_key(|ix| &def.fields[*ix].name);
     let mut hash = Xxh3::new();
     let mut add = |bytes: &[u8]| {

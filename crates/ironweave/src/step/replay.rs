@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use crate::graph::fact::Facts;
+use crate::graph::fact::{Fact, Facts};
 use crate::graph::storage::Storage;
+use crate::graph::{Graph, Journal};
 use crate::step::Core;
 use crate::step::undo::undo;
 
@@ -11,11 +12,35 @@ impl<S: Storage> Core<S> {
     /// Applies the facts of a logged transaction, after which the graph must have this fingerprint. On an error or a panic
     /// the graph is as before, or it is marked as broken.
     pub(crate) fn replay(&mut self, facts: &Facts, fingerprint: u128) -> Result<(), String> {
-        let apply = || {
-            self.apply_all(facts)
-                .and_then(|()| self.must_be(fingerprint))
+        self.replay_if(facts, Graph::apply, |core| {
+            core.graph.must_be_complete(facts)?;
+            core.must_be(fingerprint)
+        })
+    }
+
+    /// As [`Core::replay`], for facts of a migration, after which entities may lack what later facts of the migration set. The
+    /// graph may have any fingerprint if none is given.
+    pub(crate) fn replay_part(
+        &mut self,
+        facts: &Facts,
+        fingerprint: Option<u128>,
+    ) -> Result<(), String> {
+        let must_be = |core: &mut Self| fingerprint.map_or(Ok(()), |logged| core.must_be(logged));
+        self.replay_if(facts, Graph::apply_migrated, must_be)
+    }
+
+    #[inline(always)]
+    fn replay_if(
+        &mut self,
+        facts: &Facts,
+        apply: impl Fn(&mut Graph<S>, &mut Journal, Fact, &Facts) -> Result<(), String>,
+        is_right: impl FnOnce(&mut Self) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let apply_all = || {
+            self.apply_all(facts, apply)?;
+            is_right(self)
         };
-        let replayed = match catch_unwind(AssertUnwindSafe(apply)) {
+        let replayed = match catch_unwind(AssertUnwindSafe(apply_all)) {
             Ok(replayed) => replayed,
             Err(panic) => {
                 self.undo_replay();
@@ -42,15 +67,19 @@ impl<S: Storage> Core<S> {
         }
     }
 
-    fn apply_all(&mut self, facts: &Facts) -> Result<(), String> {
+    fn apply_all(
+        &mut self,
+        facts: &Facts,
+        apply: impl Fn(&mut Graph<S>, &mut Journal, Fact, &Facts) -> Result<(), String>,
+    ) -> Result<(), String> {
         for (i, fact) in facts.list.iter().enumerate() {
             let (graph, journal) = (&mut self.graph, &mut self.open.journal);
             let applied = graph.check_generations(facts, i);
-            if let Err(e) = applied.and_then(|()| graph.apply(journal, *fact, facts)) {
+            if let Err(e) = applied.and_then(|()| apply(graph, journal, *fact, facts)) {
                 return Err(format!("{}: {e}", facts.render(*fact, &self.graph.layout)));
             }
         }
-        self.graph.must_be_complete(facts)
+        Ok(())
     }
 
     /// An error if the graph has another fingerprint than the log says.

@@ -116,7 +116,7 @@ impl<M: Model> Store<M> {
             shadow.commit();
         }
         if let Some(key) = &self.core.open.meta.key {
-            self.keys.insert(key, header.seq);
+            (self.keys).insert(key, header.seq, self.core.open.last_time());
         }
         Ok(())
     }

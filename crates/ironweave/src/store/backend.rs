@@ -38,6 +38,17 @@ impl Backend {
         }
     }
 
+    /// See [`CommitLog::append_group`].
+    pub(super) fn append_group(
+        &mut self,
+        frames: &[(FrameHeader, Vec<u8>)],
+    ) -> Result<(), AppendError> {
+        match self {
+            Self::Writable(log) => log.append_group(frames),
+            Self::Unlogged | Self::ReadOnly(_) => Err(AppendError::Refused(self.refusal())),
+        }
+    }
+
     /// See [`CommitLog::memory`].
     #[inline(always)]
     pub(super) fn memory(&mut self) -> Option<&mut MemoryLog> {
@@ -88,6 +99,13 @@ impl Backend {
         match self {
             Self::Writable(log) => log.sync(),
             Self::ReadOnly(_) | Self::Unlogged => Ok(()),
+        }
+    }
+
+    /// See [`CommitLog::restart_checkpoints`].
+    pub(super) fn restart_checkpoints(&mut self) {
+        if let Self::Writable(log) = self {
+            log.restart_checkpoints();
         }
     }
 

@@ -26,11 +26,14 @@ use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, StorageError};
 use crate::graph::fact::Facts;
 use crate::log::{
-    BatchError, Flush, FrameBatch, FrameHeader, Log, LogReader, MemoryLog, ReadLog, TornTail,
+    BatchError, Flush, Frame, FrameBatch, FrameHeader, Log, LogReader, MemoryLog, ReadLog, TornTail,
 };
 use crate::step::Core;
+use crate::step::model::Model;
 use crate::step::plan::Plan;
-use crate::store::epochs::Epochs;
+use crate::store::checkpoint::background::{Checkpointer, Checkpoints};
+use crate::store::checkpoint::policy::{CheckpointPolicy, Growth};
+use crate::store::epochs::{Bounds, Epochs};
 use crate::store::version::At;
 
 /// When a committed transaction is durable.
@@ -57,28 +60,47 @@ pub(crate) struct CommitLog {
 /// A log of a type that is known if it is in memory, so that a frame can be encoded in its place.
 enum OwnedLog {
     Memory(Box<MemoryLog>),
-    Other(Box<dyn Log>),
+    Other(Box<OtherLog>),
+}
+
+/// A log of another type.
+struct OtherLog {
+    // The first field, so that a drop ends its thread before it closes the log.
+    checkpointer: Option<Checkpointer>,
+    log: Box<dyn Log>,
 }
 
 impl OwnedLog {
     fn get(&self) -> &dyn Log {
         match self {
             Self::Memory(log) => &**log,
-            Self::Other(log) => &**log,
+            Self::Other(other) => &*other.log,
         }
     }
 
     fn get_mut(&mut self) -> &mut dyn Log {
         match self {
             Self::Memory(log) => &mut **log,
-            Self::Other(log) => &mut **log,
+            Self::Other(other) => &mut *other.log,
+        }
+    }
+
+    fn checkpointer(&mut self) -> Option<&mut Checkpointer> {
+        match self {
+            Self::Memory(_) => None,
+            Self::Other(other) => other.checkpointer.as_mut(),
         }
     }
 
     fn close(self) -> Result<(), StorageError> {
         match self {
             Self::Memory(log) => log.close(),
-            Self::Other(log) => log.close(),
+            Self::Other(other) => {
+                let OtherLog { checkpointer, log } = *other;
+                // A failed sync of its thread has stopped the log, so the close returns that error.
+                drop(checkpointer);
+                log.close()
+            }
         }
     }
 }
@@ -106,7 +128,10 @@ impl CommitLog {
         };
         Ok(Self {
             policy,
-            log: OwnedLog::Other(log),
+            log: OwnedLog::Other(Box::new(OtherLog {
+                checkpointer: None,
+                log,
+            })),
         })
     }
 
@@ -140,13 +165,60 @@ impl CommitLog {
     ) -> Result<(), AppendError> {
         self.log.get_mut().append(header, payload)?;
         match &self.policy {
-            Policy::None | Policy::Waiters(_) => Ok(()),
-            Policy::Appender(flusher) => flusher.flush().map_err(AppendError::Indeterminate),
-            Policy::Interval(interval) => {
-                interval.record_write();
-                Ok(())
-            }
+            Policy::None | Policy::Waiters(_) => {}
+            Policy::Appender(flusher) => flusher.flush().map_err(AppendError::Indeterminate)?,
+            Policy::Interval(interval) => interval.record_write(),
         }
+        self.record_growth(1, Frame::bytes_with(payload));
+        Ok(())
+    }
+
+    /// Writes checkpoints by a policy, if the log has any. `last` is the frame that the last one follows, and the number of
+    /// frames after it.
+    pub(super) fn write_checkpoints_by<M: Model>(
+        &mut self,
+        policy: CheckpointPolicy,
+        (last, frames): (Option<Seq>, u64),
+        checkpoints: Arc<Checkpoints>,
+        bounds: Bounds,
+    ) {
+        if let OwnedLog::Other(other) = &mut self.log
+            && !policy.is_never()
+            && other.log.checkpoints().is_some()
+        {
+            let growth = Growth::since(frames, other.log.bytes_after(last));
+            let checkpointer = Checkpointer::new::<M>(policy, growth, checkpoints, bounds);
+            other.checkpointer = Some(checkpointer);
+        }
+    }
+
+    /// Records that a checkpoint of all frames is written by a caller.
+    pub(super) fn restart_checkpoints(&mut self) {
+        if let Some(checkpointer) = self.log.checkpointer() {
+            checkpointer.restart();
+        }
+    }
+
+    /// Adds frames that were written to those since the last checkpoint, and starts to write one if it is due.
+    #[inline]
+    fn record_growth(&mut self, frames: u64, bytes: u64) {
+        if let OwnedLog::Other(other) = &mut self.log
+            && let Some(checkpointer) = &mut other.checkpointer
+            && checkpointer.record(frames, bytes)
+        {
+            let log = &other.log;
+            checkpointer.start(|| log.reader(None), log.flusher());
+        }
+    }
+
+    /// Writes frames of which the log is to have all or none, and makes them durable, whatever the policy is.
+    pub(crate) fn append_group(
+        &mut self,
+        frames: &[(FrameHeader, Vec<u8>)],
+    ) -> Result<(), AppendError> {
+        let log = self.log.get_mut();
+        log.append_group(frames)?;
+        log.sync().map_err(AppendError::Indeterminate)
     }
 
     /// Writes frames together, with one sync if the policy requires one. Returns when the policy allows it. On an error, the
@@ -180,6 +252,8 @@ impl CommitLog {
             }
             Policy::Interval(interval) => interval.record_write(),
         }
+        let payloads = (0..appended).map(|index| Frame::bytes_with(frames.get(index).1));
+        self.record_growth(appended as u64, payloads.sum());
         written
     }
 
@@ -219,7 +293,7 @@ impl CommitLog {
         self.log.get().reader(reader)
     }
 
-    /// Ends the thread of the policy, syncs, and closes the log.
+    /// Ends the threads, syncs, and closes the log.
     pub(crate) fn close(self) -> Result<(), StorageError> {
         let Self { policy, log } = self;
         // A failed sync of the thread has stopped the log, so the close returns that error.

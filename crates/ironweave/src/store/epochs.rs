@@ -1,9 +1,15 @@
 //! The checks of frames before their content is interpreted: their lengths, their epochs, and the schemas that begin epochs.
 
+mod bounds;
+mod errors;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::error::OpenError;
+pub(crate) use bounds::Bounds;
+use errors::undecodable;
+pub(crate) use errors::{bad_frame, lost_frame, no_schema};
+
 use crate::base::position::Seq;
 use crate::base::storage_error::{FORMAT_VERSION, StorageError, StorageFailure};
 use crate::graph::carry::CarryMap;
@@ -11,166 +17,233 @@ use crate::graph::carry::CarryMap;
 use crate::graph::carry::have_same_tables;
 use crate::graph::fact::Facts;
 use crate::log::{FrameHeader, FrameKind};
-use crate::schema::{Difference, EntityIx, Schema, Verdict};
+use crate::schema::{Difference, EntityIx, EventDef, EventReading, Readings, Schema};
 use crate::step::plan::Plan;
-use crate::store::frame::{self, Decoded, FrameError};
+use crate::store::frame::{self, Decoded};
+use crate::store::record::ToProgram;
 use crate::store::tags::Tags;
 
-/// The limits on the lengths of frames.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    pub(super) schema_bytes: usize,
-    pub(super) transaction_bytes: usize,
+/// The schema of a log that begins with a frame, and how the frames under it are read.
+#[derive(Clone)]
+pub(crate) struct Epoch {
+    /// The frame that contains the schema.
+    pub(super) from: Seq,
+    pub(super) schema: Schema,
+    /// The mapping of the indexes in its frames to those that decoded transactions have.
+    pub(super) tags: Arc<Tags>,
+    /// The plan of the schema, if decoded transactions have its indexes. Otherwise they have those of the program.
+    plan: Option<Arc<Plan>>,
+    /// The mapping to the indexes of the program, by which facts are replayed, if that is another one than `tags`: the facts
+    /// are those of the program, and the events are not.
+    replayed: Option<Arc<Tags>>,
+    /// Whether its facts are replayed in a graph of its own schema.
+    has_own_graph: bool,
+    /// Whether its events can be fired again: its facts are replayed in the graph of the program, and none of the events that are
+    /// immediate in the program would have fired then for the first time.
+    can_fire: bool,
+    /// The items of the program, if there is one and `plan` is another one.
+    foreign: Option<Arc<ToProgram>>,
+    /// A number of each entity type that it has in all epochs.
+    types: Vec<u32>,
 }
 
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            schema_bytes: 16 << 20,
-            // More than a frame can contain.
-            transaction_bytes: 1 << 30,
-        }
-    }
-}
-
-impl Bounds {
-    /// Returns an error if a frame exceeds its limit.
-    #[inline]
-    pub(super) fn check(
-        &self,
-        kind: FrameKind,
-        seq: Seq,
-        bytes: usize,
-    ) -> Result<(), StorageError> {
-        let (option, most) = match kind {
-            FrameKind::Schema => ("schema_bytes_max", self.schema_bytes),
-            FrameKind::Transaction | FrameKind::Migration => {
-                ("transaction_bytes_max", self.transaction_bytes)
-            }
-        };
-        if bytes <= most {
-            return Ok(());
-        }
-        Err(StorageError::at(
-            StorageFailure::TooLarge,
-            seq,
-            format!(
-                "frame {seq} has {bytes} bytes, which exceeds the limit of {most}; raise `Options::{option}`, or commit \
-                 smaller transactions"
-            ),
-        ))
-    }
-}
-
-/// The schemas of a log, each with the frame that contains it and the mapping of its indexes.
+/// The epochs of a log.
+///
+/// | the schema of an epoch | its facts are replayed | its transactions are decoded |
+/// |---|---|---|
+/// | is that of the program, or the program has more | in the graph of the program | with the indexes of the program |
+/// | has other events | in the graph of the program | with its own indexes |
+/// | has another shape, or the model is read from the log | in a graph of its own | with its own indexes |
 #[derive(Clone, Default)]
 pub(crate) struct Epochs {
-    pub(super) list: Vec<(Seq, Schema, Arc<Tags>)>,
-    /// The plans of the schemas, if the model is read from the log. Otherwise the plan of the program is that of all epochs.
-    plans: Vec<Arc<Plan>>,
-    /// For each of these plans, a number of each entity type that it has in all epochs.
-    types: Vec<Vec<u32>>,
+    pub(super) list: Vec<Epoch>,
+    /// The plans that the graph of a replay enters, each with the schema frame at which it does: first that of the schema, and
+    /// then that of the program if the facts are replayed in its graph.
+    entered: Vec<(Seq, Arc<Plan>)>,
+    /// The schema frames that migrations follow, each with the last frame of the migration.
+    migrations: Vec<(Seq, Seq)>,
+    /// Whether the model is read from the log.
+    is_read: bool,
+    /// The numbers of the entity types of the program.
+    program_types: Vec<u32>,
     /// How many such numbers there are.
     types_seen: u32,
 }
 
 impl Epochs {
-    /// Returns, for each epoch, its first frame and the entity types, in order of their indexes in facts that are decoded: a
-    /// number that a type has in all epochs, and its logged name.
-    pub(crate) fn names(
-        &self,
-        program: &Schema,
-    ) -> impl ExactSizeIterator<Item = (Seq, Vec<(u32, Option<&str>)>)> {
-        let program = program.entities.len();
-        (self.list.iter().enumerate()).map(move |(at, (from, logged, tags))| {
-            let names = match self.types.get(at) {
-                Some(types) => (types.iter().zip(&logged.entities))
-                    .map(|(number, def)| (*number, Some(&*def.name)))
+    /// Returns, for each epoch, its first frame and the entity types, in order of their indexes in transactions that are
+    /// decoded: a number that a type has in all epochs, and its logged name.
+    pub(crate) fn names(&self) -> impl ExactSizeIterator<Item = (Seq, Vec<(u32, Option<&str>)>)> {
+        self.list.iter().map(move |epoch| {
+            let names = match epoch.plan {
+                Some(_) => (epoch.numbered())
+                    .map(|(number, name)| (number, Some(name)))
                     .collect(),
-                None => (0..program)
-                    .map(|entity| {
-                        let logged = || logged.entities.get(tags.logged_entity(entity)?);
-                        (entity as u32, logged().map(|def| &*def.name))
-                    })
-                    .collect(),
+                None => self.names_in(epoch),
             };
-            (*from, names)
+            (epoch.from, names)
         })
     }
 
     /// Returns, for each epoch, its first frame and the entity types of the store's schema, as [`Epochs::names`].
     pub(crate) fn names_of_program(
         &self,
-        program: &Schema,
     ) -> impl ExactSizeIterator<Item = (Seq, Vec<(u32, Option<&str>)>)> {
-        let last = self.types.last();
-        self.names(program).map(move |(from, names)| {
-            let Some(last) = last else {
-                return (from, names);
-            };
-            let named: HashMap<u32, Option<&str>> = names.into_iter().collect();
-            let name = |number: &u32| (*number, named.get(number).copied().flatten());
-            (from, last.iter().map(name).collect())
-        })
+        (self.list.iter()).map(move |epoch| (epoch.from, self.names_in(epoch)))
+    }
+
+    /// Returns the names that the entity types of the store's schema have in an epoch.
+    fn names_in<'a>(&self, epoch: &'a Epoch) -> Vec<(u32, Option<&'a str>)> {
+        let named: HashMap<u32, &str> = epoch.numbered().collect();
+        let name = |number: &u32| (*number, named.get(number).copied());
+        self.program_types.iter().map(name).collect()
     }
 
     /// Returns the index that an entity type of the store's schema has in the decoded facts of a frame, or `None` if the schema
     /// of that time does not have the type.
     pub(crate) fn entity(&self, seq: Seq, entity: EntityIx) -> Option<EntityIx> {
-        let Some(last) = self.types.last() else {
+        let epoch = self.at(seq)?;
+        if epoch.plan.is_none() {
             return Some(entity);
-        };
-        let number = last.get(usize::from(entity))?;
-        let types = self.types.get(self.position(seq)?)?;
-        let own = types.iter().position(|other| other == number)?;
+        }
+        let number = self.program_types.get(usize::from(entity))?;
+        let own = epoch.types.iter().position(|other| other == number)?;
         EntityIx::try_from(own).ok()
     }
 
-    /// Returns whether the model is read from the log, so that each schema has a plan of its own.
-    pub(crate) fn have_plans(&self) -> bool {
-        !self.plans.is_empty()
+    /// Returns the index in the store's schema of an entity type that the decoded facts of a frame have.
+    pub(crate) fn entity_of_program(&self, seq: Seq, own: EntityIx) -> Option<EntityIx> {
+        match self.foreign(seq) {
+            Some(foreign) => foreign.entity(own),
+            None => Some(own),
+        }
     }
 
-    /// Returns the position of the epoch of a frame.
-    fn position(&self, seq: Seq) -> Option<usize> {
-        let after = self.list.partition_point(|(from, ..)| *from <= seq);
-        after.checked_sub(1)
+    /// Returns the items of the program, if the decoded transaction in a frame has the indexes of a logged schema, which are not
+    /// those of the program.
+    pub(crate) fn foreign(&self, seq: Seq) -> Option<&Arc<ToProgram>> {
+        self.at(seq)?.foreign.as_ref()
     }
 
-    /// Returns the plan whose indexes the decoded facts of a frame have. `program` is the plan of the store.
+    /// Returns whether the events of a frame that the program reads can be fired again.
+    pub(crate) fn can_fire(&self, seq: Seq) -> bool {
+        self.at(seq).is_some_and(|epoch| epoch.can_fire)
+    }
+
+    /// Returns whether a schema of the log is that of a program.
+    pub(super) fn have_schema(&self, ours: &Schema) -> bool {
+        self.list.iter().any(|epoch| epoch.schema.is_same(ours))
+    }
+
+    /// Returns the plan of the schema under which a frame was written, with the names that its items have in the program, if
+    /// decoded transactions have its indexes and not those of the program.
+    pub(crate) fn renamed_plan(&self, seq: Seq, program: &Plan) -> Option<Arc<Plan>> {
+        let epoch = self.at(seq).filter(|epoch| epoch.foreign.is_some())?;
+        let renamed = epoch.schema.with_names_of(&program.layout.schema);
+        Some(own_plan(renamed, program))
+    }
+
+    /// Returns whether the model is read from the log.
+    pub(crate) fn are_of_the_log(&self) -> bool {
+        self.is_read
+    }
+
+    /// Returns whether the facts of the last epoch are replayed in a graph of the store's schema.
+    pub(crate) fn end_in_program(&self) -> bool {
+        self.is_read || self.list.last().is_none_or(|last| !last.has_own_graph)
+    }
+
+    /// Returns the epoch of a frame.
+    fn at(&self, seq: Seq) -> Option<&Epoch> {
+        let after = self.list.partition_point(|epoch| epoch.from <= seq);
+        self.list.get(after.checked_sub(1)?)
+    }
+
+    /// Returns the plan whose indexes the decoded transaction in a frame has. `program` is the plan of the store.
     pub(crate) fn plan<'a>(&'a self, seq: Seq, program: &'a Arc<Plan>) -> &'a Arc<Plan> {
-        let own = self.position(seq).and_then(|at| self.plans.get(at));
+        let own = self.at(seq).and_then(|epoch| epoch.plan.as_ref());
         own.unwrap_or(program)
     }
 
-    /// Returns the plan of the last epoch. `program` is the plan of the store when it was opened.
+    /// Returns the plan of the last epoch if the model is read from the log, and otherwise that of the store.
     pub(crate) fn last_plan<'a>(&'a self, program: &'a Arc<Plan>) -> &'a Arc<Plan> {
-        self.plans.last().unwrap_or(program)
+        let last = self.list.last().filter(|_| self.is_read);
+        last.and_then(|last| last.plan.as_ref()).unwrap_or(program)
     }
 
-    /// Returns the plans of the schemas in the frames after one, up to another, if the model is read from the log.
+    /// Returns the plans that the graph of a replay enters at the frames after one, up to another.
     pub(crate) fn begun(
         &self,
         after: Option<Seq>,
         until: Seq,
     ) -> impl Iterator<Item = (Seq, &Arc<Plan>)> {
-        let all = self.list.iter().map(|(from, ..)| *from).zip(&self.plans);
+        let all = self.entered.iter().map(|(from, plan)| (*from, plan));
         all.filter(move |(from, _)| Some(*from) > after && *from <= until)
     }
 
-    /// Returns the first frame from which on all schemas have the tables of the last one, if the model is read from the log.
+    /// Returns the last frame after which transactions say all that changes, and have the tables of the last schema. It is 0 if all
+    /// transactions do.
     #[cfg(feature = "sqlite")]
-    pub(crate) fn same_tables_from(&self) -> Seq {
-        let mut from = Seq::ZERO;
-        for (at, plans) in self.plans.windows(2).enumerate() {
-            let [a, b] = plans else { continue };
-            if !have_same_tables(&a.layout.schema, &b.layout.schema)
-                && let Some((begun, ..)) = self.list.get(at + 1)
-            {
-                from = *begun;
+    pub(crate) fn same_tables_after(&self) -> Seq {
+        let migrated = self.migrations.last();
+        let mut from = migrated.map_or(Seq::ZERO, |(_, last)| *last);
+        let read = self.list.windows(2).filter(|_| self.is_read);
+        for pair in read {
+            let [a, b] = pair else { continue };
+            if !have_same_tables(&a.schema, &b.schema) {
+                from = from.max(b.from);
             }
         }
-        from
+        let entered = self.entered.last().filter(|_| !self.is_read);
+        from.max(entered.map_or(Seq::ZERO, |(from, _)| *from))
+    }
+
+    /// Records that a frame is a part of the migration of the last schema.
+    pub(super) fn migrated(&mut self, seq: Seq) {
+        let Some(schema) = self.list.last().map(|last| last.from) else {
+            return;
+        };
+        match self.migrations.last_mut() {
+            Some((from, last)) if *from == schema => *last = seq,
+            _ => self.migrations.push((schema, seq)),
+        }
+    }
+
+    /// Returns the frame before a migration and its schema, if a frame is in it and is not its last one. The graph after such a frame
+    /// may lack what later frames of the migration set.
+    pub(crate) fn before_migration_of(&self, seq: Seq) -> Option<Seq> {
+        let at = self.migrations.partition_point(|(from, _)| *from <= seq);
+        let (from, last) = *self.migrations.get(at.checked_sub(1)?)?;
+        (seq < last).then_some(from.checked_sub(1)?)
+    }
+
+    /// Returns the numbers of the entity types of a schema that follows the last one.
+    fn numbers(&self, now: &Schema, seen: &mut u32) -> Vec<u32> {
+        let mut known = vec![None; now.entities.len()];
+        if let Some(last) = self.list.last() {
+            let map = CarryMap::by_name(&last.schema.with_names_of(now), now);
+            for (was, number) in EntityIx::all(last.types.len()).zip(&last.types) {
+                if let Some(now) = map.entity(was) {
+                    known[usize::from(now)] = Some(*number);
+                }
+            }
+        }
+        let number = |known: Option<u32>| {
+            known.unwrap_or_else(|| {
+                *seen += 1;
+                *seen - 1
+            })
+        };
+        known.into_iter().map(number).collect()
+    }
+
+    fn push(&mut self, mut epoch: Epoch, program: &Schema) {
+        let mut seen = self.types_seen;
+        epoch.types = self.numbers(&epoch.schema, &mut seen);
+        self.list.push(epoch);
+        self.types_seen = seen;
+        // The numbers of types that no schema of the log has yet may be given to others later.
+        self.program_types = self.numbers(program, &mut seen);
     }
 
     /// Begins the epoch of a valid schema that was read from the log, as one with its own plan.
@@ -180,57 +253,68 @@ impl Epochs {
         plan: &Arc<Plan>,
     ) -> Result<(), StorageError> {
         let schema = plan.layout.schema.clone();
-        let tags = Tags::new(version, &schema, &schema);
-        let tags = tags.ok_or_else(|| bad_frame(seq, "its schema has two items of one name"))?;
-        let map = (self.plans.last()).map(|was| CarryMap::by_name(&was.layout.schema, &schema));
-        let before = self.types.last().map_or(&[][..], Vec::as_slice);
-        let mut known = vec![None; schema.entities.len()];
-        for (was, number) in EntityIx::all(before.len()).zip(before) {
-            if let Some(now) = map.as_ref().and_then(|map| map.entity(was)) {
-                known[usize::from(now)] = Some(*number);
-            }
-        }
-        let seen = &mut self.types_seen;
-        let number = |known: Option<u32>| {
-            known.unwrap_or_else(|| {
-                *seen += 1;
-                *seen - 1
-            })
+        let tags = own_tags((seq, version), &schema)?;
+        self.is_read = true;
+        self.entered.push((seq, Arc::clone(plan)));
+        let epoch = Epoch {
+            from: seq,
+            tags,
+            plan: Some(Arc::clone(plan)),
+            replayed: None,
+            foreign: None,
+            has_own_graph: true,
+            can_fire: false,
+            types: Vec::new(),
+            schema: schema.clone(),
         };
-        let types = known.into_iter().map(number).collect();
-        self.types.push(types);
-        self.list.push((seq, schema, Arc::new(tags)));
-        self.plans.push(Arc::clone(plan));
+        self.push(epoch, &schema);
         Ok(())
     }
 
-    /// Returns the mapping of the indexes in a frame.
+    /// Returns the mapping of the indexes in a frame to those that its decoded transaction has.
     ///
     /// # Errors
     /// `is_damage` if no schema precedes the frame.
     pub(crate) fn tags(&self, seq: Seq) -> Result<&Arc<Tags>, StorageError> {
-        match self.position(seq).and_then(|at| self.list.get(at)) {
-            Some((.., tags)) => Ok(tags),
+        match self.at(seq) {
+            Some(epoch) => Ok(&epoch.tags),
             None => Err(no_schema(seq)),
         }
     }
 
-    /// Decodes the transaction in a frame.
+    /// Decodes the transaction or the migration in a frame.
     ///
     /// # Errors
     /// `is_damage` if no schema precedes the frame, or if the frame is invalid.
-    pub(crate) fn decode(&self, seq: Seq, payload: &[u8]) -> Result<Decoded, StorageError> {
-        frame::decode(payload, self.tags(seq)?).map_err(|e| undecodable(seq, e))
+    pub(crate) fn decode(
+        &self,
+        (seq, kind): (Seq, FrameKind),
+        payload: &[u8],
+    ) -> Result<Decoded, StorageError> {
+        frame::decode(kind, payload, self.tags(seq)?).map_err(|e| undecodable(seq, e))
     }
 
     /// As [`Epochs::decode`], without the firings; see [`frame::decode_facts`].
     pub(crate) fn decode_facts(
         &self,
-        seq: Seq,
+        (seq, kind): (Seq, FrameKind),
         payload: &[u8],
         room: Facts,
     ) -> Result<Decoded, StorageError> {
-        frame::decode_facts(payload, self.tags(seq)?, room).map_err(|e| undecodable(seq, e))
+        let tags = self.tags(seq)?;
+        frame::decode_facts(kind, payload, tags, room).map_err(|e| undecodable(seq, e))
+    }
+
+    /// As [`Epochs::decode_facts`], with the indexes of the graph of a replay.
+    pub(crate) fn decode_replayed(
+        &self,
+        (seq, kind): (Seq, FrameKind),
+        payload: &[u8],
+        room: Facts,
+    ) -> Result<Decoded, StorageError> {
+        let epoch = self.at(seq).ok_or_else(|| no_schema(seq))?;
+        let tags = epoch.replayed.as_ref().unwrap_or(&epoch.tags);
+        frame::decode_facts(kind, payload, tags, room).map_err(|e| undecodable(seq, e))
     }
 
     /// Returns the mapping of the indexes in a new frame.
@@ -240,7 +324,7 @@ impl Epochs {
     #[inline]
     pub(super) fn current_tags(&self, seq: Seq) -> Result<&Arc<Tags>, StorageError> {
         match self.list.last() {
-            Some((.., tags)) => Ok(tags),
+            Some(last) => Ok(&last.tags),
             None => Err(no_schema(seq)),
         }
     }
@@ -252,31 +336,53 @@ impl Epochs {
 
     /// Returns the epochs of a log that has no schema frame and was written with the schema of this program.
     pub(super) fn from_the_beginning(schema: &Schema) -> Self {
-        let tags = Tags::new(FORMAT_VERSION, schema, schema);
-        Self {
-            list: (tags.into_iter())
-                .map(|tags| (Seq::ZERO, schema.clone(), Arc::new(tags)))
-                .collect(),
-            ..Self::default()
+        let mut epochs = Self::default();
+        if let Some(tags) = Tags::new(FORMAT_VERSION, schema, schema) {
+            let epoch = Epoch {
+                from: Seq::ZERO,
+                schema: schema.clone(),
+                tags: Arc::new(tags),
+                plan: None,
+                replayed: None,
+                has_own_graph: false,
+                can_fire: true,
+                foreign: None,
+                types: Vec::new(),
+            };
+            epochs.push(epoch, schema);
         }
+        epochs
     }
 
     /// Returns whether new frames of this program belong to the last epoch: its schema is that of the program, with the
     /// encodings that the records of frames depend on, and its format version is the one that is written.
     pub(super) fn continue_with(&self, ours: &Schema) -> bool {
         let last = self.list.last();
-        last.is_some_and(|(_, logged, tags)| tags.version == FORMAT_VERSION && logged == ours)
+        last.is_some_and(|last| last.tags.version == FORMAT_VERSION && last.schema == *ours)
     }
 
     /// Checks that a frame records the epoch that it is in, and has the format version of that epoch. Each schema begins an
     /// epoch.
     pub(super) fn check(&self, header: &FrameHeader) -> Result<(), StorageError> {
-        if let Some((from, _, tags)) = self.list.last() {
+        if let Some(Epoch { from, tags, .. }) = self.list.last() {
             let (now, then) = (header.version, tags.version);
             if now < then || now > then && header.kind != FrameKind::Schema {
                 let what = format_args!(
                     "it is of format version {now}, and the schema in frame {from}, which it follows, of version {then}"
                 );
+                return Err(bad_frame(header.seq, what));
+            }
+        }
+        if header.kind == FrameKind::Migration {
+            let schema = self.list.last().map(|last| last.from);
+            let part = self
+                .migrations
+                .last()
+                .filter(|(from, _)| Some(*from) == schema);
+            let before = part.map(|(_, last)| *last).or(schema);
+            if before.map(|before| before + 1) != Some(header.seq) {
+                let what =
+                    "it is a part of a migration, and does not follow a schema or another part";
                 return Err(bad_frame(header.seq, what));
             }
         }
@@ -298,8 +404,9 @@ impl Epochs {
     /// Returns an error if a schema of the log has items that this version of ironweave does not know, since the frames that it
     /// writes might contradict them.
     pub(super) fn check_all_known(&self) -> Result<(), StorageError> {
-        for (seq, logged, _) in &self.list {
-            if let Some(item) = logged.unknown_items().first() {
+        for Epoch { from, schema, .. } in &self.list {
+            let seq = from;
+            if let Some(item) = schema.unknown_items().first() {
                 return Err(StorageError::at(
                     StorageFailure::Version,
                     *seq,
@@ -313,96 +420,107 @@ impl Epochs {
         Ok(())
     }
 
-    /// Validates a schema frame and begins its epoch.
+    /// Begins the epoch of a schema that was read from the log, for a program that has a model.
+    ///
+    /// # Errors
+    /// `is_damage` if the schema is invalid.
     pub(super) fn add(
         &mut self,
         (seq, version): (Seq, u16),
-        logged: Schema,
-        ours: &Schema,
-    ) -> Result<(), OpenError> {
-        check_schema(seq, &logged)?;
-        let mut differences = logged.compatibility(ours).differences;
-        differences.retain(|difference| !is_replayed(difference));
-        if !differences.is_empty() {
-            return Err(OpenError::Schema {
-                model: ours.name.as_str().into(),
-                seq,
-                location: None,
-                is_newer: self.list.iter().any(|(_, before, _)| before.is_same(ours)),
-                differences,
-            });
+        schema: Schema,
+        program: &Arc<Plan>,
+    ) -> Result<(), StorageError> {
+        check_schema(seq, &schema)?;
+        let ours = &program.layout.schema;
+        let compatibility = schema.compatibility(ours);
+        let differences = || compatibility.differences.iter();
+        let has_own_graph = differences().any(Difference::is_of_shape);
+        // What the program has in addition does not matter, unless the schema before this one has it too.
+        let before = self.list.last();
+        let is_carried = before.is_some_and(|before| {
+            let changes = before.schema.compatibility(&schema).differences;
+            before.has_own_graph || changes.iter().any(Difference::is_of_shape)
+        });
+        let renamed = schema.with_names_of(ours);
+        let readings = Readings::between(&renamed, ours);
+        let mut events = schema.events.iter().zip(&renamed.events);
+        let is_by_name = |(logged, def): (&EventDef, &EventDef)| {
+            matches!(readings.event(&logged.name, def), EventReading::ByName(_))
+        };
+        let ours_alone = !has_own_graph && events.all(is_by_name);
+        let of_program = ours_alone.then(|| Tags::new(version, &renamed, ours));
+        let (tags, own, replayed) = match of_program.flatten() {
+            Some(tags) => (Arc::new(tags), None, None),
+            None => {
+                let replayed = (!has_own_graph).then(|| Tags::of_facts(version, &renamed, ours));
+                let replayed = replayed.map(|tags| {
+                    let unmapped = "its items cannot be mapped to those of the program";
+                    tags.map(Arc::new).ok_or_else(|| bad_frame(seq, unmapped))
+                });
+                let own = own_plan(schema.clone(), program);
+                (
+                    own_tags((seq, version), &schema)?,
+                    Some(own),
+                    replayed.transpose()?,
+                )
+            }
+        };
+        let foreign = (own.is_some()).then(|| Arc::new(ToProgram::new(&schema, &renamed, program)));
+        if has_own_graph || is_carried {
+            let own = own.clone();
+            let own = own.unwrap_or_else(|| own_plan(schema.clone(), program));
+            self.entered.push((seq, own));
+            if !has_own_graph {
+                self.entered.push((seq, Arc::clone(program)));
+            }
         }
-        let tags = Tags::new(version, &logged.with_names_of(ours), ours)
-            .ok_or_else(|| bad_frame(seq, "its items cannot be mapped to those of the program"))?;
-        self.list.push((seq, logged, Arc::new(tags)));
+        let epoch = Epoch {
+            from: seq,
+            schema,
+            tags,
+            plan: own,
+            replayed,
+            has_own_graph,
+            can_fire: !has_own_graph && !differences().any(Difference::may_fire),
+            foreign,
+            types: Vec::new(),
+        };
+        self.push(epoch, ours);
         Ok(())
     }
+}
+
+impl Epoch {
+    /// Returns whether its transactions have the indexes of the program.
+    pub(super) fn has_tags_of_program(&self) -> bool {
+        self.plan.is_none()
+    }
+
+    /// Returns the number of each entity type, and its name.
+    fn numbered(&self) -> impl Iterator<Item = (u32, &str)> {
+        let names = self.schema.entities.iter().map(|def| &*def.name);
+        self.types.iter().copied().zip(names)
+    }
+}
+
+/// Returns the plan of a schema of the log, with the settings of the program.
+pub(super) fn own_plan(schema: Schema, program: &Plan) -> Arc<Plan> {
+    Arc::new(Plan {
+        limits: program.limits,
+        clock: program.clock.clone(),
+        ..Plan::of_log(schema)
+    })
+}
+
+/// Returns the mapping of the indexes of a valid schema to themselves.
+fn own_tags((seq, version): (Seq, u16), schema: &Schema) -> Result<Arc<Tags>, StorageError> {
+    let tags = Tags::new(version, schema, schema);
+    let tags = tags.ok_or_else(|| bad_frame(seq, "its schema has two items of one name"))?;
+    Ok(Arc::new(tags))
 }
 
 /// Returns an error if the schema in a frame is invalid.
 pub(super) fn check_schema(seq: Seq, logged: &Schema) -> Result<(), StorageError> {
     let wrong = |wrong| bad_frame(seq, format_args!("its schema is invalid: {wrong}"));
     logged.validate().map_err(wrong)
-}
-
-/// Returns whether frames that were written before a change are replayed after it as they are: neither their facts nor what
-/// they say about events depend on it.
-fn is_replayed(difference: &Difference) -> bool {
-    !difference.is_of_shape() && !matches!(difference.verdict, Verdict::Refused { .. })
-}
-
-/// Returns the error of a frame that no schema precedes.
-#[cold]
-pub(crate) fn no_schema(seq: Seq) -> StorageError {
-    bad_frame(seq, "no schema precedes it")
-}
-
-/// Returns the error of a frame that was written, and that the log does not have any more.
-#[cold]
-pub(crate) fn lost_frame(seq: Seq) -> StorageError {
-    StorageError::at(
-        StorageFailure::Damage,
-        seq,
-        format!(
-            "the log does not have frame {seq}, although it was written; no file was changed; restore the log from a backup"
-        ),
-    )
-}
-
-/// Returns the error of a frame whose payload cannot be decoded.
-#[cold]
-fn undecodable(seq: Seq, e: FrameError) -> StorageError {
-    match e {
-        FrameError::Invalid(e) => bad_frame(seq, e),
-        FrameError::Newer(what) => StorageError::at(
-            StorageFailure::Version,
-            seq,
-            format!(
-                "frame {seq} has {what}, and this version of ironweave cannot read it; no file was changed; open the store \
-                 with a newer version"
-            ),
-        ),
-    }
-}
-
-/// The number of characters of a description of an invalid frame.
-const DESCRIPTION_CHARS_MAX: usize = 500;
-
-/// Returns the error of a frame whose checksum is right and whose content is invalid. The cause is a defect of the program that
-/// wrote the frame or of this one.
-pub(crate) fn bad_frame(seq: Seq, what: impl std::fmt::Display) -> StorageError {
-    // The description may contain a value that is as long as the frame.
-    let mut what = what.to_string();
-    if let Some((end, _)) = what.char_indices().nth(DESCRIPTION_CHARS_MAX) {
-        what.truncate(end);
-        what += " ..";
-    }
-    StorageError::at(
-        StorageFailure::Damage,
-        seq,
-        format!(
-            "frame {seq} of the log cannot be applied: {what}; no file was changed; open the store with the program that \
-             wrote the frame, or restore the log from a backup"
-        ),
-    )
 }

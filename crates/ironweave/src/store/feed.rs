@@ -223,6 +223,35 @@ impl Feed {
         self.cursors().map(|cursors| cursors.path(name))
     }
 
+    /// Makes a frame durable, and stores it as the one that the subscription `name` has acknowledged. `known` is as for
+    /// [`Feed::locate`].
+    pub(crate) fn acknowledge(
+        &self,
+        name: &str,
+        frame: FrameRef,
+        known: Option<Position>,
+    ) -> Result<(), ReadError> {
+        let position = self.locate(frame, known)?;
+        self.sync_to(frame.seq())?;
+        match self.cursors() {
+            Some(cursors) => Ok(cursors.write(name, position)?),
+            None => {
+                lock(&self.memory_cursors.0).insert(name.to_owned(), frame.seq());
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes a frame and those before it durable, whatever the durability of the store. Otherwise a power failure could
+    /// leave a cursor or a table that is ahead of the log, and the frames that are then written to the log would be
+    /// skipped.
+    fn sync_to(&self, seq: Seq) -> Result<(), StorageError> {
+        match &self.flusher {
+            Some(flusher) => flusher.flush_to(seq),
+            None => Ok(()),
+        }
+    }
+
     /// Returns the position of a frame that a caller names. `known` is a position that need not be read from the log if
     /// it is the one of that frame.
     fn locate(&self, frame: FrameRef, known: Option<Position>) -> Result<Position, ReadError> {

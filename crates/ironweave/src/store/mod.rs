@@ -11,10 +11,13 @@ pub(crate) mod checkpoint;
 pub(crate) mod commit;
 #[cfg(test)]
 mod cost;
+pub(crate) mod epoch;
 mod epochs;
 pub(crate) mod feed;
 pub(crate) mod frame;
+pub(crate) mod keys;
 mod locate;
+mod migrate;
 mod open;
 mod options;
 pub(crate) mod raw;
@@ -36,9 +39,12 @@ use std::sync::Arc;
 
 pub use any_receipt::{AnyApplied, AnyReceipt};
 pub(crate) use backend::Backend;
+pub use checkpoint::policy::CheckpointPolicy;
 pub use checkpoint::{Checkpoint, IgnoredCheckpoint, OpenedFrom};
 pub use commit::Durability;
 pub(crate) use epochs::{Epochs, bad_frame, lost_frame, no_schema};
+pub use keys::KeyRetention;
+pub use migrate::{Dropped, DroppedKind, MigrationReport, ReportedDifference};
 pub use options::Options;
 pub use record::{
     Changes, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing, Occupant, Record,
@@ -48,7 +54,7 @@ pub use records::Records;
 pub use share::SharedStore;
 pub use share::tickets::Ticket;
 pub use transaction::{Committed, Savepoint, Transaction};
-pub use verify::{Difference, VerifyError};
+pub use verify::{Difference, NotFired, Verified, VerifyError};
 
 use crate::base::error::{Inconsistency, ReadError, StepError};
 use crate::base::hash::FastMap;
@@ -64,9 +70,10 @@ use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, flat};
+use crate::store::checkpoint::background::Checkpoints;
 use crate::store::commit::Followers;
 use crate::store::frame::PayloadBuffer;
-use crate::store::repeat::Keys;
+use crate::store::keys::{KeyStatus, Keys};
 use crate::store::shadow::Shadow;
 use crate::store::version::{At, Version};
 
@@ -89,7 +96,7 @@ pub struct Store<M: Model> {
     pub(crate) plan: Arc<Plan>,
     pub(crate) log: Backend,
     pub(crate) epochs: Arc<Epochs>,
-    keys: Keys,
+    keys: Box<Keys>,
     /// The sequence number of the next frame.
     next: Seq,
     bounds: epochs::Bounds,
@@ -104,8 +111,10 @@ pub struct Store<M: Model> {
     pub(crate) followers: Followers,
     /// State of the layers above that does not follow commits, which handles on other threads use too.
     pub(crate) shared: Arc<Followers>,
-    /// How it was opened.
-    opened_from: OpenedFrom,
+    /// The graph of the last epoch of the log, if it has another shape than the model and is only read. `core` has what is carried
+    /// over from it.
+    replayed: Option<Box<epoch::Replay>>,
+    checkpoints: Arc<Checkpoints>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -222,8 +231,8 @@ impl<M: Model> Store<M> {
     ///
     /// # Errors
     /// `TimeGoesBack` if the explicit time is before that of the last transaction; `Metadata` if the metadata refers to a frame
-    /// that the log does not have; a failure to read the log, which is read for a known idempotency key and for
-    /// [`Meta::expect`].
+    /// that the log does not have; `KeyExpired` for an idempotency key that is [no longer kept](Options::keep_keys); a failure to
+    /// read the log, which is read for a known idempotency key and for [`Meta::expect`].
     pub fn begin_with(&mut self, mut meta: Meta) -> Result<Transaction<'_, M>, StepError> {
         self.core.close();
         if !self.core.logged && (meta.key.is_some() || meta.expect.is_some()) {
@@ -231,17 +240,22 @@ impl<M: Model> Store<M> {
         }
         locate::admit_meta(self, &mut meta)?;
         // A repetition has the time of the transaction that it repeats.
-        if let Some(key) = &meta.key
-            && let Some(seq) = self.keys.get(key)
-        {
-            let view = self.view()?;
-            let (repeat, time) = repeat::repeat(&view, key, seq)?;
-            return Ok(Transaction::new(self).with(
-                Some(time),
-                meta,
-                Some(repeat),
-                FastMap::default(),
-            ));
+        if let Some(key) = &meta.key {
+            match (self.keys).status(key, (self.seq(), self.core.open.last_time())) {
+                KeyStatus::Unused => {}
+                KeyStatus::Expired => return Err(StepError::KeyExpired { key: key.clone() }),
+                KeyStatus::Of(seq) => {
+                    let view = self.view()?;
+                    let (repeat, time) = repeat::repeat(&view, key, seq)?;
+                    let transaction = Transaction::new(self);
+                    return Ok(transaction.with(
+                        Some(time),
+                        meta,
+                        Some(repeat),
+                        FastMap::default(),
+                    ));
+                }
+            }
         }
         let time = meta.take_time(self.core.open.clock.last())?;
         let changed = match meta.expect {
@@ -389,7 +403,7 @@ impl<M: Model> Store<M> {
     /// ignored and why.
     #[must_use]
     pub fn opened_from(&self) -> &OpenedFrom {
-        &self.opened_from
+        self.checkpoints.opened_from()
     }
 
     /// Returns the schema, which is the model as plain data.
@@ -407,7 +421,9 @@ impl<M: Model> Store<M> {
     }
 
     /// Fires all events of the log again with the current guards, arcs and handlers, on a separate graph, and compares the facts
-    /// and the fingerprint of each frame. Returns the number of transactions, all of which agree.
+    /// and the fingerprint of each frame. Returns the number of transactions, all of which agree. Logged events
+    /// that upcasters read are fired as these read them. The facts of transactions with an event that the model does not have any more, of
+    /// epochs of another shape and of migrations are replayed and not counted; see [`Store::verify_all`].
     ///
     /// A store of a [`Dynamic`](crate::dynamic::Dynamic) model, which has no code, decodes all events, applies the facts again
     /// and compares the fingerprints.
@@ -415,6 +431,15 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// [`VerifyError::Differs`] with the first difference; a failure to read the log.
     pub fn verify(&self) -> Result<u64, VerifyError> {
+        verify::verify_view::<M>(self.view()).map(|found| found.agreed)
+    }
+
+    /// As [`Store::verify`], with the events that could not be fired again, whose facts are replayed: those that the model does not have
+    /// any more, others of the same transactions, and those of epochs of another shape.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub fn verify_all(&self) -> Result<Verified, VerifyError> {
         verify::verify_view::<M>(self.view())
     }
 

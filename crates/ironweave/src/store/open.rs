@@ -10,20 +10,22 @@ use crate::base::position::Seq;
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
-use crate::log::{Frame, FrameHeader, FrameKind, MemoryLog, ReadLog as _};
+use crate::log::{Frame, FrameHeader, FrameKind, GroupPart, MemoryLog, ReadLog};
 use crate::schema::Schema;
 use crate::step::clock::TransactionTime;
 use crate::step::immediates::Limits;
+use crate::step::migrate::MigrationCode;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
 use crate::store::batch::Unwritten;
-use crate::store::checkpoint::OpenedFrom;
-use crate::store::checkpoint::read::Loader;
+use crate::store::checkpoint::policy::CheckpointPolicy;
+use crate::store::checkpoint::read::{Loader, Plans};
 use crate::store::commit::{Commit, CommitFrame, CommitLog, Followers};
-use crate::store::epochs::{Bounds, check_schema};
+use crate::store::epoch::Replay;
+use crate::store::epochs::{Bounds, check_schema, own_plan};
 use crate::store::frame::PayloadBuffer;
-use crate::store::repeat::Keys;
+use crate::store::keys::Keys;
 use crate::store::shadow::Shadow;
 use crate::store::version::{At, Version};
 use crate::store::{Backend, Epochs, Options, SharedStore, Store, bad_frame};
@@ -63,10 +65,20 @@ impl<M: Model> Store<M> {
 
     /// Opens the store in a directory, which is created if it does not exist. Every step is durable before its receipt is
     /// returned ([`crate::Durability::Always`]). The facts of the log are replayed, from the newest [checkpoint](Store::checkpoint)
-    /// if there is one. O(size of the log), of which all checksums are compared in any case.
+    /// if there is one, and otherwise from the beginning. O(size of the graph + frames since the checkpoint).
+    ///
+    /// The frames of the log are read and compared with their checksums from the segment of the checkpoint's frame on. Earlier
+    /// segments must be there, with the length that they had, and their frames are compared with their checksums when they are
+    /// read. [`Store::verify`] reads all frames, and `ironweave log verify` does so without the program. Without a checkpoint that
+    /// can be used, the open reads all frames.
     ///
     /// All content that is replayed is validated, even if its checksums are right; see *What is refused* in
     /// `docs/log-format.md`. The error of invalid content has the file, the frame and the offset.
+    ///
+    /// If the model has changed since the log was written, the differences are compared with the data. If all are taken, the graph is
+    /// carried over by name, new fields get their defaults, the immediate events that are enabled fire, and a new epoch begins in the
+    /// log, as a whole or not at all. Otherwise the error lists all differences that are not taken, with the data because of which
+    /// they are not, and what to write.
     ///
     /// One process writes. If it forks, it must do so before it opens the store. A fork has only the forking thread, and locks of
     /// other threads may never be released in it. A step or sync in a fork returns an error and writes nothing.
@@ -95,7 +107,11 @@ impl<M: Model> Store<M> {
     }
 
     /// Opens the store in a directory for reading only. Another process may have it open for writing. Nothing is written or
-    /// locked. [`Store::refresh`] reads the transactions that were written since. O(size of the log), as [`Store::open`].
+    /// locked. [`Store::refresh`] reads the transactions that were written since. It reads what [`Store::open`] reads.
+    ///
+    /// If the last schema of the log is not the model of this program, the graph is carried over to it in memory: after each refresh, in
+    /// O(size of the graph). [`Store::unseen`] names what is not shown. It is an error if entities are in states that the model does not
+    /// have, or if the graph cannot be one of the model.
     ///
     /// # Errors
     /// [`OpenError`], if the directory has no store, or the log is damaged or of another model.
@@ -133,7 +149,30 @@ impl<M: Model> Store<M> {
         limits: Limits,
         clock: Clock,
         bounds: Bounds,
-        paranoid: bool,
+        (paranoid, code): (bool, Option<MigrationCode>),
+    ) -> Result<Self, OpenError> {
+        let mut store = Self::unread(log, limits, clock, bounds)?;
+        if matches!(store.log, Backend::Unlogged) {
+            store.core.logged = false;
+            store.core.open.stop_recording();
+            store.core.graph.fingerprinting = false;
+        } else {
+            store.open_from_checkpoint();
+            store.check_beginning()?;
+            store.begin_log(code)?;
+        }
+        if paranoid {
+            store.make_paranoid();
+        }
+        Ok(store)
+    }
+
+    /// Returns a store over a log, of which nothing was read.
+    pub(super) fn unread(
+        log: Backend,
+        limits: Limits,
+        clock: Clock,
+        bounds: Bounds,
     ) -> Result<Self, OpenError> {
         let mut binding = M::binding();
         binding.add_encodings();
@@ -145,26 +184,16 @@ impl<M: Model> Store<M> {
         let plan = Arc::new(plan);
         let mut store = Self {
             bounds,
+            keys: Box::new(Keys::new(bounds.keys)),
             ..Self::new(flat::core(&plan, None), plan, log)
         };
         store.core.open.clock = TransactionTime::after(Timestamp::default(), &store.plan.clock);
-        if matches!(store.log, Backend::Unlogged) {
-            store.core.logged = false;
-            store.core.open.stop_recording();
-            store.core.graph.fingerprinting = false;
-        } else {
-            store.open_from_checkpoint();
-            store.begin_log()?;
-        }
-        if paranoid {
-            store.make_paranoid();
-        }
         Ok(store)
     }
 
-    /// Replays the log, and writes the schema of this program if it is not the last schema of the log, or if that is of an
+    /// Replays the log, and begins an epoch if the schema of this program is not the last schema of the log, or if that is of an
     /// earlier format version.
-    fn begin_log(&mut self) -> Result<(), OpenError> {
+    fn begin_log(&mut self, code: Option<MigrationCode>) -> Result<(), OpenError> {
         self.catch_up()?;
         if M::IS_DYNAMIC && !self.log.is_writable() && self.epochs.list.is_empty() {
             let what = "the log has no schema yet, so there is nothing to read; open it when its program has";
@@ -173,33 +202,78 @@ impl<M: Model> Store<M> {
         if self.log.is_writable() {
             self.core.graph.sort_acyclic_edges();
             (self.epochs.check_all_known()).map_err(|e| self.log.place(e))?;
-            if !self.epochs.continue_with(&self.plan.layout.schema) {
+            if self.epochs.list.is_empty() {
                 self.write_schema()?;
+            } else if !self.epochs.continue_with(&self.plan.layout.schema) {
+                self.begin_epoch(code)?;
             }
         }
         Ok(())
     }
 
-    /// Starts from the newest valid checkpoint, if there is one. A `Dynamic` store needs a plan for each epoch, so it replays the
-    /// whole log.
-    fn open_from_checkpoint(&mut self) {
-        let Some(log) = self.log.log().filter(|_| !M::IS_DYNAMIC) else {
+    /// Starts from the newest valid checkpoint, if there is one. A `Dynamic` store replays the whole log, unless some of it is no
+    /// longer in its directory.
+    pub(super) fn open_from_checkpoint(&mut self) {
+        let left = |log: &dyn ReadLog| log.segments().map_or(Seq::ZERO, |log| log.left());
+        let is_used = |log: &&dyn ReadLog| !M::IS_DYNAMIC || left(*log) > Seq::ZERO;
+        let Some(log) = self.log.log().filter(is_used) else {
             return;
         };
+        let known = Epochs::default();
         let loader = Loader {
             log,
-            plan: &self.plan,
+            plans: match M::IS_DYNAMIC {
+                true => Plans::Logged {
+                    known: &known,
+                    like: &self.plan,
+                },
+                false => Plans::Program(&self.plan),
+            },
             bounds: self.bounds,
         };
         let (loaded, opened_from) = loader.newest();
-        self.opened_from = opened_from;
+        self.checkpoints.set_opened_from(opened_from);
         if let Some(loaded) = loaded {
+            self.plan = loaded.plan;
             self.core.graph = loaded.graph;
             self.core.open.clock = TransactionTime::after(loaded.time, &self.plan.clock);
             self.epochs = Arc::new(loaded.epochs);
-            self.keys = loaded.keys;
+            *self.keys = loaded.keys;
             self.next = loaded.seq + 1;
+            self.checkpoints.set_last_bytes(loaded.bytes);
         }
+    }
+
+    /// From now on, writes checkpoints by a policy, if the store is open for writing in a directory.
+    pub(super) fn write_checkpoints_by(&mut self, policy: CheckpointPolicy) {
+        let last = self.opened_from().checkpoint();
+        if let Backend::Writable(log) = &mut self.log {
+            let first_after = last.map_or(Seq::ZERO, |last| last + 1);
+            let frames = self.next.frames_since(first_after).unwrap_or_default();
+            let checkpoints = Arc::clone(&self.checkpoints);
+            log.write_checkpoints_by::<M>(policy, (last, frames), checkpoints, self.bounds);
+        }
+    }
+
+    /// Returns an error if the first frames of the log were dropped and no checkpoint of a later frame is valid.
+    pub(super) fn check_beginning(&self) -> Result<(), OpenError> {
+        let Some(segments) = self.log.log().and_then(|log| log.segments()) else {
+            return Ok(());
+        };
+        let kept = segments.kept();
+        if self.next >= kept {
+            return Ok(());
+        }
+        let mut reasons = String::new();
+        for ignored in self.opened_from().ignored() {
+            reasons.push_str(&format!("; {ignored}"));
+        }
+        let what = format!(
+            "the frames before {kept} of the log in {} were dropped, so it opens only from a checkpoint of a later frame, and \
+             none can be used{reasons}; no file was changed; restore a checkpoint from a backup of this directory",
+            segments.directories().0.display()
+        );
+        Err(StorageError::at(StorageFailure::Dropped, kept, what).into())
     }
 
     /// Returns a store that begins at a snapshot, with a log that continues after it.
@@ -235,7 +309,7 @@ impl<M: Model> Store<M> {
             plan,
             log,
             epochs: Arc::default(),
-            keys: Keys::default(),
+            keys: Box::default(),
             next: Seq::ZERO,
             bounds: Bounds::default(),
             payload: PayloadBuffer::default(),
@@ -244,7 +318,8 @@ impl<M: Model> Store<M> {
             base: None,
             followers: Followers::default(),
             shared: Arc::default(),
-            opened_from: OpenedFrom::default(),
+            replayed: None,
+            checkpoints: Arc::default(),
             model: PhantomData,
         }
     }
@@ -288,11 +363,30 @@ impl<M: Model> Store<M> {
         if let Err(e) = self.core.open.check_whole() {
             return Err(StorageError::stopped(&e.to_string()).into());
         }
-        self.apply_frames()
+        let is_followed = self.followers.listen();
+        if let Some(own) = self.replayed.as_ref().filter(|_| is_followed) {
+            let head = self.log.log().and_then(|log| log.head());
+            return match head.is_some_and(|head| head.seq >= own.next) {
+                true => Err(self.log.place(continued_otherwise(own.next)).into()),
+                false => Ok(()),
+            };
+        }
+        // The graph that is shown until the new frames are applied.
+        let mut shown = self.replayed.take().map(|own| self.exchange(*own));
+        let applied = (self.apply_frames(&mut shown))
             .map_err(|e| e.map_storage(|e| self.log.place(e)))
+            .and_then(|()| self.show_in_program());
+        if applied.is_err()
+            && let Some(shown) = shown
+        {
+            let own = self.exchange(shown);
+            self.replayed = Some(Box::new(own));
+        }
+        applied
     }
 
-    fn apply_frames(&mut self) -> Result<(), OpenError> {
+    /// Applies the frames of the log. If the graph is one of the model and a schema of another shape follows, it is moved to `shown`.
+    pub(super) fn apply_frames(&mut self, shown: &mut Option<Replay>) -> Result<(), OpenError> {
         let Self {
             core,
             plan,
@@ -305,10 +399,14 @@ impl<M: Model> Store<M> {
             ..
         } = self;
         let mut facts = Facts::default();
+        // Whether the graph was carried over, and may lack what later frames of the migration set.
+        let mut is_partial = false;
         let Some(log) = log.log() else {
             return Ok(());
         };
         let frames = log.read(*next)?;
+        // Then nothing is shown yet.
+        let log_is_new = epochs.list.is_empty();
         for frame in frames {
             let Frame {
                 header,
@@ -323,32 +421,63 @@ impl<M: Model> Store<M> {
                     let logged =
                         Schema::from_cbor(&payload).map_err(|e| bad_frame(header.seq, e))?;
                     let place = (header.seq, header.version);
-                    if M::IS_DYNAMIC {
+                    let mut begun = Arc::clone(epochs);
+                    let plan_after = if M::IS_DYNAMIC {
                         check_schema(header.seq, &logged)?;
-                        let next = Arc::new(Plan {
-                            limits: plan.limits,
-                            clock: plan.clock.clone(),
-                            ..Plan::of_log(logged)
-                        });
-                        epoch::enter(&mut core.graph, &next, Some(header.fingerprint))
-                            .map_err(|e| bad_frame(header.seq, e))?;
-                        *plan = next;
-                        Arc::make_mut(epochs).add_logged(place, plan)?;
+                        let own = own_plan(logged, plan);
+                        Arc::make_mut(&mut begun).add_logged(place, &own)?;
+                        own
                     } else {
+                        Arc::make_mut(&mut begun).add(place, logged, plan)?;
+                        Arc::clone(plan)
+                    };
+                    let mut entered = begun.begun(place.0.checked_sub(1), place.0).peekable();
+                    if entered.peek().is_none() {
                         (core.must_be(header.fingerprint)).map_err(|e| bad_frame(header.seq, e))?;
-                        Arc::make_mut(epochs).add(place, logged, &plan.layout.schema)?;
+                    } else if !M::IS_DYNAMIC && followers.listen() {
+                        return Err(continued_otherwise(header.seq).into());
                     }
+                    is_partial = entered.peek().is_some();
+                    if !M::IS_DYNAMIC
+                        && !log_is_new
+                        && shown.is_none()
+                        && let Some((_, own)) = entered.next()
+                    {
+                        let carried = epoch::carried(&core.graph, own, Some(header.fingerprint));
+                        let carried = carried.map_err(|e| bad_frame(header.seq, e))?;
+                        *shown = Some(Replay {
+                            graph: std::mem::replace(&mut core.graph, carried),
+                            next: *next,
+                            epochs: Arc::clone(epochs),
+                            time: core.open.clock.last(),
+                        });
+                    }
+                    for (_, own) in entered {
+                        epoch::enter(&mut core.graph, own, Some(header.fingerprint))
+                            .map_err(|e| bad_frame(header.seq, e))?;
+                    }
+                    (*plan, *epochs) = (plan_after, begun);
+                }
+                FrameKind::Migration => {
+                    let place = (header.seq, header.kind);
+                    let decoded = epochs.decode_replayed(place, &payload, facts)?;
+                    check_time(header.seq, decoded.time, core.open.clock.last())?;
+                    if !M::IS_DYNAMIC && followers.listen() {
+                        return Err(continued_otherwise(header.seq).into());
+                    }
+                    flat::replay_part(core, &decoded.facts, Some(header.fingerprint))
+                        .map_err(|e| bad_frame(header.seq, e))?;
+                    core.open.clock.set(decoded.time);
+                    core.open.clock.end(true);
+                    Arc::make_mut(epochs).migrated(header.seq);
+                    is_partial = true;
+                    facts = decoded.facts;
                 }
                 FrameKind::Transaction => {
-                    let decoded = epochs.decode_facts(header.seq, &payload, facts)?;
+                    let place = (header.seq, header.kind);
+                    let decoded = epochs.decode_replayed(place, &payload, facts)?;
                     let last = core.open.clock.last();
-                    if decoded.time < last {
-                        let time = decoded.time;
-                        let what = format_args!(
-                            "its time, {time}, is before that of the previous transaction, {last}"
-                        );
-                        return Err(bad_frame(header.seq, what).into());
-                    }
+                    check_time(header.seq, decoded.time, last)?;
                     let key = decoded.meta.key.as_deref();
                     if let Some(before) = key.and_then(|key| keys.get(key)) {
                         let what = format_args!("its idempotency key is that of frame {before}");
@@ -359,18 +488,15 @@ impl<M: Model> Store<M> {
                     core.open.clock.set(decoded.time);
                     core.open.clock.end(true);
                     if let Some(key) = key {
-                        keys.insert(key, header.seq);
+                        keys.insert(key, header.seq, decoded.time);
                     }
                     facts = decoded.facts;
                 }
-                FrameKind::Migration => {
-                    let seq = header.seq;
-                    let what = format!(
-                        "frame {seq} is a migration, which this version of ironweave cannot read; no file was changed; open the store \
-                         with a newer version"
-                    );
-                    return Err(StorageError::at(StorageFailure::Version, seq, what).into());
-                }
+            }
+            // A log in memory does not say where a migration ends.
+            if is_partial && header.group != GroupPart::Inner && log.segments().is_some() {
+                (core.graph.must_be_whole()).map_err(|e| bad_frame(header.seq, e))?;
+                is_partial = false;
             }
             *next = header.seq + 1;
             if !followers.listen() {
@@ -412,8 +538,29 @@ impl<M: Model> Store<M> {
             }
         })?;
         let place = (self.next, header.version);
-        Arc::make_mut(&mut self.epochs).add(place, schema.clone(), &schema)?;
+        Arc::make_mut(&mut self.epochs).add(place, schema, &self.plan)?;
         self.next += 1;
         Ok(())
     }
+}
+
+/// Returns an error if the time of a frame is before that of the one before it.
+#[inline]
+fn check_time(seq: Seq, time: Timestamp, last: Timestamp) -> Result<(), StorageError> {
+    if time >= last {
+        return Ok(());
+    }
+    let what = format_args!("its time, {time}, is before that of the previous transaction, {last}");
+    Err(bad_frame(seq, what))
+}
+
+/// Returns the error of a store that is open for reading, when a program with another model has continued its log, and snapshots
+/// or subscriptions of the store have the model of before.
+#[cold]
+fn continued_otherwise(seq: Seq) -> StorageError {
+    let what = format!(
+        "another version of the program has migrated the log with frame {seq}, and this store has snapshots or \
+         subscriptions from before; open the store again"
+    );
+    StorageError::at(StorageFailure::Version, seq, what)
 }

@@ -2,29 +2,36 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::base::clock::Clock;
 use crate::base::error::OpenError;
 use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::log::disk::Disk;
 use crate::log::{FileLog, LogOptions, MemoryLog, ReadOnlyLog};
 use crate::step::immediates::Limits;
+use crate::step::migrate::MigrationCode;
 use crate::step::model::Model;
+use crate::store::checkpoint::policy::CheckpointPolicy;
 use crate::store::commit::{CommitLog, Durability};
 use crate::store::epochs::Bounds;
+use crate::store::keys::KeyRetention;
 use crate::store::{Backend, Store};
 
 /// Options for opening a store; see [`Store::options`].
 #[must_use = "options do nothing until a store is opened with them"]
 pub struct Options<M: Model> {
     log: LogOptions,
+    pub(super) archives: Option<PathBuf>,
     durability: Durability,
-    limits: Limits,
-    clock: Clock,
+    pub(super) limits: Limits,
+    pub(super) clock: Clock,
     paranoid: bool,
     interpreted: bool,
-    bounds: Bounds,
+    pub(super) bounds: Bounds,
+    checkpoints: CheckpointPolicy,
+    pub(super) code: Option<MigrationCode>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -33,12 +40,14 @@ impl<M: Model> fmt::Debug for Options<M> {
         f.debug_struct("Options")
             .field("model", &M::NAME)
             .field("log", &self.log)
+            .field("archives", &self.archives)
             .field("durability", &self.durability)
             .field("limits", &self.limits)
             .field("clock", &self.clock)
             .field("paranoid", &self.paranoid)
             .field("interpreted", &self.interpreted)
             .field("bounds", &self.bounds)
+            .field("checkpoints", &self.checkpoints)
             .finish()
     }
 }
@@ -47,12 +56,15 @@ impl<M: Model> Default for Options<M> {
     fn default() -> Self {
         Self {
             log: LogOptions::default(),
+            archives: None,
             durability: Durability::default(),
             limits: Limits::default(),
             clock: Clock::default(),
             paranoid: false,
             interpreted: false,
             bounds: Bounds::default(),
+            checkpoints: CheckpointPolicy::default(),
+            code: None,
             model: PhantomData,
         }
     }
@@ -77,6 +89,12 @@ impl<M: Model> Options<M> {
         self
     }
 
+    /// Names the directory that archived segments are in, if it is not the one that they were [archived](crate::Retention) to.
+    pub fn archives(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.archives = Some(dir.into());
+        self
+    }
+
     /// Sets the number of bytes that a transaction may have in the log, both when it is written and when it is read. Default:
     /// 2^30, which is more than a frame can contain. Replaying a transaction takes about five times its length in memory, in
     /// addition to the graph, and reading its firings takes up to 25 times its length.
@@ -96,6 +114,30 @@ impl<M: Model> Options<M> {
     /// fails with an error of damage.
     pub fn search_bytes_max(mut self, bytes: u64) -> Self {
         self.log.search_bytes_max = bytes;
+        self
+    }
+
+    /// Sets when the store writes a [checkpoint](Store::checkpoint) by itself. Default: after each 64 MiB of log, or as many
+    /// bytes as the last checkpoint has if these are more. With [`CheckpointPolicy::never`], only [`Store::checkpoint`] does.
+    ///
+    /// A thread that is started for each checkpoint reads the log from the last checkpoint on, replays it to a graph of its own, and
+    /// writes that. No step waits for the thread. While it runs, it takes about as much memory as the graph of the store. Its
+    /// failures affect nothing else, and [`Store::last_checkpoint`] returns them. Closing the store ends the thread. The
+    /// option has no effect on a store in memory and on one that is open for reading only.
+    pub fn checkpoint_every(mut self, policy: CheckpointPolicy) -> Self {
+        self.checkpoints = policy;
+        self
+    }
+
+    /// Sets how long idempotency keys are kept. Default: forever, which takes about 40 to 80 bytes of memory for each key.
+    ///
+    /// A transaction whose key has expired is an error, [`StepError::KeyExpired`](crate::StepError::KeyExpired), and never a
+    /// second execution of the request. For this, an expired key takes about 10 to 20 bytes. With n expired keys, a key that was
+    /// never used is refused too with a probability of n / 2^64.
+    ///
+    /// A key that has expired stays so in a store that is opened from a checkpoint with a longer retention.
+    pub fn keep_keys(mut self, retention: KeyRetention) -> Self {
+        self.bounds.keys = retention;
         self
     }
 
@@ -195,10 +237,12 @@ impl<M: Model> Options<M> {
     }
 
     fn over(self, log: Backend) -> Result<Store<M>, OpenError> {
-        let mut store = Store::over(log, self.limits, self.clock, self.bounds, self.paranoid)?;
+        let paranoid = (self.paranoid, self.code);
+        let mut store = Store::over(log, self.limits, self.clock, self.bounds, paranoid)?;
         if self.interpreted {
             store.core.interpret_arcs();
         }
+        store.write_checkpoints_by(self.checkpoints);
         Ok(store)
     }
 
@@ -212,7 +256,8 @@ impl<M: Model> Options<M> {
                         open it with its model";
             return Err(StorageError::new(StorageFailure::ReadOnly, what).into());
         }
-        let log = FileLog::open(dir, self.log)?;
+        let archives = self.archives.as_deref();
+        let log = FileLog::open_with(Disk::default(), dir.as_ref(), self.log, archives)?;
         let log = CommitLog::new(Box::new(log), self.durability)?;
         self.over(Backend::Writable(log))
     }
@@ -230,6 +275,8 @@ impl<M: Model> Options<M> {
     /// # Errors
     /// As [`Store::open_read_only`].
     pub fn open_read_only(self, dir: impl AsRef<Path>) -> Result<Store<M>, OpenError> {
-        self.over(Backend::ReadOnly(Box::new(ReadOnlyLog::open(dir)?)))
+        let archives = self.archives.as_deref();
+        let log = ReadOnlyLog::open_from_checkpoint(dir.as_ref(), archives)?;
+        self.over(Backend::ReadOnly(Box::new(log)))
     }
 }

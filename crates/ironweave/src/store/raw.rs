@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{FORMAT_VERSION, StorageError};
+use crate::log::disk::Disk;
 use crate::log::{
-    CopyError, Frame, FrameHeader, FrameKind, Frames, NewLog, ReadLog as _, ReadOnlyLog,
+    Copied, CopyError, Frame, FrameHeader, FrameKind, Frames, GroupPart, NewLog, ReadLog as _,
+    ReadOnlyLog, backup_of, restore_of,
 };
 use crate::schema::Schema;
 use crate::step::dynamic::Dynamic;
 use crate::step::plan::Plan;
 use crate::store::backend::place;
 use crate::store::record::{DecodedTransaction, Record};
-use crate::store::tags::Tags;
 use crate::store::{Epochs, Store, bad_frame};
 
 /// A log that is read by its own schemas: the frames that it had when it was opened or last [refreshed](Self::refresh).
@@ -31,8 +32,69 @@ impl RawLog {
     /// # Errors
     /// `is_not_found` if the directory has no log; `is_damage`; `is_io`; a version that this program does not read.
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, StorageError> {
-        let log = ReadOnlyLog::open(dir)?;
+        Self::open_with_archives(dir, None::<&Path>)
+    }
+
+    /// As [`RawLog::open`]. `archives` is the directory that archived segments are in, if it is not the one that they were
+    /// [archived](crate::Retention) to.
+    ///
+    /// # Errors
+    /// As [`RawLog::open`].
+    pub fn open_with_archives(
+        dir: impl AsRef<Path>,
+        archives: Option<impl AsRef<Path>>,
+    ) -> Result<Self, StorageError> {
+        let archives = archives.as_ref().map(AsRef::as_ref);
+        let log = ReadOnlyLog::open_with(dir.as_ref(), archives)?;
         Ok(Self { log })
+    }
+
+    /// As [`backup`](crate::raw_log::backup), of this log.
+    ///
+    /// # Errors
+    /// [`CopyError`]. A target that is not a copy of an earlier state of the source is never changed.
+    pub fn backup(
+        &self,
+        target: impl AsRef<Path>,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Copied, CopyError> {
+        backup_of(&Disk::default(), &self.log, target.as_ref(), &mut progress)
+    }
+
+    /// As [`restore`](crate::raw_log::restore), of this log.
+    ///
+    /// # Errors
+    /// [`CopyError`]. If the target exists and is not an empty directory, it is not changed.
+    pub fn restore(
+        &self,
+        target: impl AsRef<Path>,
+        until: Option<Seq>,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Copied, CopyError> {
+        let (disk, target) = (Disk::default(), target.as_ref());
+        restore_of(&disk, (&self.log, target), until, &mut progress)
+    }
+
+    /// Returns the first frame that the log has. It is 0 unless frames were [dropped](crate::Retention).
+    #[must_use]
+    pub fn first(&self) -> Seq {
+        self.log.segments().map_or(Seq::ZERO, |log| log.kept())
+    }
+
+    /// Returns the first frame that is in the directory of the log. Those before it are in archives, or were dropped.
+    #[must_use]
+    pub fn first_in_directory(&self) -> Seq {
+        self.log.segments().map_or(Seq::ZERO, |log| log.left())
+    }
+
+    /// Returns the schema frames before one, from which the frames from there on can be read.
+    fn schemas_before(&self, start: Seq) -> Result<Vec<Frame>, StorageError> {
+        let Some(segments) = self.log.segments().filter(|_| start > Seq::ZERO) else {
+            return Ok(Vec::new());
+        };
+        let mut frames = segments.archived_schemas()?;
+        frames.retain(|frame| frame.header.seq < start);
+        Ok(frames)
     }
 
     /// Adds the frames that were written since. O(new frames).
@@ -79,29 +141,44 @@ impl RawLog {
     }
 
     /// Returns the frames from one on, in order. The log is read during the iteration, from its beginning, because earlier
-    /// frames have the schemas of later ones. Transactions before `from` are not decoded.
+    /// frames have the schemas of later ones. Transactions before `from` are not decoded. Archives are read only if a frame in them
+    /// is asked for.
     ///
     /// # Errors
-    /// `is_io`; `is_replaced` if another log has replaced this one.
+    /// `is_io`; `is_replaced` if another log has replaced this one; `is_dropped` if the frame was dropped, see
+    /// [`RawLog::first`]; `is_archived`.
     pub fn frames(&self, from: impl Into<Seq>) -> Result<RawFrames, StorageError> {
-        Ok(RawFrames {
-            frames: self.log.frames(Seq::ZERO)?,
+        let from = from.into();
+        let start = if from >= self.first_in_directory() {
+            self.first_in_directory()
+        } else {
+            from.min(self.first())
+        };
+        let mut frames = RawFrames {
+            frames: self.log.frames(start)?,
             log: self.log.clone(),
-            from: from.into(),
-            next: Seq::ZERO,
+            from,
+            next: start,
             epochs: Epochs::default(),
             plan: None,
             failed: false,
-        })
+        };
+        for schema in self.schemas_before(start)? {
+            frames.epochs.check(&schema.header)?;
+            frames.begin_epoch(&schema)?;
+        }
+        Ok(frames)
     }
 
-    /// Returns the schemas of the log, each with the frame that contains it. O(size of the log).
+    /// Returns the schemas of the log, each with the frame that contains it. O(size of the log in its directory).
     ///
     /// # Errors
     /// `is_damage`, `is_io`, `is_replaced`.
     pub fn schemas(&self) -> Result<Vec<(Seq, Arc<Schema>)>, StorageError> {
+        let left = self.first_in_directory();
         let mut schemas = Vec::new();
-        for frame in self.log.frames(Seq::ZERO)? {
+        let before = self.schemas_before(left)?.into_iter().map(Ok);
+        for frame in before.chain(self.log.frames(left)?) {
             let frame = frame?;
             if frame.header.kind == FrameKind::Schema {
                 let schema = read_schema(&frame).map_err(|e| place(&self.log, e))?;
@@ -137,6 +214,8 @@ pub enum RawContent {
     Schema(Arc<Schema>),
     /// A transaction, with the names and encodings of the schema before it.
     Transaction(Record<Dynamic>),
+    /// A part of what changed when the schema before it began its epoch: facts of no event.
+    Migration(Record<Dynamic>),
 }
 
 impl RawFrame {
@@ -188,11 +267,11 @@ impl RawFrame {
         &self.content
     }
 
-    /// Returns the transaction, or `None` for a schema.
+    /// Returns the transaction or the part of a migration, or `None` for a schema.
     #[must_use]
     pub fn record(&self) -> Option<&Record<Dynamic>> {
         match &self.content {
-            RawContent::Transaction(record) => Some(record),
+            RawContent::Transaction(record) | RawContent::Migration(record) => Some(record),
             RawContent::Schema(_) => None,
         }
     }
@@ -236,21 +315,22 @@ impl RawFrames {
         self.epochs.check(header)?;
         self.next = header.seq + 1;
         let wanted = header.seq >= self.from;
+        if header.kind == FrameKind::Migration {
+            self.epochs.migrated(header.seq);
+        }
         let content = match header.kind {
             FrameKind::Schema => RawContent::Schema(self.begin_epoch(&frame)?),
-            FrameKind::Transaction if !wanted => return Ok(None),
-            FrameKind::Transaction => {
+            FrameKind::Transaction | FrameKind::Migration if !wanted => return Ok(None),
+            FrameKind::Transaction | FrameKind::Migration => {
                 let Some((plan, _)) = &self.plan else {
                     return Err(bad_frame(header.seq, "no schema precedes it"));
                 };
                 let transaction = DecodedTransaction::read(&frame, &self.epochs, plan)?;
-                RawContent::Transaction(Record::new(Arc::new(transaction)))
-            }
-            FrameKind::Migration => {
-                return Err(bad_frame(
-                    header.seq,
-                    "it is a migration, which this version does not read",
-                ));
+                let record = Record::new(Arc::new(transaction));
+                match header.kind {
+                    FrameKind::Migration => RawContent::Migration(record),
+                    _ => RawContent::Transaction(record),
+                }
             }
         };
         let (header, position) = (*header, *position);
@@ -267,12 +347,10 @@ impl RawFrames {
     fn begin_epoch(&mut self, frame: &Frame) -> Result<Arc<Schema>, StorageError> {
         let seq = frame.header.seq;
         let schema = read_schema(frame)?;
-        let tags = Tags::new(frame.header.version, &schema, &schema)
-            .ok_or_else(|| bad_frame(seq, "its schema has a name twice"))?;
-        let plan = Plan::of_log(schema.clone());
         let shared = Arc::new(schema.clone());
-        self.plan = Some((Arc::new(plan), Arc::clone(&shared)));
-        self.epochs.list.push((seq, schema, Arc::new(tags)));
+        let plan = Arc::new(Plan::of_log(schema));
+        (self.epochs).add_logged((seq, frame.header.version), &plan)?;
+        self.plan = Some((plan, Arc::clone(&shared)));
         Ok(shared)
     }
 }
@@ -321,6 +399,8 @@ impl fmt::Debug for RawFrames {
 pub struct RawWriter {
     log: NewLog,
     next: Seq,
+    /// A schema, and the parts of its migration so far.
+    group: Vec<(FrameHeader, Vec<u8>)>,
 }
 
 impl RawWriter {
@@ -335,6 +415,7 @@ impl RawWriter {
         Ok(Self {
             log: NewLog::create(target.as_ref())?,
             next: Seq::ZERO,
+            group: Vec::new(),
         })
     }
 
@@ -354,7 +435,24 @@ impl RawWriter {
         fingerprint: u128,
         payload: &[u8],
     ) -> Result<(), CopyError> {
-        self.append(FrameKind::Schema, epoch, fingerprint, payload)
+        self.end_group()?;
+        self.hold(FrameKind::Schema, epoch, fingerprint, payload);
+        Ok(())
+    }
+
+    /// Appends a part of the migration with which the epoch of the last schema begins, as it was in a frame of the format version
+    /// that this program writes.
+    ///
+    /// # Errors
+    /// Failures of the disk.
+    pub fn append_migration(
+        &mut self,
+        epoch: u32,
+        fingerprint: u128,
+        payload: &[u8],
+    ) -> Result<(), CopyError> {
+        self.hold(FrameKind::Migration, epoch, fingerprint, payload);
+        Ok(())
     }
 
     /// Appends a transaction, as it was in a frame of the format version that this program writes.
@@ -367,22 +465,25 @@ impl RawWriter {
         fingerprint: u128,
         payload: &[u8],
     ) -> Result<(), CopyError> {
-        self.append(FrameKind::Transaction, epoch, fingerprint, payload)
-    }
-
-    fn append(
-        &mut self,
-        kind: FrameKind,
-        epoch: u32,
-        fingerprint: u128,
-        payload: &[u8],
-    ) -> Result<(), CopyError> {
-        self.log.append(
-            FrameHeader::new(self.next, epoch, kind, fingerprint),
-            payload,
-        )?;
+        self.end_group()?;
+        let header = FrameHeader::new(self.next, epoch, FrameKind::Transaction, fingerprint);
+        self.log.append(header, payload)?;
         self.next += 1;
         Ok(())
+    }
+
+    /// Holds a frame until it is known whether its group ends with it.
+    fn hold(&mut self, kind: FrameKind, epoch: u32, fingerprint: u128, payload: &[u8]) {
+        let header = FrameHeader::new(self.next, epoch, kind, fingerprint);
+        self.group.push((header, payload.to_vec()));
+        self.next += 1;
+    }
+
+    /// Appends the frames that are held.
+    fn end_group(&mut self) -> Result<(), CopyError> {
+        let mut group = std::mem::take(&mut self.group);
+        GroupPart::mark(&mut group);
+        self.log.append_group(&group)
     }
 
     /// Replays the log, which checks all that a store checks when it opens, and gives the directory its name. Returns the fingerprint of
@@ -391,6 +492,7 @@ impl RawWriter {
     /// # Errors
     /// [`CopyError::NotALog`], after which the directory does not exist; failures of the disk.
     pub fn finish(mut self) -> Result<u128, CopyError> {
+        self.end_group()?;
         let dir = self.log.close()?;
         let fingerprint = match Store::<Dynamic>::open_read_only(dir) {
             Ok(store) => store.fingerprint(),

@@ -9,7 +9,7 @@ use crate::base::error::ReadError;
 use crate::base::position::FrameRef;
 use crate::base::seq::{Seq, SeqRange};
 use crate::base::storage_error::StorageError;
-use crate::log::{Frame, FrameKind, Frames};
+use crate::log::{Frame, Frames};
 use crate::step::model::Model;
 use crate::store::record::{DecodedTransaction, Record};
 use crate::store::view::LogView;
@@ -140,7 +140,7 @@ impl<M: Model> Iterator for Records<'_, M> {
             if beyond {
                 return None;
             }
-            if frame.header.kind == FrameKind::Transaction {
+            if frame.header.kind.has_facts() {
                 let record = self.read(&frame);
                 return Some(record.map_err(|e| self.view.place(e)));
             }

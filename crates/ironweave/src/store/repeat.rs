@@ -2,24 +2,20 @@
 //!
 //! 1. The frame of a transaction with a key contains the key, the entities that each of its events bound and created, and
 //!    the events that were rejected or rolled back.
-//! 2. The sequence number of the frame of each key is in memory.
+//! 2. The sequence number of the frame of each key is in memory ([`Keys`](crate::store::keys::Keys)).
 //! 3. In a transaction that begins with a known key, no event fires. Each event is compared with the logged attempt of the same
 //!    index, and gets the same receipt or rejection. A different event is rejected as `KeyReused`.
 
-use std::hash::BuildHasherDefault;
-
 use minicbor::Decoder;
 use minicbor::data::Type;
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::base::error::StepError;
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
-use crate::base::image::{ImageError, ImageSink, ImageSource, must_have, take_u64};
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
-use crate::log::{Frame, FrameKind};
+use crate::log::Frame;
 use crate::schema::{EntityIx, EventIx};
 use crate::step::bindings::Bindings;
 use crate::step::repeat::{Attempt, Outcome, Repeat, print};
@@ -29,60 +25,16 @@ use crate::store::{bad_frame, lost_frame};
 use crate::value::DecodeError;
 use crate::value::item::{self, raw_item};
 
-/// The keys of a log: the hash of each key, with the sequence number of its frame.
-#[derive(Default)]
-pub(crate) struct Keys(FastMap<u128, Seq>);
-
-impl Keys {
-    pub(crate) fn insert(&mut self, key: &str, seq: Seq) {
-        self.0.insert(xxh3_128(key.as_bytes()), seq);
-    }
-
-    pub(crate) fn get(&self, key: &str) -> Option<Seq> {
-        self.0.get(&xxh3_128(key.as_bytes())).copied()
-    }
-
-    /// Writes the keys to a checkpoint, in the order of their frames.
-    pub(super) fn write(&self, to: &mut dyn ImageSink) -> Result<(), ImageError> {
-        let mut keys: Vec<(Seq, u128)> = self.0.iter().map(|(key, seq)| (*seq, *key)).collect();
-        keys.sort_unstable();
-        to.put(&(keys.len() as u64).to_le_bytes())?;
-        for (seq, key) in keys {
-            to.put(&key.to_le_bytes())?;
-            to.put(&seq.get().to_le_bytes())?;
-        }
-        Ok(())
-    }
-
-    /// Reads the keys of the frames up to one from a checkpoint.
-    pub(super) fn read(from: &mut dyn ImageSource, last: Seq) -> Result<Self, ImageError> {
-        let count = take_u64(from)?;
-        must_have(from, count, 24)?;
-        let mut keys = Self(FastMap::with_capacity_and_hasher(
-            count as usize,
-            BuildHasherDefault::default(),
-        ));
-        let mut next = Seq::ZERO;
-        for _ in 0..count {
-            let (low, high) = (take_u64(from)?, take_u64(from)?);
-            let seq = Seq::new(take_u64(from)?);
-            if seq < next || seq > last {
-                return Err(ImageError::content("its idempotency keys are not in order"));
-            }
-            next = seq.saturating_add(1);
-            let key = u128::from(high) << 64 | u128::from(low);
-            if keys.0.insert(key, seq).is_some() {
-                return Err(ImageError::content("it has an idempotency key twice"));
-            }
-        }
-        Ok(keys)
-    }
-}
-
 /// Returns the events that a transaction attempted and their outcomes, from its frame.
 fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attempt>, StepError> {
     let bad = |e: DecodeError| StepError::Storage(view.place(bad_frame(seq, e)));
-    let events = &view.plan.layout.schema.events;
+    // The events of an earlier epoch, with the names that they have now.
+    let own = view.epochs.renamed_plan(seq, &view.plan);
+    let plan = own.as_ref().unwrap_or(&view.plan);
+    let logged = &view.epochs.plan(seq, &view.plan).layout.schema;
+    let typed = (view.epochs.foreign(seq)).map(|foreign| foreign.firings(logged, decoded));
+    let typed = typed.transpose().map_err(bad)?.unwrap_or_default();
+    let events = &plan.layout.schema.events;
     // The events that stayed have names: one entry for each event of the program, which replay has checked.
     let mut fired = (decoded.firings.iter().enumerate())
         .filter(|(_, f)| !events[usize::from(f.event)].immediate);
@@ -101,11 +53,13 @@ fn attempts(view: &LogView<'_>, seq: Seq, decoded: &Decoded) -> Result<Vec<Attem
     let Some(bytes) = &decoded.attempts else {
         for _ in 0..fired_count {
             let (firing, event, outcome) = next()?;
-            let reader = decoded.reader(firing).map_err(bad)?;
-            all.push(Attempt {
-                print: print(&view.plan, event, &reader),
-                outcome,
-            });
+            // As the program reads it, or with the names that it has now.
+            let typed = typed.event(firing).zip(typed.reader(decoded, firing));
+            let print = match typed {
+                Some((event, reader)) => print(&view.plan, event, &reader.map_err(bad)?),
+                None => print(plan, event, &decoded.reader(firing).map_err(bad)?),
+            };
+            all.push(Attempt { print, outcome });
         }
         return Ok(all);
     };
@@ -159,19 +113,30 @@ fn names_of_today(
     of: EventIx,
     mut then: Vec<Vec<Id>>,
 ) -> Result<Vec<u8>, StepError> {
-    let mut events = view.epochs.tags(seq)?.events.iter();
-    let logged = events.find(|event| event.event == of);
-    let named = logged.map_or(&[][..], |event| &event.named);
+    let lost = |event: &str, name: &str| StepError::ReceiptLost {
+        seq,
+        event: event.into(),
+        name: name.into(),
+    };
+    let (of, named) = match view.epochs.foreign(seq) {
+        None => {
+            let mut events = view.epochs.tags(seq)?.events.iter();
+            let logged = events.find(|event| event.event == of);
+            let named = logged.map_or(&[][..], |event| &event.named);
+            (of, named.to_vec())
+        }
+        Some(foreign) => {
+            let def = &view.epochs.plan(seq, &view.plan).layout.schema[of];
+            let now = foreign.event(of).ok_or_else(|| lost(&def.name, ""))?;
+            (now, foreign.names(of, now))
+        }
+    };
     let def = &view.plan.layout.schema[of];
     let mut today = Bindings::default();
     for (i, name) in def.names.iter().enumerate() {
         let at = named.get(i).copied().flatten();
         let Some(ids) = at.and_then(|at| then.get_mut(at)) else {
-            return Err(StepError::ReceiptLost {
-                seq,
-                event: def.name.as_str().into(),
-                name: name.name.as_str().into(),
-            });
+            return Err(lost(&def.name, &name.name));
         };
         today.push_many(std::mem::take(ids).into_iter());
     }
@@ -184,7 +149,7 @@ fn names_of_today(
 fn logged(view: &LogView<'_>, seq: Seq) -> Result<Decoded, StorageError> {
     let frame = view.frames(seq)?.next();
     let frame = frame.ok_or_else(|| lost_frame(seq))??;
-    let decoded = view.epochs.decode(seq, &frame.payload);
+    let decoded = (view.epochs).decode((seq, frame.header.kind), &frame.payload);
     decoded.map_err(|e| view.place(e))
 }
 
@@ -199,13 +164,17 @@ pub(super) fn changed_since(
         let Frame {
             header, payload, ..
         } = frame?;
-        if header.kind != FrameKind::Transaction {
+        if !header.kind.has_facts() {
             continue;
         }
-        let decoded = view.epochs.decode(header.seq, &payload)?;
+        let place = (header.seq, header.kind);
+        let decoded = view.epochs.decode(place, &payload)?;
+        let plan = view.epochs.plan(header.seq, &view.plan);
         for fact in &decoded.facts.list {
-            for entity in fact.touches(&view.plan.layout).into_iter().flatten() {
-                changed.insert(entity, header.seq);
+            for (own, slot) in fact.touches(&plan.layout).into_iter().flatten() {
+                if let Some(entity) = view.epochs.entity_of_program(header.seq, own) {
+                    changed.insert((entity, slot), header.seq);
+                }
             }
         }
     }

@@ -5,6 +5,7 @@
 
 use crate::graph::storage::Flat;
 use crate::graph::{Graph, Journal};
+use crate::log::FrameKind;
 use crate::schema::EventIx;
 use crate::step::field_codec::{BindingForm, FieldWriter};
 use crate::step::plan::Plan;
@@ -59,7 +60,8 @@ impl Shadow {
         payload: &[u8],
         tags: &Tags,
     ) -> Result<(), String> {
-        let decoded = frame::decode(payload, tags).map_err(|e| e.to_string())?;
+        let decoded = frame::decode(FrameKind::Transaction, payload, tags);
+        let decoded = decoded.map_err(|e| e.to_string())?;
         for (i, firing) in decoded.firings.iter().enumerate() {
             read_back(plan, &decoded, (i, firing.event))?;
         }

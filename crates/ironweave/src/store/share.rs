@@ -31,11 +31,13 @@ use crate::base::storage_error::StorageError;
 use crate::log::LogReader;
 use crate::step::event::{Event, Receipt};
 use crate::step::model::Model;
+use crate::store::checkpoint::background::Checkpoints;
 use crate::store::commit::Acknowledged;
 use crate::store::share::queue::Queue;
 use crate::store::view::LogView;
 use crate::store::{
-    AnyReceipt, Backend, Checkpoint, Committed, Store, Transaction, VerifyError, retry, verify,
+    AnyReceipt, Backend, Checkpoint, Committed, Store, Transaction, Verified, VerifyError, retry,
+    verify,
 };
 
 /// A handle on a store that threads share; [`Store::share`] creates it. A clone is another handle on the same store.
@@ -118,9 +120,7 @@ struct Shared<M: Model> {
     acknowledged: Acknowledged,
     /// The reader of the log that the last view used. This lock is taken before that of `store`.
     reader: Mutex<Option<Arc<LogReader>>>,
-    /// Held while a checkpoint is written, since two of one frame would have the same file. This lock is taken before that of
-    /// `store`.
-    checkpoints: Mutex<()>,
+    checkpoints: Arc<Checkpoints>,
 }
 
 impl<M: Model> Clone for SharedStore<M> {
@@ -144,10 +144,10 @@ impl<M: Model> SharedStore<M> {
         }
         let shared = Shared {
             acknowledged: store.log.acknowledged(),
+            checkpoints: Arc::clone(&store.checkpoints),
             store: Mutex::new(Some(store)),
             queue: Queue::default(),
             reader: Mutex::new(None),
-            checkpoints: Mutex::default(),
         };
         Self {
             handle: Arc::new(Handle(Arc::new(shared))),
@@ -329,10 +329,14 @@ impl<M: Model> SharedStore<M> {
     pub fn checkpoint(&self) -> Result<Checkpoint, StorageError> {
         // As in `view`, this check comes before `checkpoints` is locked.
         HeldGuard::refuse_if_held(self.shared().address());
-        let checkpoints = &self.shared().checkpoints;
-        let _alone = checkpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        let unfinished = self.exclusive(Store::begin_checkpoint)?;
-        unfinished.finish()
+        (self.shared().checkpoints)
+            .write_alone(|| self.exclusive(Store::begin_checkpoint)?.finish())
+    }
+
+    /// As [`Store::last_checkpoint`], without blocking other callers.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> Option<Result<Checkpoint, StorageError>> {
+        self.shared().checkpoints.last()
     }
 
     /// As [`Store::refresh`], for a store that is open for reading only.
@@ -378,6 +382,15 @@ impl<M: Model> SharedStore<M> {
     /// # Errors
     /// As [`Store::verify`] and [`SharedStore::read`].
     pub fn verify(&self) -> Result<u64, VerifyError> {
+        verify::verify_view::<M>(self.view()).map(|found| found.agreed)
+    }
+
+    /// As [`Store::verify`], with the events that could not be fired again. It says which events are of epochs whose events, entities
+    /// or fields are not those of this program; their facts are replayed.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub fn verify_all(&self) -> Result<Verified, VerifyError> {
         verify::verify_view::<M>(self.view())
     }
 

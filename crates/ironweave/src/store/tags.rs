@@ -11,7 +11,7 @@ use crate::base::cbor::CborWord;
 use crate::graph::fact::Fact;
 use crate::graph::image::ImageOrder;
 use crate::schema::{
-    Cardinality, ColumnIx, EdgeIx, Encoding, EntityIx, EventIx, NameDef, Schema, StateIx,
+    Cardinality, ColumnIx, EdgeIx, Encoding, EntityIx, EventDef, EventIx, NameDef, Schema, StateIx,
 };
 use crate::value::DecodeError;
 use crate::value::fixed::FixedEncoding;
@@ -114,10 +114,85 @@ fn matched<K: Hash + Eq, Ix: Copy + TryFrom<usize>>(
         .collect()
 }
 
+/// Returns the mapping of a logged event to one of this program's schema. Adds the encodings of the fields that have others in
+/// this program. Returns `None` if the program lacks a field.
+fn event_tags(
+    logged: &EventDef,
+    (event, ours): (EventIx, &Schema),
+    entities: &[EntityIx],
+    encodings: &mut HashMap<(EventIx, usize), Encoding>,
+) -> Option<EventTags> {
+    let fields: Vec<u16> = matched(
+        logged.fields.iter().map(|f| Some(&f.name)),
+        ours[event].fields.iter().map(|f| &f.name),
+    )?;
+    for (f, ix) in logged.fields.iter().zip(&fields) {
+        let ix = usize::from(*ix);
+        let encoding = ours[event].fields[ix].encoding.as_ref();
+        if let Some(other) = other_encoding(f.encoding.as_ref(), encoding, entities) {
+            encodings.insert((event, ix), other);
+        }
+    }
+    let names = logged.names.iter().map(|n| &*n.name);
+    let known: HashMap<&str, usize> = names.zip(0..).collect();
+    let entity = |e: EntityIx| entities.get(usize::from(e)).copied();
+    let named = ours[event].names.iter().map(|now| {
+        let then = *known.get(&*now.name)?;
+        let NameDef {
+            entity: of, count, ..
+        } = logged.names[then];
+        ((entity(of), count) == (Some(now.entity), now.count)).then_some(then)
+    });
+    Some(EventTags {
+        named: named.collect(),
+        event,
+        immediate: logged.immediate,
+        fields: fields.into(),
+        words: (logged.fields.iter())
+            .map(|f| FixedEncoding::of(f.encoding.as_ref()))
+            .collect(),
+        names: logged.names.iter().map(|n| n.count).collect(),
+    })
+}
+
 impl Tags {
     /// Returns the mapping from a logged schema to that of this program, both [valid](Schema::validate), for frames of a format
     /// version. Returns `None` if this program lacks a logged item.
     pub(crate) fn new(version: u16, logged: &Schema, ours: &Schema) -> Option<Self> {
+        Self::of(version, logged, ours, |entities, fields| {
+            matched(
+                logged.events.iter().map(|e| Some(&e.name)),
+                ours.events.iter().map(|e| &e.name),
+            )?
+            .into_iter()
+            .zip(&logged.events)
+            .map(|(event, l)| event_tags(l, (event, ours), entities, fields))
+            .collect()
+        })
+    }
+
+    /// As [`Tags::new`], for the facts alone: events keep the indexes of the logged schema. Returns `None` if this program lacks
+    /// an entity type, a state, a column or an edge.
+    pub(crate) fn of_facts(version: u16, logged: &Schema, ours: &Schema) -> Option<Self> {
+        Self::of(version, logged, ours, |_, _| {
+            (EventIx::all(logged.events.len()).zip(&logged.events))
+                .map(|(event, l)| {
+                    let own = EntityIx::all(logged.entities.len()).collect::<Vec<_>>();
+                    event_tags(l, (event, logged), &own, &mut HashMap::new())
+                })
+                .collect()
+        })
+    }
+
+    fn of(
+        version: u16,
+        logged: &Schema,
+        ours: &Schema,
+        events: impl FnOnce(
+            &[EntityIx],
+            &mut HashMap<(EventIx, usize), Encoding>,
+        ) -> Option<Vec<EventTags>>,
+    ) -> Option<Self> {
         let entities: Vec<EntityIx> = matched(
             logged.entities.iter().map(|e| Some(&e.name)),
             ours.entities.iter().map(|e| &e.name),
@@ -149,10 +224,6 @@ impl Tags {
                 .map(|e| Some((entity(e.from.entity)?, &e.from.name))),
             ours.edges.iter().map(|e| (e.from.entity, &e.from.name)),
         )?;
-        let events: Vec<EventIx> = matched(
-            logged.events.iter().map(|e| Some(&e.name)),
-            ours.events.iter().map(|e| &e.name),
-        )?;
         let other = |logged: &Option<Encoding>, ours: &Option<Encoding>| {
             other_encoding(logged.as_ref(), ours.as_ref(), &entities)
         };
@@ -165,37 +236,7 @@ impl Tags {
             edges: of_edges.collect(),
             fields: HashMap::new(),
         };
-        let events = (logged.events.iter().zip(events)).map(|(l, event)| {
-            let fields: Vec<u16> = matched(
-                l.fields.iter().map(|f| Some(&f.name)),
-                ours[event].fields.iter().map(|f| &f.name),
-            )?;
-            for (f, ix) in l.fields.iter().zip(&fields) {
-                let ix = usize::from(*ix);
-                if let Some(other) = other(&f.encoding, &ours[event].fields[ix].encoding) {
-                    encodings.fields.insert((event, ix), other);
-                }
-            }
-            let known: HashMap<&str, usize> = l.names.iter().map(|n| &*n.name).zip(0..).collect();
-            let named = ours[event].names.iter().map(|now| {
-                let then = *known.get(&*now.name)?;
-                let NameDef {
-                    entity: of, count, ..
-                } = l.names[then];
-                ((entity(of), count) == (Some(now.entity), now.count)).then_some(then)
-            });
-            Some(EventTags {
-                named: named.collect(),
-                event,
-                immediate: l.immediate,
-                fields: fields.into(),
-                words: (l.fields.iter())
-                    .map(|f| FixedEncoding::of(f.encoding.as_ref()))
-                    .collect(),
-                names: l.names.iter().map(|n| n.count).collect(),
-            })
-        });
-        let events = events.collect::<Option<_>>()?;
+        let events = events(&entities, &mut encodings.fields)?;
         Some(Self {
             version,
             encodings: Arc::new(encodings),
@@ -218,11 +259,6 @@ impl Tags {
             columns: self.columns.clone(),
             edges: self.edges.clone(),
         }
-    }
-
-    /// Returns the index in the logged schema of an entity type of this program.
-    pub(crate) fn logged_entity(&self, entity: usize) -> Option<usize> {
-        self.entities.iter().position(|e| usize::from(*e) == entity)
     }
 
     /// Returns whether the values of a logged column are words.

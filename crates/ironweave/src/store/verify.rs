@@ -1,20 +1,25 @@
 //! Verification: firing the events of a log again with the current code.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::base::error::{ErrorKind, ReadError};
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
+use crate::graph::Graph;
 use crate::graph::fact::Facts;
-use crate::log::FrameKind;
+use crate::graph::paged::Paged;
+use crate::log::{FrameHeader, FrameKind};
 use crate::schema::EventIx;
 use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
 use crate::store::bad_frame;
+use crate::store::checkpoint::read::{Loaded, Loader};
 use crate::store::frame::Decoded;
+use crate::store::version::At;
 use crate::store::view::LogView;
 
 /// A difference between a logged transaction and what the current code does for the same events.
@@ -47,6 +52,30 @@ impl fmt::Display for Difference {
             "frame {seq} ({time}), event {event}: the log has `{logged}`, and the current code does `{today}`"
         )
     }
+}
+
+/// What a verification has found in a log that is right.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The number of transactions whose events gave the logged facts when they were fired again. Of a store without the types of
+    /// its model, it is the number of transactions whose facts were replayed.
+    pub agreed: u64,
+    /// The events that could not be fired again, by their names in the log: those that the program does not have any more and reads as no
+    /// other ones, others of the same transactions, and those of epochs of another shape. Their facts were replayed.
+    pub not_fired: Vec<NotFired>,
+}
+
+/// An event that a verification could not fire again.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotFired {
+    /// The name of the event in the log.
+    pub event: String,
+    /// The number of transactions with the event.
+    pub transactions: u64,
+    /// The first of them.
+    pub first: Seq,
 }
 
 /// The error of a verification.
@@ -113,7 +142,7 @@ impl From<StorageError> for VerifyError {
 /// See [`Store::verify`](crate::Store::verify).
 pub(crate) fn verify_view<M: Model>(
     view: Result<LogView<'_>, ReadError>,
-) -> Result<u64, VerifyError> {
+) -> Result<Verified, VerifyError> {
     let view = view.map_err(|e| match e {
         ReadError::Unlogged => VerifyError::Unlogged,
         e => VerifyError::Storage(e.into_storage()),
@@ -125,44 +154,99 @@ pub(crate) fn verify_view<M: Model>(
     }
 }
 
+/// Where a verification begins: at the first frame, or, if the first frames were dropped, at the oldest checkpoint.
+struct Beginning(Option<(Loaded<Paged>, At)>);
+
+impl Beginning {
+    fn of(view: &LogView<'_>) -> Self {
+        let kept = view.log().segments().map_or(Seq::ZERO, |log| log.kept());
+        let dropped = (kept > Seq::ZERO).then(|| Loader::of_view(view).oldest());
+        Self(dropped.flatten())
+    }
+
+    fn graph<'a>(&'a self, view: &'a LogView<'_>) -> Option<&'a Graph<Paged>> {
+        match &self.0 {
+            Some((loaded, _)) => Some(&loaded.graph),
+            None => view.base.as_ref().map(|base| &base.graph),
+        }
+    }
+
+    fn plan<'a>(&'a self, view: &'a LogView<'_>) -> &'a Plan {
+        self.0
+            .as_ref()
+            .map_or(&view.plan, |(loaded, _)| &loaded.plan)
+    }
+
+    /// Returns the first frame that is verified.
+    fn next(&self) -> Seq {
+        self.0.as_ref().map_or(Seq::ZERO, |(_, at)| at.next())
+    }
+}
+
 /// Replays all facts on an empty graph. Without the code of the model, no event can be fired again.
-fn verify_facts(view: &LogView<'_>) -> Result<u64, VerifyError> {
-    let base = view.base.as_ref().map(|base| &base.graph);
-    let mut core = flat::core(&view.plan, base);
+fn verify_facts(view: &LogView<'_>) -> Result<Verified, VerifyError> {
+    let begin = Beginning::of(view);
+    let mut core = flat::core(begin.plan(view), begin.graph(view));
     let mut agreed = 0;
-    for frame in view.frames(Seq::ZERO)? {
+    for frame in view.frames(begin.next())? {
         let frame = frame?;
         let (seq, fingerprint) = (frame.header.seq, frame.header.fingerprint);
         for (_, plan) in view.epochs.begun(seq.checked_sub(1), seq) {
             let entered = epoch::enter(&mut core.graph, plan, Some(fingerprint));
             entered.map_err(|e| view.place(bad_frame(seq, e)))?;
         }
-        if frame.header.kind == FrameKind::Transaction {
-            (view.epochs.decode(seq, &frame.payload))
-                .and_then(|decoded| {
-                    flat::replay(&mut core, &decoded.facts, fingerprint)
-                        .map_err(|e| bad_frame(seq, e))
-                })
-                .map_err(|e| view.place(e))?;
-            agreed += 1;
+        let kind = frame.header.kind;
+        if kind.has_facts() {
+            let decoded = view.epochs.decode((seq, kind), &frame.payload);
+            let decoded = decoded.map_err(|e| view.place(e))?;
+            replay_frame(&mut core, &frame.header, &decoded.facts).map_err(|e| view.place(e))?;
+            agreed += u64::from(kind == FrameKind::Transaction);
         }
     }
-    Ok(agreed)
+    let not_fired = Vec::new();
+    Ok(Verified { agreed, not_fired })
 }
 
-fn verify(view: &LogView<'_>) -> Result<u64, VerifyError> {
+fn verify(view: &LogView<'_>) -> Result<Verified, VerifyError> {
     let plan = &*view.plan;
-    let base = view.base.as_ref().map(|base| &base.graph);
-    let mut core = flat::core(plan, base);
+    let begin = Beginning::of(view);
+    let mut core = flat::core(plan, begin.graph(view));
+    let mut not_fired: BTreeMap<String, (u64, Seq)> = BTreeMap::new();
     let mut agreed = 0;
-    for frame in view.frames(Seq::ZERO)? {
+    for frame in view.frames(begin.next())? {
         let frame = frame?;
-        if frame.header.kind != FrameKind::Transaction {
+        let (seq, kind) = (frame.header.seq, frame.header.kind);
+        for (_, own) in view.epochs.begun(seq.checked_sub(1), seq) {
+            let entered = epoch::enter(&mut core.graph, own, Some(frame.header.fingerprint));
+            entered.map_err(|e| view.place(bad_frame(seq, e)))?;
+        }
+        if !kind.has_facts() {
             continue;
         }
-        let seq = frame.header.seq;
-        let decoded = view.epochs.decode(seq, &frame.payload);
-        let decoded = decoded.map_err(|e| view.place(e))?;
+        let decoded = view.epochs.decode((seq, kind), &frame.payload);
+        let mut decoded = decoded.map_err(|e| view.place(e))?;
+        let foreign = view.epochs.foreign(seq);
+        if kind == FrameKind::Migration || foreign.is_some() {
+            let facts =
+                (view.epochs).decode_replayed((seq, kind), &frame.payload, Facts::default());
+            let facts = facts.map_err(|e| view.place(e))?;
+            let own = view.epochs.plan(seq, &view.plan);
+            let typed = foreign.map(|foreign| foreign.firings(&own.layout.schema, &decoded));
+            let typed = typed
+                .transpose()
+                .map_err(|e| view.place(bad_frame(seq, e)))?;
+            let fires = kind == FrameKind::Transaction && view.epochs.can_fire(seq);
+            let typed = typed.filter(|typed| fires && typed.are_read());
+            let Some(typed) = typed else {
+                let events: BTreeSet<EventIx> = decoded.firings.iter().map(|f| f.event).collect();
+                for event in events {
+                    not_fired.entry(name(own, event)).or_insert((0, seq)).0 += 1;
+                }
+                replay_frame(&mut core, &frame.header, &facts.facts).map_err(|e| view.place(e))?;
+                continue;
+            };
+            decoded = typed.with_facts(&decoded, facts);
+        }
         core.open.clock.set(decoded.time);
         core.open.meta = decoded.meta.clone();
         core.open.logged_firings = decoded.firings.len() as u32;
@@ -200,7 +284,24 @@ fn verify(view: &LogView<'_>) -> Result<u64, VerifyError> {
         core.keep();
         agreed += 1;
     }
-    Ok(agreed)
+    let not_fired = not_fired.into_iter();
+    let not_fired = not_fired.map(|(event, (transactions, first))| NotFired {
+        event,
+        transactions,
+        first,
+    });
+    let not_fired = not_fired.collect();
+    Ok(Verified { agreed, not_fired })
+}
+
+/// Applies the facts of a frame, after which the graph must have the fingerprint of the frame.
+fn replay_frame(core: &mut Core, header: &FrameHeader, facts: &Facts) -> Result<(), StorageError> {
+    let fingerprint = header.fingerprint;
+    let replayed = match header.kind {
+        FrameKind::Migration => flat::replay_part(core, facts, Some(fingerprint)),
+        _ => flat::replay(core, facts, fingerprint),
+    };
+    replayed.map_err(|e| bad_frame(header.seq, e))
 }
 
 fn name(plan: &Plan, event: EventIx) -> String {

@@ -157,6 +157,9 @@ impl<'a> LogView<'a> {
     /// accepted for every log and is its beginning.
     pub(crate) fn admit_start(&self, from: Seq) -> Result<(), ReadError> {
         check_start(from, self.last)?;
+        if let Some(segments) = self.log().segments() {
+            segments.check_kept(from)?;
+        }
         match from {
             Seq::ZERO => Ok(()),
             from => self.check_beginning(from.checked_sub(1)),

@@ -2,7 +2,7 @@
 
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
-use crate::graph::fact::Fact;
+use crate::graph::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::schema::{EdgeIx, EntityIx, EventIx, StateIx};
 use crate::store::record::DecodedTransaction;
@@ -49,6 +49,21 @@ impl Filter {
     /// Returns whether it accepts a transaction. It must be called for each transaction in order, since facts name slots.
     pub(super) fn accepts(&mut self, transaction: &DecodedTransaction, layout: &Layout) -> bool {
         let facts = &*transaction.decoded.facts.list;
+        let (translated, foreign) = match &transaction.foreign {
+            Some(foreign) => (
+                foreign.unrendered(&transaction.decoded.facts),
+                Some(foreign),
+            ),
+            None => (Facts::default(), None),
+        };
+        let (facts, layout) = match foreign {
+            Some(foreign) => (&*translated.list, &**foreign.layout()),
+            None => (facts, layout),
+        };
+        let event = |event: EventIx| match foreign {
+            Some(foreign) => foreign.event(event),
+            None => Some(event),
+        };
         let is_about = self.is_about(facts, layout);
         let all = self.entities.is_empty()
             && self.places.is_empty()
@@ -68,7 +83,8 @@ impl Filter {
                 | Fact::SetLink { edge, .. } => self.edges.contains(&edge),
                 Fact::Set { .. } => false,
             })
-            || (transaction.decoded.firings.iter()).any(|f| self.events.contains(&f.event))
+            || (transaction.decoded.firings.iter())
+                .any(|f| event(f.event).is_some_and(|event| self.events.contains(&event)))
     }
 
     /// Returns whether a fact is about one of the entities; O(facts), however many entities there are.

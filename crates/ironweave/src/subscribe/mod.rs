@@ -136,6 +136,12 @@ impl<M: Model> Subscription<M> {
         self.reader.go_back(to);
     }
 
+    /// Adds the file and the offset of the frame to an error that has only a sequence number.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn located(&mut self, error: StorageError) -> StorageError {
+        self.reader.place(error)
+    }
+
     /// Acknowledges all transactions up to a frame: the next [`Store::subscribe_as`](crate::Store::subscribe_as) of this name continues
     /// after it. When this returns, the cursor and the log up to that frame are durable in every durability mode, so that a
     /// power failure leaves no cursor ahead of its log. This takes up to two syncs, so acknowledge batches rather than single
@@ -254,8 +260,12 @@ impl Version {
     /// Returns the version after a transaction.
     fn after(&self, transaction: &DecodedTransaction) -> Result<Arc<Self>, StorageError> {
         let mut core = Core::new(self.graph.fork());
-        core.replay(&transaction.decoded.facts, transaction.fingerprint)
-            .map_err(|e| bad_frame(transaction.seq, e))?;
+        let (facts, fingerprint) = (&transaction.decoded.facts, transaction.fingerprint);
+        let replayed = match transaction.is_migration {
+            true => core.replay_part(facts, Some(fingerprint)),
+            false => core.replay(facts, fingerprint),
+        };
+        replayed.map_err(|e| bad_frame(transaction.seq, e))?;
         let at = At {
             seq: Some(transaction.seq),
             time: transaction.decoded.time,

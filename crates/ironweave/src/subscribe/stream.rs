@@ -18,7 +18,9 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
+use crate::base::error::ReadError;
 use crate::base::notifier::Wait;
+use crate::base::position::FrameRef;
 use crate::base::signal::Signal;
 use crate::base::storage_error::StorageError;
 use crate::step::model::Model;
@@ -53,6 +55,8 @@ pub struct SubscriptionStream<M: Model> {
     records: VecDeque<Result<Record<M>, StorageError>>,
     state: State<M>,
     waker: StreamWaker,
+    /// The name of its cursor.
+    name: Option<String>,
 }
 
 impl<M: Model> fmt::Debug for SubscriptionStream<M> {
@@ -110,6 +114,7 @@ impl<M: Model> Subscription<M> {
         Ok(SubscriptionStream {
             records: VecDeque::new(),
             waker: self.reader.stream_waker()?,
+            name: self.name.clone(),
             state: State::Here(Box::new(self)),
         })
     }
@@ -158,6 +163,10 @@ impl<M: Model> Subscription<M> {
     }
 }
 
+fn no_thread(e: std::io::Error) -> StorageError {
+    StorageError::no_thread("the thread that reads the log", e)
+}
+
 impl<M: Model> Lent<M> {
     /// Reads a piece of the log.
     fn read(&self) {
@@ -180,6 +189,25 @@ impl<M: Model> Lent<M> {
 }
 
 impl<M: Model> SubscriptionStream<M> {
+    /// As [`Subscription::acknowledge`], without blocking the task: the syncs happen on the thread that all streams of the store
+    /// share, in the order in which the futures are first polled. From then on, dropping the future cancels nothing.
+    ///
+    /// # Errors
+    /// As [`Subscription::acknowledge`]; if the operating system cannot start a thread.
+    pub fn acknowledge<F: Into<FrameRef>>(
+        &self,
+        frame: F,
+    ) -> impl Future<Output = Result<(), ReadError>> + Send + use<M, F> {
+        let frame = frame.into();
+        let (name, feed) = (self.name.clone(), Arc::clone(self.waker.feed()));
+        let workers = Arc::clone(self.waker.log_readers());
+        async move {
+            let name = name.ok_or(ReadError::Unnamed)?;
+            let called = workers.call(move || feed.acknowledge(&name, frame, None));
+            called.await.map_err(no_thread)?
+        }
+    }
+
     /// Lets a thread read a piece of the log.
     fn lend(&mut self, subscription: Box<Subscription<M>>) -> Result<(), StorageError> {
         let lent = Arc::new(Lent {
@@ -194,7 +222,7 @@ impl<M: Model> SubscriptionStream<M> {
             if let Some(subscription) = lock(&lent.subscription).take() {
                 self.state = State::Here(subscription);
             }
-            return Err(StorageError::no_thread("the thread that reads the log", e));
+            return Err(no_thread(e));
         }
         self.state = State::Lent(lent);
         Ok(())

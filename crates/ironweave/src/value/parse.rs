@@ -10,7 +10,7 @@ use crate::value::encode;
 const CANDIDATES_MAX: usize = 64;
 
 /// Returns the encodings of the key of an entity type that a text can be, the most likely first. Several parts are separated
-/// by commas; a text in quotes, as it is displayed, may have commas.
+/// by commas; a text in quotes, as it is displayed, may have commas. They may be in parentheses, as they are displayed.
 ///
 /// # Errors
 /// The form that the text should have.
@@ -25,6 +25,23 @@ pub(crate) fn parse_key(
         let values = parse(text, column.encoding.as_ref(), schema)?;
         return Ok(values.into_iter().map(|value| vec![value]).collect());
     }
+    let inner = text.trim().strip_prefix('(');
+    let inner = inner.and_then(|text| text.strip_suffix(')'));
+    let bare = parse_parts(text, &columns, schema);
+    match inner.map(|inner| parse_parts(inner, &columns, schema)) {
+        // The parentheses may also be of the first and the last part.
+        Some(Ok(keys)) => Ok(keys.into_iter().chain(bare.unwrap_or_default()).collect()),
+        Some(Err(e)) => bare.map_err(|_| e),
+        None => bare,
+    }
+}
+
+/// Returns the keys of several parts that a text can be.
+fn parse_parts(
+    text: &str,
+    columns: &[&ColumnDef],
+    schema: &Schema,
+) -> Result<Vec<Vec<Vec<u8>>>, String> {
     let parts = split(text);
     if parts.len() != columns.len() {
         let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
@@ -33,7 +50,8 @@ pub(crate) fn parse_key(
     }
     let mut keys = vec![Vec::new()];
     for (part, column) in parts.into_iter().zip(columns) {
-        let mut values = parse(part, column.encoding.as_ref(), schema)?;
+        let mut values = parse(part, column.encoding.as_ref(), schema)
+            .map_err(|expected| format!("{expected} for `{}`", column.name))?;
         if unquoted(part).is_some() {
             // The quotes are those that let the part have commas.
             values.rotate_left(1);

@@ -79,8 +79,8 @@ pub fn agrees<M: Model>(dir: &Path) -> usize {
     assert_eq!(lines.pop(), Some(fingerprint));
     assert_eq!(lines.len(), records.len());
     // Facts of version 2 name entities by slot, and its schemas may lack the encodings of values.
-    let is_of_version_2 =
-        fs::read(dir.join("00000000000000000000.log")).expect("a segment")[8] == 2;
+    let segment = fs::read(dir.join("00000000000000000000.log"));
+    let is_of_version_2 = segment.is_ok_and(|segment| segment[8] == 2);
     for (line, record) in lines.iter().zip(&records) {
         let mut theirs: Value = serde_json::from_str(line).expect("it is JSON");
         // Through a text, since a value of Rust may have more digits than its text.
@@ -270,15 +270,14 @@ fn taken(number: u8, random: &mut Random) -> kinds::Taken {
     }
 }
 
-#[test]
-fn the_script_reads_values_of_each_encoding() {
+/// Writes a log with values of each encoding, in several segments.
+fn write_samples(dir: &Path) {
     use kinds::*;
-    let dir = scratch_dir();
     let mut random = Random(7);
     // Three openings, with several segments each.
     for opening in 0..3u8 {
         let options = Options::<Model>::default().segment_bytes_max(2_000);
-        let mut store = options.open(dir.path()).expect("the store opens");
+        let mut store = options.open(dir).expect("the store opens");
         let mut samples: Vec<Sample> = store.place::<Sample, Any>().map(|s| s.any()).collect();
         for number in 0..12 {
             let event = taken(number + opening * 12, &mut random);
@@ -310,9 +309,70 @@ fn the_script_reads_values_of_each_encoding() {
             }
         }
     }
+}
+
+#[test]
+fn the_script_reads_values_of_each_encoding() {
+    let dir = scratch_dir();
+    write_samples(dir.path());
     let segments = fs::read_dir(dir.path()).expect("a directory").count();
     assert!(segments > 8, "{segments} files");
-    assert!(agrees::<Model>(dir.path()) > 500);
+    assert!(agrees::<kinds::Model>(dir.path()) > 500);
+}
+
+#[cfg(feature = "archive")]
+#[test]
+fn the_script_reads_segments_in_archives_or_says_what_it_needs() {
+    let dir = scratch_dir();
+    write_samples(dir.path());
+    let options = Options::<kinds::Model>::default();
+    let mut store = options.open(dir.path()).expect("the store opens");
+    store.checkpoint().expect("it is written");
+    drop(store);
+    let archive = ironweave::Retention::of(dir.path()).archive(dir.path().join("archive"));
+    let archived = archive.expect("a plan").execute(|_, _| {});
+    assert!(archived.expect("they are archived").segments > 8);
+    let Some(mut command) = script("read_log.py") else {
+        return;
+    };
+    let output = command.arg(dir.path()).output().expect("the script runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    match output.status.success() {
+        true => assert!(agrees::<kinds::Model>(dir.path()) > 500),
+        false => assert!(errors.contains("install the package zstandard"), "{errors}"),
+    }
+}
+
+/// The program reads from a checkpoint that was written without it the same graph, in each detail: the checkpoint that it writes
+/// of that is the one that it writes of its own.
+#[test]
+fn a_checkpoint_without_the_model_is_that_of_the_program() {
+    let dir = scratch_dir();
+    write_samples(dir.path());
+    let written = |dir: &Path, from: bool| {
+        let options = Options::<kinds::Model>::default();
+        let mut store = options.open(dir).expect("the store opens");
+        assert_eq!(store.opened_from().checkpoint().is_some(), from);
+        assert_eq!(store.opened_from().ignored(), []);
+        assert!(store.check().is_empty());
+        fs::read(store.checkpoint().expect("it is written").path()).expect("a file")
+    };
+    let copied = scratch_dir();
+    crate::harness::copy_dir(dir.path(), copied.path());
+    let without = ironweave::raw_log::checkpoint(copied.path(), None::<&Path>);
+    let without = without.expect("it is written");
+    let bytes = fs::read(without.path()).expect("a file");
+    let of_program = written(dir.path(), false);
+    assert_eq!(
+        bytes[..72],
+        of_program[..72],
+        "the same frame and fingerprint"
+    );
+    assert!(written(copied.path(), true) == of_program);
+    let store = Store::<kinds::Model>::open(dir.path()).expect("the store opens");
+    let e = ironweave::raw_log::checkpoint(dir.path(), None::<&Path>).expect_err("it is open");
+    assert!(e.to_string().contains("is open for writing"), "{e}");
+    drop(store);
 }
 
 /// For each log, whether the script accepts it.

@@ -7,7 +7,7 @@ use ironweave::prelude::*;
 use ironweave::{Options, Seq};
 
 use crate::cbor::{Array, Item, Map, Uint, parse, text};
-use crate::forge::{self, Forged, FrameKind};
+use crate::forge::{self, Forged};
 use crate::models::{first, shop};
 use crate::records::{FactRecord, Records, change, id};
 use crate::wrong_frames_are_refused::refused;
@@ -125,14 +125,6 @@ fn a_group_that_is_appended_is_not_applied() {
         assert!(e.is_version() && e.seq() == Some(Seq::new(2)), "{e}");
         assert_eq!(store.seq(), Some(Seq::new(1)));
         assert_eq!(store.fingerprint(), fingerprint);
-    }
-}
-
-#[test]
-fn a_migration_is_of_a_newer_version() {
-    for mut frames in [bank(), forge::frames(&committed("epochs"))] {
-        frames[2].kind = FrameKind::Migration;
-        is_of_a_newer_version::<Bank>(frames, 2, "is a migration");
     }
 }
 

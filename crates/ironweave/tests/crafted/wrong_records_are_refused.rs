@@ -460,3 +460,15 @@ fn the_version_of_a_frame_is_that_of_its_epoch() {
     frames[4].version = 2;
     refused::<Bank>(frames, 4, "it is of format version 2");
 }
+
+#[test]
+fn a_part_of_a_migration_follows_a_schema_or_another_part_and_has_no_events() {
+    for (seq, words) in [
+        (1, "a migration has events or metadata"),
+        (2, "does not follow a schema or another part"),
+    ] {
+        let mut frames = bank();
+        frames[seq].kind = FrameKind::Migration;
+        refused::<Bank>(frames, seq, words);
+    }
+}

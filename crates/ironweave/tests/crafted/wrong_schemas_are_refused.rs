@@ -213,20 +213,9 @@ fn a_large_schema_is_checked_in_one_pass() {
         columns.push(column);
     }
     let bytes = frames[0].payload.bytes().len();
-    let e = open(&frames).expect_err("the program has no such fields");
-    assert!(e.is_schema(), "{e}");
-    let words = e.to_string();
-    assert!(
-        words.contains("entity `Customer` no longer has field `column_20: "),
-        "{e}"
-    );
-    // A hundred of them are listed.
-    assert_eq!(words.matches("\n- ").count(), 101, "{e}");
-    assert!(
-        words.contains(" more\nOpen the store with the program that wrote it"),
-        "{e}"
-    );
-
+    // The program has no such fields, and nothing is in them.
+    let store = open(&frames).expect("the store opens");
+    assert_eq!(store.seq(), Some(1.into()));
     let columns = frames[0].payload.get(&text("columns")).items();
     columns.push(like);
     let e = open(&frames).expect_err("there are too many");

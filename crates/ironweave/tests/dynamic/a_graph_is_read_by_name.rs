@@ -124,7 +124,7 @@ fn entities_are_found_by_the_text_of_their_keys() {
     each(|store, graph| {
         use shop::*;
         let orders = graph.entity_type("Order").expect("a type");
-        for text in ["2026, 1", "2026,1", " 2026 , 1 "] {
+        for text in ["2026, 1", "2026,1", " 2026 , 1 ", "(2026, 1)", "( 2026,1 )"] {
             let order = orders.find(text).expect("a key");
             let order = order.expect("it exists");
             assert_eq!(
@@ -156,6 +156,74 @@ fn entities_are_found_by_the_text_of_their_keys() {
 }
 
 #[test]
+fn any_text_is_a_name_or_key_of_something_or_an_error() {
+    let long = "x".repeat(100_000);
+    let texts = [
+        "",
+        " ",
+        ",",
+        "(",
+        ")",
+        "()",
+        "(,)",
+        "\"",
+        "\"\"",
+        "\\",
+        "\"\\",
+        "\"\\u{",
+        "\"\\u{110000}\"",
+        "/",
+        "-",
+        ".",
+        "0.0",
+        "1.",
+        ".1",
+        "-1",
+        "-1.1",
+        "4294967295.16777215",
+        "4294967296.1",
+        "1.16777216",
+        "18446744073709551616",
+        "Order",
+        "Order/",
+        "Order/1",
+        "Order/99.1",
+        "Line-0.1",
+        "Line/0.1",
+        "Lineage/0.1",
+        "1e400",
+        "nan",
+        "null",
+        "true",
+        "\0",
+        "\u{1b}[31m",
+        "ü",
+        "日本, 1",
+        "'",
+        "''",
+        "Paid.by",
+        "Order.year",
+        &long,
+    ];
+    each(|_, graph| {
+        for text in texts {
+            let _ = graph.entity_type(text);
+            let _ = graph.entity(text);
+            for ty in graph.entity_types() {
+                let _ = (ty.find(text), ty.at_handle(text));
+                let _ = (ty.count_in(text), ty.data_of(text).is_ok());
+                let _ = ty.find_encoded(text.as_bytes());
+                assert!(ty.entities_in(text).is_err(), "{text}");
+                for entity in ty.entities() {
+                    assert!(entity.field(text).is_err(), "{text}");
+                    assert!(entity.links(text).is_err() && entity.degree(text).is_err());
+                }
+            }
+        }
+    });
+}
+
+#[test]
 fn what_the_schema_does_not_have_is_an_error_with_similar_names() {
     each(|_, graph| {
         let order = found(graph, "Order", "2026, 1");
@@ -182,7 +250,7 @@ fn what_the_schema_does_not_have_is_an_error_with_similar_names() {
                 "`Order` has no edge `line`; did you mean `lines`?",
                 "`Line` has no key; name its entities by handles, as in `Line/3.1`",
                 "`2026` is not a key of `Order`; write its 2 parts with commas between them: year, number",
-                "`2026, x` is not a key of `Order`; write a number (u64)",
+                "`2026, x` is not a key of `Order`; write a number (u64) for `number`",
                 "`Order` is not a handle; write an entity type, a slot and a generation, as in `Order/3.1`",
             ]
         );

@@ -390,7 +390,10 @@ impl<const N: usize> plumbing::Fields for Dynamic<N> {
         }));
     }
 
-    fn decode(reader: &FieldReader<'_>, _: u16) -> Result<Ev<N>, DecodeError> {
+    fn decode(
+        reader: &FieldReader<'_>,
+        _: (fn(u16) -> Option<Box<dyn Any>>, u16),
+    ) -> Result<Ev<N>, DecodeError> {
         let current = current();
         let def = &current.schema.events[N];
         let mut fields = Vec::new();
@@ -399,10 +402,10 @@ impl<const N: usize> plumbing::Fields for Dynamic<N> {
             let name = def.names.iter().find(|n| n.name == field.name);
             fields.push(match name {
                 None => Field::Value(match ty(&field.ty) {
-                    Ty::U => Val::U(reader.field(i)?),
-                    Ty::S => Val::S(reader.field(i)?),
-                    Ty::O => Val::O(reader.field(i)?),
-                    Ty::T => Val::T(reader.field(i)?),
+                    Ty::U => Val::U(reader.field(i, |_| None)?),
+                    Ty::S => Val::S(reader.field(i, |_| None)?),
+                    Ty::O => Val::O(reader.field(i, |_| None)?),
+                    Ty::T => Val::T(reader.field(i, |_| None)?),
                 }),
                 Some(name) => {
                     let kind = match name.by {
@@ -463,18 +466,18 @@ impl<const N: usize> plumbing::Fields for Dynamic<N> {
 const NO_JSON: &str = "events of random models are not written but to a log";
 
 /// Reads a field that names entities.
-fn named<T: serde::de::DeserializeOwned>(
+fn named<T: serde::de::DeserializeOwned + 'static>(
     reader: &FieldReader<'_>,
     index: u16,
     count: Cardinality,
     who: impl Fn(T) -> Who,
 ) -> Result<Field, DecodeError> {
     Ok(match count {
-        Cardinality::One => Field::One(who(reader.field(index)?)),
-        Cardinality::Option => Field::Option(reader.field::<Option<T>>(index)?.map(who)),
+        Cardinality::One => Field::One(who(reader.field(index, |_| None)?)),
+        Cardinality::Option => Field::Option(reader.field::<Option<T>>(index, |_| None)?.map(who)),
         Cardinality::Many => Field::Many(
             reader
-                .field::<Vec<T>>(index)?
+                .field::<Vec<T>>(index, |_| None)?
                 .into_iter()
                 .map(who)
                 .collect(),

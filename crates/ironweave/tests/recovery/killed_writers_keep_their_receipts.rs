@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use ironweave::CheckpointPolicy;
 use ironweave::prelude::*;
 
 use crate::harness::random::Random;
@@ -45,7 +46,8 @@ fn open(dir: &Path, round: usize) -> Store<Model> {
     };
     let options = Store::<Model>::options()
         .durability(durability)
-        .segment_bytes_max(20_000);
+        .segment_bytes_max(20_000)
+        .checkpoint_every(CheckpointPolicy::never().frames(3));
     options.open(dir).unwrap_or_else(|e| panic!("{e}"))
 }
 
@@ -105,6 +107,11 @@ fn every_receipt_survives_a_kill() {
             .fold(receipts, u64::max);
         // The process is killed and the system is not, so what was written is kept in every mode.
         let store = open(dir.path(), 2);
+        assert!(
+            store.opened_from().ignored().is_empty(),
+            "round {round}: {}",
+            store.opened_from()
+        );
         let found = steps(&store);
         assert!(
             found >= receipts,

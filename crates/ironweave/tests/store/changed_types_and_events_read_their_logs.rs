@@ -61,6 +61,7 @@ pub mod earlier {
     pub struct Rented {
         pub room: Key<Room>,
         pub rent: i32,
+        pub stars: f32,
     }
 
     #[event]
@@ -129,6 +130,10 @@ pub mod wider {
         pub architect: Option<String>,
         pub area: u64,
         pub seats: Option<u8>,
+        #[default("wood")]
+        pub of: String,
+        #[serde(default = "super::two")]
+        pub floors: u8,
     }
 
     #[event]
@@ -144,6 +149,7 @@ pub mod wider {
         pub rent: Option<i64>,
         pub like: Option<Key<Room>>,
         pub room: Key<Room>,
+        pub stars: f64,
     }
 
     #[event]
@@ -166,6 +172,10 @@ pub mod wider {
     pub struct Stopped {
         pub alarm: Alarm,
     }
+}
+
+fn two() -> u8 {
+    2
 }
 
 /// Changes that an old log does not allow.
@@ -231,6 +241,7 @@ fn rooms(dir: &std::path::Path) -> u128 {
     store.step(earlier::Rented {
         room: Key::new("attic".to_owned()),
         rent: -5,
+        stars: 1.5,
     });
     store.step(earlier::Joined {
         room: Key::new("hall".to_owned()),
@@ -269,6 +280,8 @@ fn wider_types_and_more_fields_of_events_are_taken() {
         architect: None,
         area: 0,
         seats: Some(seats),
+        of: "wood".into(),
+        floors: 2,
     };
     let mut repeat = |seats| -> Result<wider::Room, StepError> {
         let meta = Meta::new().with_idempotency_key("attic");
@@ -284,11 +297,14 @@ fn wider_types_and_more_fields_of_events_are_taken() {
         architect: Some("ann".into()),
         area: 1 << 40,
         seats: None,
+        of: "stone".into(),
+        floors: 1,
     });
     store.step(wider::Rented {
         rent: Some(1 << 40),
         like: Some(Key::new("attic")),
         room: Key::new("loft"),
+        stars: 0.1,
     });
     store.step(wider::Joined {
         room: Key::new("loft"),
@@ -317,13 +333,18 @@ fn wider_types_and_more_fields_of_events_are_taken() {
     let built = firing.decode::<wider::Built>().expect("the event");
     let built = built.expect("it is decoded");
     assert_eq!((built.architect, built.area), (None, 70));
+    assert_eq!((&*built.of, built.floors), ("wood", 2));
     let shown: Vec<&str> = firing.fields().iter().map(|field| field.name()).collect();
     assert_eq!(shown, ["name", "area", "seats"]);
+    let record = store.frames(3).expect("a log").next().expect("a frame");
+    let record = record.expect("a record");
+    let rented = record.events::<wider::Rented>().next().expect("the event");
+    assert_eq!(rented.expect("it is decoded").stars, 1.5);
     drop(store);
 
     let e = Store::<earlier::Model>::open(dir.path()).expect_err("a newer log");
-    let words = "a newer version of `earlier` has continued this log with frame 6, and this version cannot read it; open the \
-                 store with the newer version";
+    let words = "a newer version of `earlier` has continued this log with frame 6, and this version would take back its \
+                 changes; open the store with the newer version, or for reading only";
     assert!(e.is_schema() && e.to_string().ends_with(words), "{e}");
 }
 
@@ -333,21 +354,14 @@ fn changes_that_are_not_taken_are_listed_with_what_to_write() {
     rooms(dir.path());
     let e = Store::<other::Model>::open(dir.path()).expect_err("another model");
     let all = r#"the schema in frame 0 is of another model, or of another version of `other`. Changes from the log to the program that are not taken:
-- field `Room.size` was named `area`; keep the name
-- entity `Locker` was removed; keep it
-- entity `Locker` no longer has field `number: u32`; keep it
-- entity `Locker` no longer has field `height: u32`; keep it
-- the type of data `rent` of state `Room::Let` was `i32` and is now `i16`; leave it as it was
-- the encoding of data `rent` of state `Room::Let` was `i32` and is now `i16`; leave it as it was
-- entity `Room` now has field `note: Option<String>`; leave it out
-- edge `Room.next <-> Room.before` was removed; keep it
-- event `Placed` was removed; if it has another name now, write `#[renamed(from = "Placed")]` on it; otherwise keep it, because the log may have events of it
-- event `Joined` was removed; if it has another name now, write `#[renamed(from = "Joined")]` on it; otherwise keep it, because the log may have events of it
-- event `Built` now has field `floor: i8`; make it `Option<i8>`, because the events in the log do not have it
-- the type of field `rent` of event `Rented` was `i32` and is now `i16`; keep the type, because the log may have events with it
-- the encoding of field `rent` of event `Rented` was `i32` and is now `i16`; keep the type, because the log may have events with it
-- event `Left` was added; entities in the store may enable it already: write a migration
-Open the store with the program that wrote it; changes of stored data need migrations, which are not supported yet"#;
+- entity `Locker` was removed: 1 entity exists, first `Locker 7`; if it has another name now, write `#[renamed(from = "Locker")]` on it; otherwise delete them before, or write a migration
+- the type of data `rent` of state `Room::Let` was `i32` and is now `i16`: 1 entity has a value in it, first `Room "attic"`; `i32` cannot be read as `i16`: keep the type, or write a migration
+- the encoding of data `rent` of state `Room::Let` was `i32` and is now `i16`: 1 entity has a value in it, first `Room "attic"`; `i32` cannot be read as `i16`: keep the type, or write a migration
+- edge `Room.next <-> Room.before` was removed: 1 link exists, first `Room "hall"`; if it has another name now, write `#[renamed(from = "next")]` on it; otherwise unlink them before, or write a migration
+- event `Built` now needs `floor: i8`; the events in the log do not have it: give `#[default(..)]`, make it `Option<i8>`, or write `#[upcast(from = "Built", with = ..)]` on `Built`
+- the type of field `rent` of event `Rented` was `i32` and is now `i16`; `i32` cannot be read as `i16` in the events of the log: keep the type, or write `#[upcast(from = "Rented", with = ..)]` on `Rented`
+- the encoding of field `rent` of event `Rented` was `i32` and is now `i16`; `i32` cannot be read as `i16` in the events of the log: keep the type, or write `#[upcast(from = "Rented", with = ..)]` on `Rented`
+Nothing was written. The program that wrote the log can open it as before"#;
     assert!(e.to_string().ends_with(all), "{e}");
     let store = Store::<earlier::Model>::open(dir.path()).expect("it is untouched");
     assert_eq!(store.verify().expect("the same facts"), 5);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use ironweave::prelude::*;
-use ironweave::{AsyncStore, Seq};
+use ironweave::{AsyncStore, Record, Seq, SubscriptionStream};
 use tokio::runtime::Builder;
 
 use crate::accounts::*;
@@ -351,7 +351,7 @@ fn streams_of_an_async_store_end_when_it_closes() {
         let follow = |mut stream: Pin<Box<dyn Stream<Item = _> + Send>>| async move {
             let mut seqs = Vec::new();
             while let Some(record) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
-                let record: Result<ironweave::Record<Model>, StorageError> = record;
+                let record: Result<Record<Model>, StorageError> = record;
                 seqs.push(record.unwrap().seq().get());
             }
             seqs
@@ -377,5 +377,67 @@ fn streams_of_an_async_store_end_when_it_closes() {
             seen.push(stream.await.unwrap());
         }
         assert_eq!(seen, [vec![1, 2], vec![], vec![2]]);
+    });
+}
+
+async fn next(stream: &mut SubscriptionStream<Model>) -> Option<Record<Model>> {
+    let record = poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await;
+    record.map(Result::unwrap)
+}
+
+#[test]
+fn a_named_stream_continues_after_its_last_acknowledgement() {
+    let dir = temp_dir();
+    let open = || {
+        let store = unsynced::<Model>().open(dir.path()).unwrap();
+        store.share().into_async().unwrap()
+    };
+    run(async {
+        let store = open();
+        for name in 1..=4u64 {
+            store.step(owner(name)).await.unwrap();
+        }
+        let mut stream = (store.subscribe_as("mailer").await.unwrap().into_stream()).unwrap();
+        for seq in 1..=3 {
+            assert_eq!(next(&mut stream).await.unwrap().seq(), seq);
+        }
+        // A future that was not polled has acknowledged nothing.
+        drop(stream.acknowledge(3));
+        let second = store.read(|db| db.locate(2)).await.unwrap().unwrap();
+        stream.acknowledge(second).await.unwrap();
+        assert!(stream.acknowledge(9).await.unwrap_err().is_ahead());
+        let all = store.subscribe(0).await.unwrap().into_stream().unwrap();
+        let unnamed = all.acknowledge(1).await.unwrap_err();
+        assert!(matches!(unnamed, ReadError::Unnamed), "{unnamed}");
+        assert!(store.subscribe_as("Mailer").await.is_err());
+        drop((stream, all));
+        store.close().await.unwrap();
+
+        let store = open();
+        let mut stream = (store.subscribe_as("mailer").await.unwrap().into_stream()).unwrap();
+        assert_eq!(next(&mut stream).await.unwrap().seq(), 3);
+        stream.acknowledge(3).await.unwrap();
+        let again = store.subscribe_as("mailer").await.unwrap();
+        assert_eq!(again.next_seq(), 4);
+        // The stream goes on behind what it has acknowledged.
+        assert_eq!(next(&mut stream).await.unwrap().seq(), 4);
+        store.close().await.unwrap();
+        assert!(next(&mut stream).await.is_none());
+    });
+}
+
+#[test]
+fn a_subscription_after_a_snapshot_has_the_graphs_around_each_transaction() {
+    run(async {
+        let store = memory();
+        store.step(owner("Ada")).await.unwrap();
+        let now = store.snapshot().await.unwrap();
+        store.step(owner("Grace")).await.unwrap();
+        let later = store.subscribe_after(now).await.unwrap();
+        let mut stream = later.into_stream().unwrap();
+        let record = next(&mut stream).await.unwrap();
+        let (before, after) = (record.before().unwrap(), record.after().unwrap());
+        let count = |snapshot: &ironweave::Snapshot<Model>| snapshot.count::<Account, Any>();
+        assert_eq!((count(&before), count(&after)), (1, 2));
     });
 }

@@ -81,6 +81,11 @@ impl fmt::Display for StepError {
                 "the idempotency key `{key}` belongs to transaction {seq}, which had other events; \
                  repeat exactly those, or choose another key"
             ),
+            Self::KeyExpired { key } => write!(
+                f,
+                "the idempotency key `{key}` belongs to a transaction that was committed longer ago than keys are kept, so \
+                 its result is not known; read the current state, and choose another key for a new request"
+            ),
             Self::RejectedBefore { seq, reason } => write!(
                 f,
                 "rejected as in transaction {seq}, which has the same idempotency key: {reason}"
@@ -214,6 +219,7 @@ impl StepError {
             | Self::Loop { .. }
             | Self::TimeGoesBack { .. }
             | Self::KeyReused { .. }
+            | Self::KeyExpired { .. }
             | Self::RejectedBefore { .. }
             | Self::ReceiptLost { .. }
             | Self::StaleSavepoint

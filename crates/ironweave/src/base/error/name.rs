@@ -58,6 +58,15 @@ pub enum NameError {
         /// The form that a key has.
         expected: String,
     },
+    /// The value cannot be read as the type that was asked for.
+    OtherType {
+        /// The field, or the data of a state, and the entity: `` `since` of Bed "4A" ``.
+        what: Name,
+        /// The value as text.
+        found: String,
+        /// The type that was asked for.
+        expected: &'static str,
+    },
     /// The text is not a handle.
     InvalidHandle {
         /// The text.
@@ -74,9 +83,10 @@ impl NameError {
             | Self::UnknownState { .. }
             | Self::UnknownField { .. }
             | Self::UnknownEdge { .. } => ErrorKind::NotFound,
-            Self::NoKey { .. } | Self::InvalidKey { .. } | Self::InvalidHandle { .. } => {
-                ErrorKind::Invalid
-            }
+            Self::NoKey { .. }
+            | Self::InvalidKey { .. }
+            | Self::OtherType { .. }
+            | Self::InvalidHandle { .. } => ErrorKind::Invalid,
         }
     }
 
@@ -115,6 +125,11 @@ impl fmt::Display for NameError {
                 key,
                 expected,
             } => write!(f, "`{key}` is not a key of `{entity}`; write {expected}")?,
+            Self::OtherType {
+                what,
+                found,
+                expected,
+            } => write!(f, "{what} is {found}, which cannot be read as `{expected}`")?,
             Self::InvalidHandle { text } => {
                 write!(
                     f,
@@ -132,41 +147,10 @@ impl fmt::Display for NameError {
 
 impl Error for NameError {}
 
-/// The number of similar names that an error lists.
-const SIMILAR_MAX: usize = 3;
-
-/// Returns the names that are similar to `name`, the closest first: those that differ from it in a third of its letters at
-/// most, and those that begin with it.
-pub(crate) fn similar<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Vec<String> {
-    let name = name.to_lowercase();
-    let most = name.chars().count().div_ceil(3);
-    let mut found: Vec<(usize, &str)> = names
-        .filter_map(|known| {
-            let lower = known.to_lowercase();
-            let distance = edit_distance(&name, &lower);
-            let begins = !name.is_empty() && lower.starts_with(&name);
-            (distance <= most || begins).then_some((distance, known))
-        })
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    let found = found.into_iter().take(SIMILAR_MAX);
-    found.map(|(_, known)| known.to_owned()).collect()
-}
-
-/// Returns the number of letters that must be inserted, removed or replaced to make one text of the other.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, a) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
+/// Returns the [similar names](ironweave_schema::similar_names) for an error.
+pub(crate) fn similar<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Vec<String> {
+    let names = ironweave_schema::similar_names(name, known);
+    names.into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -175,19 +159,17 @@ mod tests {
 
     #[test]
     fn an_unknown_name_has_the_similar_ones() {
-        let names = ["Order", "OrderLine", "Customer", "Ordinal"];
-        let of = |name| similar(name, names.into_iter());
-        assert_eq!(of("order"), ["Order", "OrderLine"]);
-        assert_eq!(of("Odrer"), ["Order"]);
-        assert_eq!(of("Custmer"), ["Customer"]);
-        assert!(of("Bed").is_empty() && of("").is_empty());
-        let error = NameError::UnknownType {
-            name: "order".into(),
-            similar: of("order"),
+        let error = |name: &str| NameError::UnknownType {
+            name: name.into(),
+            similar: similar(name, ["Order", "OrderLine", "Customer"]),
         };
         assert_eq!(
-            error.to_string(),
+            error("order").to_string(),
             "the model has no entity type `order`; did you mean `Order` or `OrderLine`?"
+        );
+        assert_eq!(
+            error("Bed").to_string(),
+            "the model has no entity type `Bed`"
         );
     }
 }

@@ -4,9 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ironweave_schema::{Change, Difference, Item, Verdict};
+use ironweave_schema::{Difference, Refused, Usage};
 
-use crate::base::error::{ErrorKind, Name};
+use crate::base::error::{ErrorKind, MigrationError, Name};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 
@@ -37,11 +37,48 @@ pub enum OpenError {
         /// frames from `seq` on.
         is_newer: bool,
         /// The changes from the schema of the log to that of the program because of which it is refused, each with its
-        /// verdict.
-        differences: Vec<Difference>,
+        /// verdict and the data that it fails for.
+        differences: Vec<RefusedDifference>,
     },
+    /// The log cannot be continued with the model of the program: its [migration](crate::Options::migrate) failed, or the graph
+    /// after it is not valid.
+    Migration(Box<MigrationError>),
     /// The directory or the log could not be read or written.
     Storage(StorageError),
+}
+
+/// A difference of two schemas that is refused, with the data because of which it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusedDifference {
+    /// The difference.
+    pub difference: Difference,
+    /// The data that fails its check, if it has one.
+    pub usage: Option<Usage>,
+}
+
+impl RefusedDifference {
+    /// A difference that is refused whatever data there is.
+    pub(crate) fn unchecked(difference: Difference) -> Self {
+        let usage = None;
+        Self { difference, usage }
+    }
+
+    pub(crate) fn of(refused: &Refused<'_>) -> Self {
+        Self {
+            difference: refused.difference.clone(),
+            usage: refused.usage.clone(),
+        }
+    }
+}
+
+/// Renders the change, the data that fails its check, and what to write.
+impl fmt::Display for RefusedDifference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { difference, usage } = self;
+        let usage = usage.clone();
+        Refused { difference, usage }.fmt(f)
+    }
 }
 
 /// The place of a frame in a log.
@@ -66,6 +103,7 @@ impl OpenError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Schema { .. } => ErrorKind::Internal,
+            Self::Migration(e) => e.kind(),
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -111,6 +149,15 @@ impl OpenError {
         matches!(self, Self::Schema { .. })
     }
 
+    /// Returns the error of the [migration](crate::Options::migrate), if that is the reason.
+    #[must_use]
+    pub fn migration(&self) -> Option<&MigrationError> {
+        match self {
+            Self::Migration(e) => Some(e),
+            _ => None,
+        }
+    }
+
     /// Returns whether the log was replaced by another one while it was read. See [`StorageError::is_replaced`].
     #[must_use]
     pub fn is_replaced(&self) -> bool {
@@ -150,11 +197,11 @@ impl OpenError {
         self.storage()?.holder()
     }
 
-    /// Returns the failure of storage, which all variants but [`OpenError::Schema`] have.
+    /// Returns the failure of storage, which all variants but [`OpenError::Schema`] and [`OpenError::Migration`] have.
     #[must_use]
     pub fn storage(&self) -> Option<&StorageError> {
         match self {
-            Self::Schema { .. } => None,
+            Self::Schema { .. } | Self::Migration(_) => None,
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -191,6 +238,7 @@ impl OpenError {
                     differences,
                 }
             }
+            Self::Migration(e) => Self::Migration(e),
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -210,9 +258,16 @@ impl fmt::Debug for OpenError {
             Self::Torn(_) => "Torn",
             Self::Version(_) => "Version",
             Self::Schema { .. } => "Schema",
+            Self::Migration(_) => "Migration",
             Self::Storage(_) => "Storage",
         };
         write!(f, "{name}({self})")
+    }
+}
+
+impl From<MigrationError> for OpenError {
+    fn from(e: MigrationError) -> Self {
+        Self::Migration(Box::new(e))
     }
 }
 
@@ -226,19 +281,6 @@ impl From<StorageError> for OpenError {
             StorageFailure::Version => Self::Version(e),
             _ => Self::Storage(e),
         }
-    }
-}
-
-/// What to write instead of a change that is not taken. Most changes of stored data are not, whatever their verdicts are,
-/// because data is neither checked nor migrated yet.
-fn what_to_write(difference: &Difference) -> &str {
-    match (&difference.verdict, &difference.change) {
-        (Verdict::Refused { hint }, _) if !difference.is_of_shape() => hint,
-        (_, Change::Added(Item::Edge { .. })) => "make its ends `Option<..>` or `Many<..>`",
-        (_, Change::Added(_)) => "leave it out",
-        (_, Change::Removed(_)) => "keep it",
-        (_, Change::Renamed { .. }) => "keep the name",
-        _ => "leave it as it was",
     }
 }
 
@@ -256,11 +298,22 @@ impl fmt::Display for OpenError {
                     let FrameLocation { segment, offset } = &**location;
                     write!(f, "{} at offset {offset}: ", segment.display())?;
                 }
+                if *is_newer && !differences.is_empty() {
+                    write!(
+                        f,
+                        "a newer version of `{model}` has continued this log with frame {seq}, and this version cannot show \
+                         what it has written"
+                    )?;
+                    for (i, difference) in differences.iter().take(LISTED_MAX).enumerate() {
+                        write!(f, "{} {difference}", if i == 0 { ":" } else { ";" })?;
+                    }
+                    return f.write_str("; open the store with the newer version");
+                }
                 if *is_newer {
                     return write!(
                         f,
-                        "a newer version of `{model}` has continued this log with frame {seq}, and this version cannot read \
-                         it; open the store with the newer version"
+                        "a newer version of `{model}` has continued this log with frame {seq}, and this version would take \
+                         back its changes; open the store with the newer version, or for reading only"
                     );
                 }
                 write!(
@@ -269,21 +322,16 @@ impl fmt::Display for OpenError {
                      log to the program that are not taken:"
                 )?;
                 for difference in differences.iter().take(LISTED_MAX) {
-                    write!(
-                        f,
-                        "\n- {}; {}",
-                        difference.change,
-                        what_to_write(difference)
-                    )?;
+                    write!(f, "\n- {difference}")?;
                 }
                 if let Some(more @ 1..) = differences.len().checked_sub(LISTED_MAX) {
                     write!(f, "\n- and {more} more")?;
                 }
                 f.write_str(
-                    "\nOpen the store with the program that wrote it; changes of stored data need migrations, which are not \
-                     supported yet",
+                    "\nNothing was written. The program that wrote the log can open it as before",
                 )
             }
+            Self::Migration(e) => write!(f, "the migration failed, and the log is unchanged: {e}"),
             Self::NotFound(e)
             | Self::Locked(e)
             | Self::Damage(e)
@@ -297,6 +345,9 @@ impl fmt::Display for OpenError {
 impl Error for OpenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         // The message of this error is that of the failure, so the source is the cause of the failure.
-        self.storage()?.source()
+        match self {
+            Self::Migration(e) => e.source(),
+            _ => self.storage()?.source(),
+        }
     }
 }

@@ -27,6 +27,7 @@ impl StepError {
             | Self::Unwritable { .. }
             | Self::TimeGoesBack { .. }
             | Self::KeyReused { .. }
+            | Self::KeyExpired { .. }
             | Self::StaleSavepoint => ErrorKind::Invalid,
             Self::Loop { .. } => ErrorKind::Internal,
             Self::Full { .. } | Self::ReadOnly => ErrorKind::Unavailable,
@@ -62,6 +63,12 @@ impl StepError {
             Self::Storage(e) => e.is_stopped(),
             _ => false,
         }
+    }
+
+    /// Returns whether the call came after an async store was closed. Nothing was done.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Storage(e) if e.is_closed())
     }
 
     /// Returns whether the metadata refers to a transaction past the end of the log. See
@@ -157,6 +164,7 @@ macro_rules! chain_of {
             | StepError::Changed { chain, .. } => Some(chain),
             StepError::TimeGoesBack { .. }
             | StepError::KeyReused { .. }
+            | StepError::KeyExpired { .. }
             | StepError::RejectedBefore { .. }
             | StepError::ReceiptLost { .. }
             | StepError::StaleSavepoint

@@ -47,6 +47,11 @@ pub enum ReadError {
     },
     /// Two snapshots are of epochs of a log whose schemas have different entities, fields or edges.
     OtherSchema,
+    /// The frame is of an epoch whose schema has other entities, fields or edges than the model of the program.
+    OtherShape {
+        /// The frame.
+        seq: Seq,
+    },
     /// The snapshot has no position in the log of this store: it was created by [`Snapshot::with`](crate::Snapshot::with),
     /// or is of a store without a log.
     NotOfTheLog,
@@ -126,6 +131,7 @@ impl ReadError {
             Self::InvalidRange { .. }
             | Self::InvalidName { .. }
             | Self::OtherSchema
+            | Self::OtherShape { .. }
             | Self::Unnamed
             | Self::Unlogged => ErrorKind::Invalid,
             Self::ReadOnly => ErrorKind::Unavailable,
@@ -275,6 +281,11 @@ impl fmt::Display for ReadError {
             Self::OtherSchema => f.write_str(
                 "the snapshots are of two epochs of the log, whose schemas have different entities, fields or edges; take \
                  both from the same epoch",
+            ),
+            Self::OtherShape { seq } => write!(
+                f,
+                "the graph after frame {seq} has the schema of then, with other entities, fields or edges than the model of \
+                 this program; read it by name from a `Store<Dynamic>`"
             ),
             Self::NotOfTheLog => f.write_str(
                 "the snapshot has no position in the log of this store, since it was created by `with` or is of a store \

@@ -117,9 +117,18 @@ impl Reject {
 
     /// Returns the step error that this contains, or the one that `wrap` returns for its reason.
     pub(crate) fn into_step(self, wrap: impl FnOnce(Reason) -> StepError) -> StepError {
+        self.into_either(wrap, |e| e)
+    }
+
+    /// Returns what one of the functions returns for the reason or the step error that this contains.
+    pub(crate) fn into_either<T>(
+        self,
+        reason: impl FnOnce(Reason) -> T,
+        step: impl FnOnce(StepError) -> T,
+    ) -> T {
         match *self.0 {
-            RejectRepr::Reason(reason) => wrap(reason),
-            RejectRepr::Step(e) => e,
+            RejectRepr::Reason(e) => reason(e),
+            RejectRepr::Step(e) => step(e),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Tests of errors: the kind and the message of each variant, and the error of a program in rejections by its code.
 
-use ironweave_schema::{ColumnDef, EntityDef, Schema};
+use ironweave_schema::{ColumnDef, EntityDef, Schema, Usage};
 use std::error::Error as _;
 use std::fmt;
 
@@ -235,6 +235,12 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
             Conflict,
             "Admitted: Ward \"icu\" was changed by transaction 5, and nothing after transaction 3 was expected to \
              change it; read it again",
+        ),
+        (
+            StepError::KeyExpired { key: "k".into() },
+            Invalid,
+            "the idempotency key `k` belongs to a transaction that was committed longer ago than keys are kept, so its \
+             result is not known; read the current state, and choose another key for a new request",
         ),
         (
             StepError::KeyReused {
@@ -504,14 +510,19 @@ fn a_failure_of_storage_has_its_kind_and_its_variant_of_open_error() {
         ty: "u32".into(),
         ..ColumnDef::default()
     };
+    let changes = schema(Vec::new()).compatibility(&schema(vec![number]));
+    let usage = Usage {
+        count: 3,
+        first: Some("Bed \"4A\"".into()),
+    };
     let e = OpenError::Schema {
         model: name("clinic"),
         seq: Seq::ZERO,
         location: None,
         is_newer: false,
-        differences: schema(Vec::new())
-            .compatibility(&schema(vec![number]))
-            .differences,
+        differences: (changes.refused(|_| usage.clone()).iter())
+            .map(RefusedDifference::of)
+            .collect(),
     };
     assert_eq!(
         (e.kind(), e.seq(), e.storage().is_none()),
@@ -521,8 +532,8 @@ fn a_failure_of_storage_has_its_kind_and_its_variant_of_open_error() {
         e.to_string(),
         "the schema in frame 0 is of another model, or of another version of `clinic`. Changes from the log to the \
          program that are not taken:\n\
-         - entity `Bed` now has field `number: u32`; leave it out\n\
-         Open the store with the program that wrote it; changes of stored data need migrations, which are not supported yet"
+         - entity `Bed` now needs `number: u32`: 3 entities exist, first `Bed \"4A\"`; give `#[default(..)]` or a migration\n\
+         Nothing was written. The program that wrote the log can open it as before"
     );
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
+use crate::base::cbor::NULL;
 use crate::base::error::{EntityRef, NameError};
 use crate::base::id::Id;
 use crate::db::named::EntityType;
@@ -89,6 +90,21 @@ impl<'g> EntityView<'g> {
     pub fn field(self, name: &str) -> Result<Option<ValueView<'g>>, NameError> {
         let mut columns = self.of.columns(name)?;
         Ok(columns.find_map(|column| self.value(column)))
+    }
+
+    /// Returns the value that [`field`](Self::field) returns as a `V`, which is its type or another type that serde reads from
+    /// the same data. If there is no value, it is read as `null`, so that an `Option` is `None`.
+    ///
+    /// # Errors
+    /// `UnknownField`; `OtherType` if it cannot be read as a `V`.
+    pub fn get<V: DeserializeOwned>(self, name: &str) -> Result<V, NameError> {
+        let value = self.field(name)?;
+        let bytes = value.as_ref().map_or(&[NULL][..], ValueView::encoded);
+        decode(bytes).map_err(|_| NameError::OtherType {
+            what: format!("`{name}` of {self}").into(),
+            found: value.map_or_else(|| "no value".to_owned(), |value| value.to_string()),
+            expected: std::any::type_name::<V>(),
+        })
     }
 
     /// Returns the fields with their values, in order of declaration.

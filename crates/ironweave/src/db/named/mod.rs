@@ -6,6 +6,7 @@
 mod entity;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use entity::{EntityView, LinkView, ValueView};
 
@@ -55,6 +56,11 @@ impl<'g> GraphView<'g> {
         Self { graph }
     }
 
+    /// Returns the graph.
+    pub(crate) fn graph(self) -> GraphRef<'g> {
+        self.graph
+    }
+
     /// Returns the schema of the graph.
     #[must_use]
     pub fn schema(self) -> &'g Schema {
@@ -69,6 +75,12 @@ impl<'g> GraphView<'g> {
             graph: self.graph,
             index: EntityIx::new(index),
         })
+    }
+
+    /// Returns the entity type with an index in the schema.
+    pub(crate) fn type_at(self, index: EntityIx) -> EntityType<'g> {
+        let graph = self.graph;
+        EntityType { graph, index }
     }
 
     /// Returns the entity type of a name.
@@ -122,6 +134,16 @@ impl fmt::Debug for EntityType<'_> {
 }
 
 impl<'g> EntityType<'g> {
+    /// Returns the index of the type in the schema.
+    pub(crate) fn index(self) -> EntityIx {
+        self.index
+    }
+
+    /// Returns whether the type is one of this graph, and not of another one.
+    pub(crate) fn is_of(self, graph: GraphRef<'_>) -> bool {
+        Arc::ptr_eq(self.graph.layout(), graph.layout())
+    }
+
     fn layout(self) -> &'g EntityLayout {
         &self.graph.layout().entities[usize::from(self.index)]
     }
@@ -288,7 +310,7 @@ impl<'g> EntityType<'g> {
     }
 
     /// Returns the state of a name.
-    fn state(self, name: &str) -> Result<StateIx, NameError> {
+    pub(crate) fn state(self, name: &str) -> Result<StateIx, NameError> {
         self.def()
             .state(name)
             .ok_or_else(|| NameError::UnknownState {
@@ -299,7 +321,7 @@ impl<'g> EntityType<'g> {
     }
 
     /// Returns the columns of a name: that of a field, and those of the data of states.
-    fn columns(self, name: &str) -> Result<impl Iterator<Item = ColumnIx>, NameError> {
+    pub(crate) fn columns(self, name: &str) -> Result<impl Iterator<Item = ColumnIx>, NameError> {
         let schema = self.schema();
         let mut columns = (self.layout().columns.iter().copied())
             .filter(move |column| schema[*column].name == name)
@@ -316,7 +338,7 @@ impl<'g> EntityType<'g> {
     }
 
     /// Returns the hop over the edge that has an end of a name.
-    fn hop(self, name: &str) -> Result<Hop, NameError> {
+    pub(crate) fn hop(self, name: &str) -> Result<Hop, NameError> {
         let hop = self.graph.layout().hop(self.index, name);
         hop.ok_or_else(|| NameError::UnknownEdge {
             entity: self.layout().name.clone(),

@@ -160,7 +160,8 @@ impl Content {
         for def in &now.columns {
             let (path, entity) = (column_path(now, def), &now[def.entity].name);
             let old = was.columns.iter().find(|old| column_path(was, old) == path);
-            let old = old.filter(|old| can_read(def.encoding.as_ref(), old.encoding.as_ref()));
+            let encoding = def.encoding.as_ref();
+            let old = old.filter(|old| can_read((now, encoding), (was, old.encoding.as_ref())));
             for (slot, (_, state)) in (0..).zip(&new.slots[entity]) {
                 let value = self
                     .values
@@ -200,7 +201,7 @@ impl Content {
         let Some(old) = old.next() else { return };
         let data = old.data.is_some()
             && def.data.is_some()
-            && can_read(def.encoding.as_ref(), old.encoding.as_ref());
+            && can_read((now, def.encoding.as_ref()), (was, old.encoding.as_ref()));
         let one = |end: &EndDef| end.cardinality != Cardinality::Many;
         let (mut kept, mut ends) = (BTreeSet::new(), BTreeSet::new());
         for ((_, a), list) in self.lists.iter().filter(|((end, _), _)| *end == from) {
@@ -241,9 +242,18 @@ impl Content {
     }
 }
 
-fn can_read(now: Option<&Encoding>, was: Option<&Encoding>) -> bool {
-    match (now, was) {
-        (Some(now), Some(was)) => now.reads(was),
+fn can_read(
+    (now, new): (&Schema, Option<&Encoding>),
+    (was, old): (&Schema, Option<&Encoding>),
+) -> bool {
+    use Encoding::{Id, List, Option as Maybe};
+    match (new, old) {
+        (Some(Id(new)), Some(Id(old))) => now[*new].name == was[*old].name,
+        (Some(Maybe(new)), Some(Maybe(old))) | (Some(List(new)), Some(List(old))) => {
+            can_read((now, Some(new)), (was, Some(old)))
+        }
+        (Some(Maybe(new)), old) => can_read((now, Some(new)), (was, old)),
+        (Some(new), Some(old)) => new.reads(old),
         _ => true,
     }
 }

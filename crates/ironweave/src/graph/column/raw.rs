@@ -98,6 +98,15 @@ impl<T: Value + Default> AnyColumn for RawColumn<T> {
         Ok(self.hash(slot))
     }
 
+    fn recoded(&self, encoded: &[u8]) -> Result<Vec<u8>, ColumnError> {
+        let value: T = decode(encoded).map_err(ColumnError::Unreadable)?;
+        let mut bytes = Vec::new();
+        if let Some(word) = plain_bytes(&value) {
+            word.write(&mut bytes);
+        }
+        Ok(bytes)
+    }
+
     fn encoded(&self, slot: u32) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         plain_bytes(self.values.get(slot as usize)?)?.write(&mut bytes);

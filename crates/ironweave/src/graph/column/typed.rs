@@ -259,6 +259,14 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
             .map(|value| hash_of(value, self.cells.hash(slot)))
     }
 
+    fn recoded(&self, encoded: &[u8]) -> Result<Vec<u8>, ColumnError> {
+        let value: T = decode_value(encoded).map_err(ColumnError::Unreadable)?;
+        let mut bytes = Vec::new();
+        encode_faithful(&value, &mut bytes, || self.equal)
+            .map_err(|e| ColumnError::Unwritable(e.to_string()))?;
+        Ok(bytes)
+    }
+
     fn encoded(&self, slot: u32) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         encode_value(self.get(slot)?, &mut bytes).ok()?;

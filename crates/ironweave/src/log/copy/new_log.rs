@@ -8,9 +8,19 @@ use crate::base::storage_error::StorageError;
 use crate::log::disk::Disk;
 use crate::log::{FileLog, FrameHeader, Log as _, LogOptions};
 
+/// Returns the directory that a log has until it is complete and gets its final name: that of [`restore`](super::restore) and
+/// of [`RawWriter`](crate::raw_log::RawWriter). A program that is interrupted can remove it, if the restore has begun.
+///
+/// # Errors
+/// `is_io` if the path has no name, as `/`.
+pub fn unfinished(target: impl AsRef<Path>) -> Result<PathBuf, StorageError> {
+    let target = absolute(target.as_ref())?;
+    Ok(target.with_added_extension("unfinished"))
+}
+
 /// Creates the directory of a log that gets its final name when it is complete. The target must be free.
 pub(super) fn begin(disk: &Disk, target: &Path) -> Result<PathBuf, CopyError> {
-    let unfinished = target.with_added_extension("unfinished");
+    let unfinished = unfinished(target)?;
     if let Some(path) = any_file(target)? {
         return Err(CopyError::Occupied { path });
     }
@@ -60,6 +70,17 @@ impl NewLog {
             return Ok(());
         };
         (log.append(header, payload)).map_err(|e| e.into_storage().into())
+    }
+
+    /// Appends frames of a group.
+    pub(crate) fn append_group(
+        &mut self,
+        frames: &[(FrameHeader, Vec<u8>)],
+    ) -> Result<(), CopyError> {
+        let Some(log) = &mut self.log else {
+            return Ok(());
+        };
+        (log.append_group(frames)).map_err(|e| e.into_storage().into())
     }
 
     /// Closes the log and returns its directory, in which it can be checked.

@@ -32,6 +32,11 @@ pub enum CopyError {
         /// The directory.
         dir: PathBuf,
     },
+    /// The target is in the directory of the store.
+    InsideStore {
+        /// The target.
+        target: PathBuf,
+    },
     /// The target exists, and has a file that is not of a backup.
     Occupied {
         /// The file.
@@ -58,12 +63,26 @@ pub enum CopyError {
         /// The last frame of the target.
         last: Position,
     },
+    /// The source has dropped frames that the target does not have yet.
+    Dropped {
+        /// The target.
+        target: PathBuf,
+        /// The last frame of the target.
+        last: Seq,
+        /// The first frame of the source.
+        first: Seq,
+    },
     /// The log does not have the frame up to which it is to be copied.
     NoSuchFrame {
         /// The frame.
         seq: Seq,
         /// The last frame of the log.
         last: Option<Seq>,
+    },
+    /// The frame up to which the log is to be copied belongs to a migration, and later frames belong to it too.
+    InsideMigration {
+        /// The frame.
+        seq: Seq,
     },
     /// Frames that were imported are not those of a log.
     NotALog(Box<OpenError>),
@@ -91,10 +110,16 @@ impl fmt::Display for CopyError {
                     dir.display()
                 )
             }
+            Self::InsideStore { target } => write!(
+                f,
+                "{} is in the directory of the store, with which it would be lost; name a directory outside",
+                target.display()
+            ),
             Self::Occupied { path } => write!(
                 f,
-                "{} is not part of a copy of a log; nothing was written; name a new or an empty directory",
-                path.display()
+                "{} is not empty and has no copy of the log: it has {}; nothing was written; name a new or an empty directory",
+                path.parent().unwrap_or(path).display(),
+                path.file_name().unwrap_or_default().display()
             ),
             Self::Unfinished { dir } => write!(
                 f,
@@ -118,6 +143,16 @@ impl fmt::Display for CopyError {
                  nothing was written; keep this backup and name another directory",
                 target.display()
             ),
+            Self::Dropped {
+                target,
+                last,
+                first,
+            } => write!(
+                f,
+                "the backup in {} ends with frame {last}, and the source has dropped the frames before {first}; nothing was \
+                 written; keep this backup and name another directory",
+                target.display()
+            ),
             Self::NoSuchFrame { seq, last: None } => {
                 write!(f, "the log has no frame {seq}: it is empty")
             }
@@ -125,6 +160,11 @@ impl fmt::Display for CopyError {
                 seq,
                 last: Some(last),
             } => write!(f, "the log has no frame {seq}: its last frame is {last}"),
+            Self::InsideMigration { seq } => write!(
+                f,
+                "frame {seq} is a part of a migration that later frames complete; nothing was written; name the frame before \
+                 the migration or its last one"
+            ),
             Self::NotALog(e) => write!(
                 f,
                 "the frames are not those of a log; nothing was kept: {e}"

@@ -15,7 +15,7 @@ use std::ops::Deref;
 use super::Origin;
 use crate::base::position::Seq;
 use crate::base::storage_error::FORMAT_VERSION;
-use crate::log::{Frame, FrameHeader, FrameKind};
+use crate::log::{Frame, FrameHeader, FrameKind, GroupPart};
 
 /// The length of the header of a frame in memory.
 pub(super) const HEADER_BYTES: usize = 25;
@@ -116,6 +116,7 @@ impl Header {
             seq,
             epoch: self.epoch,
             kind: self.kind,
+            group: GroupPart::None,
             durable: seq.checked_sub(1),
             fingerprint: self.fingerprint,
         }

@@ -2,10 +2,11 @@
 //! was, and the next checkpoint can be written.
 
 use super::faults::{Change, Faults};
+use super::power::{Model, Random};
 use super::share::shared;
 use super::share::things::{self, Added};
 use super::*;
-use crate::store::Store;
+use crate::store::{CheckpointPolicy, Store};
 
 type Things = Store<things::Model>;
 
@@ -145,4 +146,69 @@ fn other_callers_go_on_while_a_checkpoint_is_synced() {
     let store = Things::open(dir.path()).unwrap();
     assert_eq!(store.opened_from().checkpoint(), seq);
     assert_eq!(store.fingerprint(), fingerprint);
+}
+
+/// The power fails after any change of a store that writes checkpoints on its thread.
+#[test]
+fn after_a_power_cut_each_checkpoint_is_whole_or_missing() {
+    let dir = scratch();
+    let faults = Arc::new(Faults::default());
+    let disk = Disk {
+        probe: Some(Arc::clone(&faults) as _),
+    };
+    let options = LogOptions {
+        segment_bytes_max: 700,
+        ..LogOptions::default()
+    };
+    let log = FileLog::open_on(disk, dir.path(), options).unwrap();
+    let policy = CheckpointPolicy::never().frames(4);
+    let options = Things::options().checkpoint_every(policy);
+    let mut store = options.over_log(Box::new(log)).unwrap();
+    // After how many changes each frame was reported as durable, and its fingerprint.
+    let mut frames = vec![(faults.changes().len(), store.fingerprint())];
+    for name in 0..23 {
+        add(&mut store, name..name + 1);
+        frames.push((faults.changes().len(), store.fingerprint()));
+        // The schema is the first of four frames.
+        if name % 4 == 2 {
+            let began = std::time::Instant::now();
+            while store.last_checkpoint().map(|last| last.unwrap().seq()) != store.seq() {
+                assert!(
+                    began.elapsed().as_secs() < 60,
+                    "{:?}",
+                    store.last_checkpoint()
+                );
+                std::thread::yield_now();
+            }
+        }
+    }
+    drop(store);
+    let changes = faults.changes();
+    let mut model = Model::default();
+    let mut random = Random(11);
+    let (mut from_checkpoints, mut from_logs) = (0, 0);
+    for (at, change) in changes.iter().enumerate() {
+        model.change(change);
+        let durable = frames.iter().filter(|(then, _)| *then <= at + 1).count();
+        for _ in 0..3 {
+            let after = scratch();
+            model.cut(&mut random, dir.path(), after.path());
+            let store = Things::open(after.path()).unwrap_or_else(|e| panic!("{at}: {e}"));
+            let opened = store.opened_from();
+            assert!(opened.ignored().is_empty(), "{at}: {opened}");
+            match opened.checkpoint() {
+                Some(_) => from_checkpoints += 1,
+                None => from_logs += 1,
+            }
+            let last = store.seq().unwrap().get() as usize;
+            assert!(last + 1 >= durable, "{at}: {last} of {durable}");
+            assert_eq!(store.fingerprint(), frames[last].1, "{at}");
+            assert_eq!(store.verify().unwrap(), last as u64);
+            assert!(!leftovers(after.path()), "{at}");
+        }
+    }
+    assert!(
+        from_checkpoints > 100 && from_logs > 20,
+        "{from_checkpoints} {from_logs}"
+    );
 }

@@ -1,7 +1,10 @@
 //! The guarantees of the log, one per test. This file has the helpers and the tests that every kind of log must pass.
 
+#[cfg(feature = "archive")]
+mod archive;
 mod batch;
 mod batches;
+mod beginning;
 mod beside;
 mod checkpoints;
 mod copy;
@@ -11,9 +14,11 @@ mod damage;
 mod durable;
 mod faults;
 mod fork;
+mod groups;
 mod history;
 mod kill;
 mod listing;
+mod migrations;
 mod power;
 mod segment_index;
 mod share;

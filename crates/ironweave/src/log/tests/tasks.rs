@@ -254,3 +254,28 @@ fn the_last_frames_of_a_stream_are_made_durable_by_the_thread_that_wakes_it() {
     });
     assert_eq!(gate.state.lock().unwrap().syncs, 1);
 }
+
+#[test]
+fn an_acknowledgement_waits_for_the_sync_of_its_cursor_and_its_task_does_not_block() {
+    let dir = scratch();
+    let (store, gate) = tasks(dir.path());
+    run(async move {
+        let named = store.subscribe_as("mailer").await.unwrap();
+        let stream = named.into_stream().unwrap();
+        let acknowledged = tokio::spawn(stream.acknowledge(1));
+        until(&gate, |state| state.syncs == 1).await;
+        for _ in 0..10 {
+            yield_now().await;
+        }
+        assert!(!acknowledged.is_finished());
+        let before = store.subscribe_as("mailer").await.unwrap();
+        assert_eq!(before.next_seq(), 0, "the cursor is not written yet");
+        gate.set(|state| state.shut = false);
+        acknowledged.await.unwrap().unwrap();
+        let again = store.subscribe_as("mailer").await.unwrap();
+        assert_eq!(again.next_seq(), 2);
+        // A cursor that cannot be written is an error of the future.
+        gate.set(|state| state.fail_syncs = true);
+        assert!(stream.acknowledge(1).await.is_err());
+    });
+}

@@ -117,6 +117,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Returns the error with its failure of storage replaced by what `map` returns.
+    pub(super) fn map_storage(self, map: impl FnOnce(StorageError) -> StorageError) -> Self {
+        match self {
+            Self::Read(e) => Self::Read(e.map_storage(map)),
+            e => e,
+        }
+    }
+
     /// Returns the error with the path of the database.
     pub(super) fn at(self, path: impl Into<PathBuf>) -> SqliteError {
         let path = path.into();

@@ -141,6 +141,7 @@ impl<M: Model> SqliteProjection<M> {
             Ok(applied) => Ok(applied),
             // The transaction of the database is rolled back, so its records have to be delivered again.
             Err(failure) => {
+                let failure = failure.map_storage(|e| self.subscription.located(e));
                 self.subscription.go_back(start);
                 Err(failure.at(&self.path))
             }

@@ -86,10 +86,10 @@ fn try_projection<M: Model>(
             names::REGISTRY
         )));
     }
-    // The facts before this frame are those of another schema, which has other tables.
-    let first = store.epochs.same_tables_from();
+    // The facts up to this frame are those of another schema, which has other tables, or of a migration.
+    let after = store.epochs.same_tables_after();
     let usable = match &seen {
-        Some(row) if row.at.as_ref().map_or(Seq::ZERO, Position::seq) < first => None,
+        Some(row) if row.at.as_ref().map_or(Seq::ZERO, Position::seq) < after => None,
         Some(row)
             if row.is_same_as(&created) && registry::is_whole(&connection, &tables.statements)? =>
         {
@@ -102,13 +102,14 @@ fn try_projection<M: Model>(
         registry::check_names(&connection, &prefix, &tables.statements)?;
     }
     let base = if stale {
-        base_changes(store, first)?
+        base_changes(store, after)?
     } else {
         None
     };
     let subscription = match usable.flatten() {
         Some(at) => store.subscribe_since(at)?,
-        None => store.subscribe(first)?,
+        None if after > Seq::ZERO => store.subscribe(after + 1)?,
+        None => store.subscribe(Seq::ZERO)?,
     };
     Ok(SqliteProjection {
         connection,
@@ -138,14 +139,14 @@ fn is_of_log<M: Model>(store: &Store<M>, at: Option<Position>) -> Result<bool, F
 }
 
 /// Returns the changes from the empty graph to the one that the transactions of the tables begin at, and the frame of that:
-/// the snapshot that this store began at, or the graph after the frame `first`.
+/// the snapshot that this store began at, or the graph after the frame `after`.
 fn base_changes<M: Model>(
     store: &Store<M>,
-    first: Seq,
+    after: Seq,
 ) -> Result<Option<(Seq, Changes<M>)>, Failure> {
     let base = match &store.base {
         Some(base) => Arc::clone(base),
-        None if first > Seq::ZERO => store.as_of(first)?.state,
+        None if after > Seq::ZERO => store.as_of(after)?.state,
         None => return Ok(None),
     };
     let empty = Version {

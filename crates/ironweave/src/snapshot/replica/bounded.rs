@@ -3,7 +3,9 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use super::applier::NO_APPLIER;
 use super::grid::*;
+use super::tests::backlog;
 use super::*;
 use crate::base::error::StepError;
 use crate::db::Db as _;
@@ -13,7 +15,7 @@ use crate::snapshot::{Snapshot, StoreReader};
 use crate::store::{Durability, Store, Transaction};
 
 /// The rows and pages that a thread has touched, and the values that it has dropped.
-fn work() -> usize {
+pub(super) fn work() -> usize {
     // A page has up to 2 KiB and 64 counts.
     TOUCHED.get() + 64 * COPIED.get() + DROPPED.get()
 }
@@ -27,10 +29,13 @@ struct Readers {
     /// Whether a poll takes a snapshot from the store.
     by_store: bool,
     past: bool,
+    /// Whether commits start the thread that applies facts.
+    applier: bool,
 }
 
 /// Returns the most that a commit does, in rows for each fact.
 fn run(mut grid: Grid, mut readers: Readers, commits: usize) -> Grid {
+    NO_APPLIER.set(!readers.applier);
     for commit in 1..=commits {
         let before = work();
         let cost = grid.act();
@@ -95,22 +100,20 @@ fn no_readers() -> Readers {
         polls: None,
         by_store: false,
         past: false,
+        applier: false,
     }
 }
 
 #[test]
 fn a_commit_does_the_same_for_a_reader_that_is_not_polled() {
-    for meters in [10, 3_000] {
+    for (meters, applier) in [(10, false), (10, true), (3_000, false), (3_000, true)] {
         let grid = grid(11, meters);
-        let readers = vec![grid.store.reader()];
-        run(
-            grid,
-            Readers {
-                readers,
-                ..no_readers()
-            },
-            6_000,
-        );
+        let readers = Readers {
+            readers: vec![grid.store.reader()],
+            applier,
+            ..no_readers()
+        };
+        run(grid, readers, 6_000);
     }
 }
 
@@ -152,6 +155,7 @@ fn a_commit_does_the_same_for_readers_that_poll_now_and_then() {
             readers,
             polls,
             by_store,
+            applier: seed > 20,
             ..no_readers()
         };
         run(grid, readers, commits);
@@ -174,6 +178,7 @@ fn a_commit_does_the_same_if_the_past_is_queried() {
 
 #[test]
 fn a_large_transaction_and_a_large_value_are_applied_by_many_small_commits() {
+    NO_APPLIER.set(true);
     let mut grid = grid(41, 10);
     let reader = grid.store.reader();
     let site = grid.sites[0];
@@ -254,6 +259,7 @@ fn a_replica_that_is_not_used_is_not_freed_by_a_commit() {
 
 #[test]
 fn a_commit_waits_for_a_slice_of_a_reader_if_the_queue_is_full() {
+    NO_APPLIER.set(true);
     let mut grid = grid(47, 50);
     let reader = grid.store.reader();
     let over = AtomicBool::new(false);
@@ -274,8 +280,7 @@ fn a_commit_waits_for_a_slice_of_a_reader_if_the_queue_is_full() {
                 meter,
                 part: Part::new(number),
             });
-            let queue = lock(&reader.replica().queue);
-            most = most.max(queue.cost() - reader.replica().applied.load(Relaxed));
+            most = most.max(backlog(reader.replica()));
         }
         over.store(true, SeqCst);
         assert!(most > LONG && most <= FULL + 2, "{most}");

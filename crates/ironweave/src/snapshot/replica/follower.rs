@@ -1,12 +1,14 @@
 //! Passes the commits of a store to its replica, and drops a replica that is not used.
 
+use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::fence;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use crate::graph::Graph;
 use crate::graph::paged::Paged;
 use crate::snapshot::keyframes::Keyframes;
-use crate::snapshot::replica::{LONG, Replica, lock};
+use crate::snapshot::replica::{LONG, Replica, START, lock};
 use crate::step::flat;
 use crate::step::model::Model;
 use crate::store::Store;
@@ -45,7 +47,7 @@ impl SnapshotFollower {
         replica
     }
 
-    /// Relieves the queue of the replica, which is long. Drops the replica if no handle uses it and applying the facts that
+    /// Relieves the queue of the replica. Drops the replica if no handle uses it and applying the facts that
     /// were committed since the last snapshot costs more than copying the graph.
     #[cold]
     fn relieve(&mut self, backlog: u64, commit: &Commit<'_>) {
@@ -53,10 +55,13 @@ impl SnapshotFollower {
             return;
         };
         let unread = lock(&replica.queue).unread();
-        if Arc::strong_count(replica) == 1
-            && unread > commit.core.graph.population().max(LONG as usize)
-        {
+        // In this order, since the thread that applies facts is one of the references that are counted if it runs now.
+        let references = Arc::strong_count(replica);
+        fence(Acquire);
+        let is_used = references > 1 + usize::from(replica.applier.runs());
+        if !is_used && unread > commit.core.graph.population().max(LONG as usize) {
             if let Some(replica) = self.replica.take() {
+                replica.applier.stop();
                 free_on_a_thread(replica);
             }
         } else {
@@ -78,7 +83,7 @@ impl Follower for SnapshotFollower {
             replica.enter(plan, flat::paged(commit.core, plan), at);
         }
         let backlog = replica.push(commit.at, commit.fingerprint, commit.facts);
-        if backlog > LONG {
+        if backlog > START {
             self.relieve(backlog, commit);
         }
     }

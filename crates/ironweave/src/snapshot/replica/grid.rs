@@ -18,6 +18,8 @@ thread_local! {
 /// The number of [`Part`]s with a number from [`COUNTED`] on.
 pub(super) static ALIVE: AtomicUsize = AtomicUsize::new(0);
 pub(super) const COUNTED: u64 = 1 << 32;
+/// The number of a [`Part`] of which the thread that applies facts cannot read the encoding.
+pub(super) const BREAKS: u64 = COUNTED - 1;
 
 /// A value that counts how many there are.
 #[derive(Debug, PartialEq, Serialize)]
@@ -58,7 +60,10 @@ impl<'de> Deserialize<'de> for Part {
         if IS_SLOW.get() {
             (0..20).for_each(|_| thread::yield_now());
         }
-        u64::deserialize(from).map(Self::new)
+        let number = u64::deserialize(from)?;
+        let applies = thread::current().name() == Some("ironweave-apply");
+        assert!(number != BREAKS || !applies, "the part is broken");
+        Ok(Self::new(number))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::applier::NO_APPLIER;
 use super::*;
 use crate::base::error::ReadError;
 use crate::store::Store;
@@ -78,12 +79,13 @@ impl<'de> Deserialize<'de> for Slow {
 }
 
 /// Returns the cost of what is queued and not applied.
-fn backlog(replica: &Replica) -> u64 {
+pub(super) fn backlog(replica: &Replica) -> u64 {
     lock(&replica.queue).cost() - replica.applied.load(Relaxed)
 }
 
 #[test]
 fn while_another_thread_uses_the_replica_commits_queue_and_do_not_wait() {
+    NO_APPLIER.set(true);
     let mut store = Store::<Model>::memory();
     let meter = store.step(Mounted { number: 1 }).created.meter;
     let reader = store.reader();

@@ -1,6 +1,7 @@
 //! Checkpoints: the graph after a frame in a file beside the log, from which opening starts instead of from the first frame.
 //!
-//! 1. `write.rs` writes one, and removes those that are not kept.
+//! 1. `write.rs` writes one, and removes those that are not kept. `policy.rs` says when a store writes one by itself, which
+//!    `background.rs` does on a thread.
 //! 2. `read.rs` reads the newest one that is of this log, whole, and of the fingerprint that the log has for its frame. A store
 //!    opens from it and replays the frames after it.
 //! 3. A checkpoint is never necessary. One that is missing, damaged or of another log is ignored, and [`OpenedFrom`] says why.
@@ -8,7 +9,12 @@
 //! The content of a checkpoint is: the schemas of the log by the numbers of their frames, the [image](crate::graph::image) of the
 //! graph, and the idempotency keys.
 
+pub(super) mod background;
+pub(super) mod policy;
 pub(crate) mod read;
+#[cfg(test)]
+mod tests;
+pub(crate) mod without_model;
 pub(super) mod write;
 
 use std::fmt;
@@ -78,7 +84,8 @@ impl fmt::Display for IgnoredCheckpoint {
     }
 }
 
-/// A checkpoint that was written. [`Store::checkpoint`](crate::Store::checkpoint) returns it.
+/// A checkpoint that was written. [`Store::checkpoint`](crate::Store::checkpoint) and
+/// [`Store::last_checkpoint`](crate::Store::last_checkpoint) return it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     seq: Seq,

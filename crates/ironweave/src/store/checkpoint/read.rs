@@ -7,37 +7,55 @@ use std::sync::Arc;
 
 use crate::base::image::{ImageError, ImageSource as _, must_have, take_u32, take_u64};
 use crate::base::position::Seq;
+use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
 use crate::graph::Graph;
 use crate::graph::column::ColumnTypes;
 use crate::graph::fact::Facts;
 use crate::graph::storage::Storage;
-use crate::log::{CheckpointFiles, Frame, FrameKind, ReadLog};
+use crate::log::{CheckpointFiles, Frame, FrameHeader, FrameKind, GroupPart, ReadLog};
 use crate::schema::{Cardinality, EdgeDef, Schema};
 use crate::step::plan::Plan;
 use crate::store::Epochs;
 use crate::store::checkpoint::{IgnoredCheckpoint, OpenedFrom};
-use crate::store::epochs::Bounds;
-use crate::store::repeat::Keys;
+use crate::store::epochs::{Bounds, Epoch, check_schema, own_plan};
+use crate::store::keys::Keys;
 use crate::store::version::At;
 use crate::store::view::LogView;
 
 /// What a checkpoint gives.
-pub(in crate::store) struct Loaded<S: Storage> {
+pub(crate) struct Loaded<S: Storage> {
     pub graph: Graph<S>,
     pub epochs: Epochs,
     pub keys: Keys,
     /// The time of the last transaction.
     pub time: Timestamp,
+    /// The plan of the graph.
+    pub plan: Arc<Plan>,
     /// The frame that it follows.
     pub seq: Seq,
+    /// The length of its file.
+    pub bytes: u64,
 }
 
 /// What a checkpoint is read with.
 pub(crate) struct Loader<'a> {
     pub log: &'a dyn ReadLog,
-    pub plan: &'a Plan,
+    pub plans: Plans<'a>,
     pub bounds: Bounds,
+}
+
+/// The schema that the graph of a checkpoint gets.
+#[derive(Clone, Copy)]
+pub(crate) enum Plans<'a> {
+    /// That of the program, to which those of the log are mapped.
+    Program(&'a Arc<Plan>),
+    /// That of its epoch, in a log that is read with its own schemas. Plans that are not known get the limits and the clock of
+    /// `like`.
+    Logged {
+        known: &'a Epochs,
+        like: &'a Arc<Plan>,
+    },
 }
 
 impl<'a> Loader<'a> {
@@ -45,11 +63,26 @@ impl<'a> Loader<'a> {
     pub(crate) fn of_view(view: &'a LogView<'_>) -> Self {
         Self {
             log: view.log(),
-            plan: &view.plan,
+            plans: match view.epochs.are_of_the_log() {
+                true => Plans::Logged {
+                    known: &view.epochs,
+                    like: &view.plan,
+                },
+                false => Plans::Program(&view.plan),
+            },
             bounds: Bounds {
                 schema_bytes: usize::MAX,
                 ..Bounds::default()
             },
+        }
+    }
+
+    /// Returns a loader for a log that is read with its own schemas.
+    pub(crate) fn of_log(log: &'a dyn ReadLog, known: &'a Epochs, like: &'a Arc<Plan>) -> Self {
+        Self {
+            log,
+            plans: Plans::Logged { known, like },
+            bounds: Bounds::default(),
         }
     }
 
@@ -81,7 +114,7 @@ impl<'a> Loader<'a> {
         &self,
         after: Option<Seq>,
         may: impl Fn(At) -> bool,
-    ) -> Option<(Graph<S>, At)> {
+    ) -> Option<(Loaded<S>, At)> {
         let files = self.log.checkpoints()?;
         let all = files.list().ok()?.into_iter().rev();
         all.take_while(|seq| Some(*seq) > after).find_map(|seq| {
@@ -92,14 +125,33 @@ impl<'a> Loader<'a> {
                 position: Some(header.position),
             };
             let loaded = may(at).then(|| self.load(&files, seq))?.ok()?;
-            Some((loaded.graph, at))
+            Some((loaded, at))
+        })
+    }
+
+    /// Reads the oldest valid checkpoint. Gives the graph and its last frame and transaction.
+    pub(crate) fn oldest<S: Storage>(&self) -> Option<(Loaded<S>, At)> {
+        let files = self.log.checkpoints()?;
+        files.list().ok()?.into_iter().find_map(|seq| {
+            let position = files.open(seq).ok()?.header().position;
+            let loaded = self.load(&files, seq).ok()?;
+            let at = At {
+                seq: Some(seq),
+                time: loaded.time,
+                position: Some(position),
+            };
+            Some((loaded, at))
         })
     }
 
     /// Reads a checkpoint. An error says why it is not valid.
-    fn load<S: Storage>(&self, files: &CheckpointFiles, seq: Seq) -> Result<Loaded<S>, String> {
+    pub(crate) fn load<S: Storage>(
+        &self,
+        files: &CheckpointFiles,
+        seq: Seq,
+    ) -> Result<Loaded<S>, String> {
         let mut from = files.open(seq)?;
-        let header = *from.header();
+        let (header, bytes) = (*from.header(), from.bytes());
         let position = header.position;
         if position.store != self.log.store() {
             return Err("it is of another store".into());
@@ -120,30 +172,45 @@ impl<'a> Loader<'a> {
             ));
         }
         let mut content = || -> Result<_, ImageError> {
+            from.take_segments()?;
             let epochs = self.epochs(seq, header.epoch, &mut from)?;
-            let Some((_, logged, tags)) = epochs.list.last() else {
+            let Some(Epoch {
+                schema: logged,
+                tags,
+                ..
+            }) = epochs.list.last()
+            else {
                 return Err(ImageError::content("it has no schema"));
             };
+            if !epochs.end_in_program() {
+                return Err(ImageError::content("it is of a schema of another shape"));
+            }
             let order = tags.image_order();
             let many = |def: &EdgeDef| {
                 [&def.from, &def.to].map(|end| end.cardinality == Cardinality::Many)
             };
-            let ours = &self.plan.layout.schema;
+            let plan = match self.plans {
+                Plans::Program(plan) => plan,
+                Plans::Logged { like, .. } => epochs.last_plan(like),
+            };
+            let plan = Arc::clone(plan);
+            let ours = &plan.layout.schema;
             if (logged.edges.iter().zip(&order.edges))
                 .any(|(was, now)| many(was) != many(&ours[*now]))
             {
                 return Err(ImageError::content("an edge had another cardinality then"));
             }
-            let ColumnTypes { columns, data } = &self.plan.columns;
-            let graph = Graph::new(Arc::clone(&self.plan.layout), columns, data);
+            let ColumnTypes { columns, data } = &plan.columns;
+            let graph = Graph::new(Arc::clone(&plan.layout), columns, data);
             let graph = graph.read_image(&order, &mut from)?;
-            let keys = Keys::read(&mut from, seq)?;
+            let last = (seq, Timestamp::from_micros(header.time));
+            let keys = Keys::read(self.bounds.keys, &mut from, last)?;
             if from.left() > 0 {
                 return Err(ImageError::content("there are bytes behind its content"));
             }
-            Ok((epochs, graph, keys))
+            Ok((epochs, graph, plan, keys))
         };
-        let (epochs, graph, keys) = content().map_err(|e| match e {
+        let (epochs, graph, plan, keys) = content().map_err(|e| match e {
             ImageError::Storage(e) => e.to_string(),
             ImageError::Content(what) => what,
         })?;
@@ -151,18 +218,21 @@ impl<'a> Loader<'a> {
             return Err("the fingerprint of its graph is not the one in its header".into());
         }
         let time = Timestamp::from_micros(header.time);
-        if frame.header.kind == FrameKind::Transaction {
-            let decoded = epochs.decode_facts(seq, &frame.payload, Facts::default());
+        if frame.header.kind.has_facts() {
+            let place = (seq, frame.header.kind);
+            let decoded = epochs.decode_facts(place, &frame.payload, Facts::default());
             if decoded.map_err(|e| e.to_string())?.time != time {
                 return Err(format!("its time is not that of frame {seq}"));
             }
         }
         Ok(Loaded {
             graph,
+            plan,
             epochs,
             keys,
             time,
             seq,
+            bytes,
         })
     }
 
@@ -180,13 +250,21 @@ impl<'a> Loader<'a> {
         }
         let mut epochs = Epochs::default();
         let mut next = Seq::ZERO;
+        // The schemas of segments that are no longer in the directory are read without an archive.
+        let archived = self.log.segments().map(|log| log.archived_schemas());
+        let archived = archived.transpose().map_err(ImageError::Storage)?;
+        let archived = archived.unwrap_or_default();
         for _ in 0..count {
             let schema = Seq::new(take_u64(from)?);
             if schema < next || schema > seq {
                 return Err(ImageError::content("its schemas are not in order"));
             }
             next = schema.saturating_add(1);
-            let frame = self.frame(schema).map_err(ImageError::Content)?;
+            let archived = archived.iter().find(|frame| frame.header.seq == schema);
+            let frame = match archived {
+                Some(frame) => frame.clone(),
+                None => self.frame(schema).map_err(ImageError::Content)?,
+            };
             if frame.header.kind != FrameKind::Schema {
                 return Err(ImageError::content(format_args!(
                     "frame {schema} is no schema"
@@ -199,9 +277,52 @@ impl<'a> Loader<'a> {
             .map_err(ImageError::content)?;
             let logged = Schema::from_cbor(&frame.payload).map_err(ImageError::content)?;
             let place = (schema, frame.header.version);
-            (epochs.add(place, logged, &self.plan.layout.schema)).map_err(ImageError::content)?;
+            match self.plans {
+                Plans::Program(plan) => {
+                    (epochs.add(place, logged, plan)).map_err(ImageError::content)?
+                }
+                Plans::Logged { known, like } => {
+                    check_schema(schema, &logged).map_err(ImageError::content)?;
+                    let mut known = known.begun(schema.checked_sub(1), schema);
+                    let plan = match known.next() {
+                        Some((_, plan)) => Arc::clone(plan),
+                        None => own_plan(logged, like),
+                    };
+                    (epochs.add_logged(place, &plan)).map_err(ImageError::content)?;
+                }
+            }
+            if frame.header.group == GroupPart::Inner {
+                (self.migration(schema, &mut epochs)).map_err(ImageError::content)?;
+            }
         }
         Ok(epochs)
+    }
+
+    /// Records the frames of the migration that follows a schema. Only reading the graph within the migration depends on them, so
+    /// they may be in an archive that is missing, or dropped.
+    fn migration(&self, schema: Seq, epochs: &mut Epochs) -> Result<(), StorageError> {
+        let is_gone = |e: &StorageError| e.is_archived() || e.is_dropped();
+        let frames = match self.log.read(schema.saturating_add(1)) {
+            Err(e) if is_gone(&e) => return Ok(()),
+            frames => frames?,
+        };
+        for frame in frames {
+            let header = match frame {
+                Err(e) if is_gone(&e) => break,
+                frame => frame?.header,
+            };
+            let FrameHeader {
+                seq, kind, group, ..
+            } = header;
+            if kind != FrameKind::Migration {
+                break;
+            }
+            epochs.migrated(seq);
+            if group == GroupPart::Last {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Reads a frame of the log.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::base::image::{ImageError, ImageSink as _};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::base::time::Timestamp;
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
 use crate::log::{CheckpointFiles, CheckpointHeader, CheckpointWriter, Flush};
 use crate::step::model::Model;
 use crate::store::checkpoint::Checkpoint;
-use crate::store::repeat::Keys;
+use crate::store::keys::Keys;
 use crate::store::{Epochs, Store};
 
 /// The number of the newest checkpoints that are always kept. If the newest one turns out to be damaged, the next one is used.
@@ -22,6 +23,9 @@ impl<M: Model> Store<M> {
     ///
     /// The newest two checkpoints are kept, and older ones at distances that grow with their age, so that reading the past
     /// ([`Store::as_of`]) does not start from the beginning either. A checkpoint is not part of the log, and may be deleted.
+    ///
+    /// A store also writes checkpoints by itself; see [`Options::checkpoint_every`](crate::Options::checkpoint_every). If it is
+    /// just doing so, this call waits for that, since only one is written at a time.
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -45,8 +49,19 @@ impl<M: Model> Store<M> {
     /// An operation on the disk fails, or the store is in memory or open for reading only. The log and the older checkpoints are as
     /// they were. If an old checkpoint cannot be removed, the new one exists.
     pub fn checkpoint(&mut self) -> Result<Checkpoint, StorageError> {
-        self.log.sync()?;
-        self.begin_checkpoint()?.finish()
+        let checkpoints = Arc::clone(&self.checkpoints);
+        checkpoints.write_alone(|| {
+            self.log.sync()?;
+            self.begin_checkpoint()?.finish()
+        })
+    }
+
+    /// Returns the result of the last attempt to write a checkpoint since the store was opened, by its
+    /// [policy](crate::CheckpointPolicy) or by [`Store::checkpoint`]. A checkpoint that fails affects nothing else: the log and
+    /// the older checkpoints are as they were.
+    #[must_use]
+    pub fn last_checkpoint(&self) -> Option<Result<Checkpoint, StorageError>> {
+        self.checkpoints.last()
     }
 
     /// Writes the content of a checkpoint of the current graph. O(size of the graph). The store may change before it is finished.
@@ -56,13 +71,9 @@ impl<M: Model> Store<M> {
         self.core.close();
         (self.core.open.check_whole()).map_err(|e| StorageError::stopped(&e.to_string()))?;
         let files = self.checkpoint_files()?;
-        let header = self.checkpoint_header()?;
-        Ok(UnfinishedCheckpoint {
-            to: write(&files, header, &self.epochs, &self.core.graph, &self.keys)?,
-            files,
-            seq: header.position.seq,
-            flusher: self.log.flusher(),
-        })
+        let unfinished = of_store(self, files, self.log.flusher())?;
+        self.log.restart_checkpoints();
+        Ok(unfinished)
     }
 
     /// Returns the files of the checkpoints that this store writes.
@@ -122,22 +133,43 @@ impl UnfinishedCheckpoint {
     }
 }
 
+/// Writes the content of a checkpoint of the graph of a store.
+pub(super) fn of_store<M: Model>(
+    store: &Store<M>,
+    files: CheckpointFiles,
+    flusher: Option<Arc<dyn Flush>>,
+) -> Result<UnfinishedCheckpoint, StorageError> {
+    let header = store.checkpoint_header()?;
+    let Store {
+        epochs, core, keys, ..
+    } = store;
+    let log = store.log.log();
+    let segments = log.map(|log| log.segments_before(header.position.seq));
+    let to = files.create(header, &segments.unwrap_or_default())?;
+    Ok(UnfinishedCheckpoint {
+        to: write(to, header, epochs, &core.graph, keys)?,
+        files,
+        seq: header.position.seq,
+        flusher,
+    })
+}
+
 /// Writes the content of a checkpoint.
 fn write<S: Storage>(
-    files: &CheckpointFiles,
+    mut to: CheckpointWriter,
     header: CheckpointHeader,
     epochs: &Epochs,
     graph: &Graph<S>,
     keys: &Keys,
 ) -> Result<CheckpointWriter, StorageError> {
-    let mut to = files.create(header)?;
+    let last = (header.position.seq, Timestamp::from_micros(header.time));
     let mut content = || -> Result<(), ImageError> {
         to.put(&(epochs.list.len() as u32).to_le_bytes())?;
-        for (schema, ..) in &epochs.list {
+        for schema in epochs.list.iter().map(|epoch| epoch.from) {
             to.put(&schema.get().to_le_bytes())?;
         }
         graph.write_image(&mut to)?;
-        keys.write(&mut to)
+        keys.write(&mut to, last)
     };
     content().map_err(|e| match e {
         ImageError::Storage(e) => e,

@@ -6,7 +6,7 @@ use crate::base::error::ReadError;
 use crate::base::notifier::Wait;
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
-use crate::log::{Frame, FrameKind, Frames, LogReader};
+use crate::log::{Frame, Frames, LogReader};
 use crate::step::plan::Plan;
 use crate::store::backend::place;
 #[cfg(feature = "async")]
@@ -91,25 +91,12 @@ impl FeedReader {
 
     /// Makes a frame durable, and stores it as the one that the subscription `name` has acknowledged.
     pub(crate) fn acknowledge(&self, name: &str, frame: FrameRef) -> Result<(), ReadError> {
-        let position = self.feed.locate(frame, self.position)?;
-        self.sync_to(frame.seq())?;
-        match self.feed.cursors() {
-            Some(cursors) => Ok(cursors.write(name, position)?),
-            None => {
-                lock(&self.feed.memory_cursors.0).insert(name.to_owned(), frame.seq());
-                Ok(())
-            }
-        }
+        self.feed.acknowledge(name, frame, self.position)
     }
 
-    /// Makes a frame and those before it durable, whatever the durability of the store. Otherwise a power failure could
-    /// leave a cursor or a table that is ahead of the log, and the frames that are then written to the log would be
-    /// skipped.
+    /// As [`Feed::sync_to`].
     pub(crate) fn sync_to(&self, seq: Seq) -> Result<(), StorageError> {
-        match &self.feed.flusher {
-            Some(flusher) => flusher.flush_to(seq),
-            None => Ok(()),
-        }
+        self.feed.sync_to(seq)
     }
 
     /// Moves on to the next frame.
@@ -145,7 +132,7 @@ impl FeedReader {
 
     /// Decodes the frame at `next`, or passes over it if it is no transaction.
     fn decode(&mut self, frame: &Frame) -> Result<(), StorageError> {
-        if frame.header.kind != FrameKind::Transaction {
+        if !frame.header.kind.has_facts() {
             self.position = Some(frame.position);
             self.advance();
             return Ok(());

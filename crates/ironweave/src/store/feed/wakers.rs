@@ -72,6 +72,11 @@ impl StreamWaker {
         Err(StorageError::no_thread("the thread that wakes streams", e))
     }
 
+    /// Returns the feed.
+    pub(crate) fn feed(&self) -> &Arc<Feed> {
+        &self.feed
+    }
+
     /// Returns the threads that read the log for streams that are far behind.
     pub(crate) fn log_readers(&self) -> &Arc<Workers> {
         &self.feed.log_readers

@@ -5,10 +5,19 @@ use minicbor::Decoder;
 
 use super::meta::{self, decode_id};
 use super::{Decoded, KeyedNames, event_of};
+use crate::base::time::Timestamp;
 use crate::graph::fact::{Fact, Facts};
 use crate::store::tags::{EventTags, Tags};
 use crate::value::DecodeError;
 use crate::value::item::{self, raw_item};
+
+/// Returns the time of a transaction.
+pub(super) fn time(payload: &[u8]) -> Result<Timestamp, DecodeError> {
+    let mut d = Decoder::new(payload);
+    item::array(&mut d)?;
+    let time = meta::decode(&mut d)?.time;
+    time.ok_or_else(|| DecodeError::new("a transaction without a time"))
+}
 
 /// Decodes a transaction with or without its firings.
 pub(super) fn read(

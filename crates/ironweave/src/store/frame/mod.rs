@@ -29,13 +29,14 @@ use crate::base::meta::Meta;
 use crate::base::storage_error::FORMAT_VERSION;
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
-use crate::schema::Cardinality;
+use crate::log::FrameKind;
+use crate::schema::{Cardinality, EventIx};
 use crate::step::field_codec::FieldReader;
 use crate::step::open::{Firing, OpenTransaction};
 pub(super) use crate::store::frame::meta::decode_names;
 use crate::store::frame::meta::{DecodedMeta, check_attempts, check_names};
 pub(super) use crate::store::frame::write::{
-    PayloadBuffer, encode, encode_expected, expected_bytes,
+    PayloadBuffer, encode, encode_expected, encode_facts, expected_bytes, record_bytes,
 };
 use crate::store::tags::EventTags;
 pub(crate) use crate::store::tags::Tags;
@@ -89,6 +90,14 @@ impl Decoded {
         }
     }
 
+    /// Allocates memory for firings and for the bindings of all of them, which have so many bytes in a frame.
+    fn reserve(&mut self, firings: usize, binding_bytes: usize) {
+        self.firings.reserve_exact(firings);
+        self.fields.reserve_exact(firings);
+        // A word is rarely longer in CBOR.
+        self.bindings.reserve(binding_bytes);
+    }
+
     /// Adds a firing, whose binding was added before.
     fn push_firing(&mut self, event: &EventTags, facts_end: usize) {
         // A frame is too short for ends that do not fit.
@@ -98,6 +107,21 @@ impl Decoded {
             facts_end as u32,
         ));
         self.fields.push(Arc::clone(&event.fields));
+    }
+
+    /// Adds a firing of an event of the program, with its binding in CBOR and the program's field for each field in it.
+    pub(super) fn push_typed(
+        &mut self,
+        event: EventIx,
+        binding: &[u8],
+        fields: &Arc<[u16]>,
+        facts_end: u32,
+    ) {
+        self.bindings.extend_from_slice(binding);
+        let binding_end = self.bindings.len() as u32;
+        self.firings
+            .push(Firing::read(event, binding_end, facts_end));
+        self.fields.push(Arc::clone(fields));
     }
 
     /// Returns the logged binding of a firing in CBOR.
@@ -153,19 +177,43 @@ impl fmt::Display for FrameError {
     }
 }
 
-/// Decodes a transaction.
-pub(crate) fn decode(payload: &[u8], tags: &Tags) -> Result<Decoded, FrameError> {
-    read(payload, tags, Facts::default(), true)
+/// Decodes a transaction or a migration.
+pub(crate) fn decode(kind: FrameKind, payload: &[u8], tags: &Tags) -> Result<Decoded, FrameError> {
+    match kind {
+        FrameKind::Migration => read_migration(payload, tags, Facts::default()),
+        _ => read(payload, tags, Facts::default(), true),
+    }
 }
 
-/// Decodes a transaction without its firings, which a replay does not need. The memory of `room` is reused for its facts.
+/// Returns the time of a transaction, of which nothing else is validated.
+pub(crate) fn time(version: u16, payload: &[u8]) -> Result<Timestamp, FrameError> {
+    if version >= FORMAT_VERSION {
+        read::time(payload)
+    } else {
+        Ok(items::time(payload)?)
+    }
+}
+
+/// As [`decode`], without the firings, which a replay does not need. The memory of `room` is reused for its facts.
 pub(crate) fn decode_facts(
+    kind: FrameKind,
     payload: &[u8],
     tags: &Tags,
     mut room: Facts,
 ) -> Result<Decoded, FrameError> {
     room.clear();
-    read(payload, tags, room, false)
+    match kind {
+        FrameKind::Migration => read_migration(payload, tags, room),
+        _ => read(payload, tags, room, false),
+    }
+}
+
+/// Decodes a migration, of which version 2 has none.
+fn read_migration(payload: &[u8], tags: &Tags, facts: Facts) -> Result<Decoded, FrameError> {
+    if tags.version < FORMAT_VERSION {
+        return Err(DecodeError::new("format version 2 has no migrations").into());
+    }
+    read::read_migration(payload, tags, facts)
 }
 
 /// Decodes a transaction with or without its firings. The firings are validated in both cases, so that a transaction that was

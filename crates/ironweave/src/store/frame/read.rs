@@ -67,6 +67,27 @@ impl<'b> Parts<'b> {
     }
 }
 
+/// Returns the time of a transaction.
+pub(super) fn time(payload: &[u8]) -> Result<Timestamp, FrameError> {
+    Ok(Timestamp::from_micros(Parts::of(payload)?.header.time))
+}
+
+/// Decodes a migration: facts that belong to no firing.
+pub(super) fn read_migration(
+    payload: &[u8],
+    tags: &Tags,
+    facts: Facts,
+) -> Result<Decoded, FrameError> {
+    let parts = Parts::of(payload)?;
+    if !(parts.firings.is_empty() && parts.bindings.is_empty() && parts.metadata.is_empty()) {
+        return Err(DecodeError::new("a migration has events or metadata").into());
+    }
+    let time = Timestamp::from_micros(parts.header.time);
+    let mut decoded = Decoded::new(time, DecodedMeta::default(), facts);
+    read_facts(&parts, tags, &mut decoded.facts)?;
+    Ok(decoded)
+}
+
 /// Decodes a transaction with or without its firings.
 pub(super) fn read(
     payload: &[u8],
@@ -79,6 +100,9 @@ pub(super) fn read(
     let meta = read_meta(parts.metadata)?;
     let mut decoded = Decoded::new(time, meta, facts);
     read_facts(&parts, tags, &mut decoded.facts)?;
+    if firings {
+        decoded.reserve(parts.firings.len(), parts.bindings.len());
+    }
     let mut named = KeyedNames::of(&decoded);
     let (mut binding_at, mut facts_at) = (0, 0);
     for record in parts.firings {
@@ -136,6 +160,8 @@ fn read_meta(bytes: &[u8]) -> Result<DecodedMeta, DecodeError> {
 fn read_facts(parts: &Parts<'_>, tags: &Tags, facts: &mut Facts) -> Result<(), DecodeError> {
     facts.list.reserve(parts.facts.len());
     facts.generations.reserve(parts.facts.len());
+    // Words are rarely longer in CBOR, and most facts have a word or none.
+    (facts.bytes).reserve(parts.values.len() + WORD_BYTES * parts.facts.len().min(4));
     let mut values = parts.values;
     for record in parts.facts {
         read_fact(&FactRecord::decode(record), tags, &mut values, facts)?;

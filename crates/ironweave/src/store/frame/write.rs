@@ -1,10 +1,14 @@
 //! Encoding the open transaction in format version 3.
 
+use std::ops::Range;
+
 use super::meta;
 use super::records::{
     FACT_BYTES, FIRING_BYTES, FactRecord, FiringRecord, HEADER_BYTES, Header, form, kind,
 };
 use crate::base::id::Id;
+use crate::base::time::Timestamp;
+use crate::graph::fact::{Fact, Facts};
 use crate::graph::fingerprint::FactVisitor;
 use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 use crate::step::Core;
@@ -92,6 +96,104 @@ pub(crate) fn encode(core: &mut Core, tags: &Tags, out: &mut PayloadBuffer) {
         .encode(),
     );
     out.len -= value_bytes_max - value_bytes;
+}
+
+/// Returns the number of bytes that a fact has in a payload, at most.
+pub(crate) fn record_bytes(facts: &Facts, fact: &Fact) -> usize {
+    FACT_BYTES + facts.value_of(fact).map_or(0, <[u8]>::len)
+}
+
+/// Encodes facts that belong to no firing as the payload of a migration. They have generations. `tags` are those of the epoch of
+/// the frame, whose schema is that of this program.
+pub(crate) fn encode_facts(
+    time: Timestamp,
+    (facts, range): (&Facts, Range<usize>),
+    tags: &Tags,
+) -> Vec<u8> {
+    let all = facts.list.iter().zip(&facts.generations);
+    let all = all.skip(range.start).take(range.len());
+    let mut out = vec![0; HEADER_BYTES];
+    let mut values = Vec::new();
+    let id = |slot: u32, generation: u32| Id { slot, generation };
+    for (fact, &[near, far]) in all {
+        let value = facts.value_of(fact).unwrap_or_default();
+        let with_value = |record: FactRecord, word: Option<u64>, values: &mut Vec<u8>| match word {
+            Some(operand) => FactRecord {
+                form: form::WORD,
+                operand,
+                ..record
+            },
+            None => {
+                values.extend_from_slice(value);
+                FactRecord {
+                    form: form::CBOR,
+                    value_bytes: value.len() as u32,
+                    ..record
+                }
+            }
+        };
+        let record = match *fact {
+            Fact::Create {
+                entity,
+                state,
+                slot,
+                generation,
+            } => {
+                let id = id(slot, generation);
+                FactRecord::new(kind::CREATE, entity.get(), id, state.get().into())
+            }
+            Fact::Delete {
+                entity,
+                state,
+                slot,
+                generation,
+            } => {
+                let id = id(slot, generation);
+                FactRecord::new(kind::DELETE, entity.get(), id, state.get().into())
+            }
+            Fact::Move {
+                entity,
+                slot,
+                from,
+                to,
+            } => {
+                let states = u16::from_le_bytes([from.get(), to.get()]).into();
+                FactRecord::new(kind::MOVE, entity.get(), id(slot, near), states)
+            }
+            Fact::Set { column, slot, .. } => {
+                let record = FactRecord::new(kind::SET, column.get(), id(slot, near), 0);
+                with_value(record, tags.word_of(column, value), &mut values)
+            }
+            Fact::Link { edge, from, to } => {
+                let to = id(to, far).to_bits();
+                FactRecord::new(kind::LINK, edge.get(), id(from, near), to)
+            }
+            Fact::Unlink { edge, from, to } => {
+                let to = id(to, far).to_bits();
+                FactRecord::new(kind::UNLINK, edge.get(), id(from, near), to)
+            }
+            Fact::SetLink { edge, from, to, .. } => {
+                let to = id(to, far).to_bits();
+                let record = FactRecord::new(kind::SET_LINK, edge.get(), id(from, near), to);
+                with_value(record, None, &mut values)
+            }
+        };
+        out.extend_from_slice(&record.encode());
+    }
+    let header = Header {
+        time: time.as_micros(),
+        flags: 0,
+        firings: 0,
+        facts: ((out.len() - HEADER_BYTES) / FACT_BYTES) as u32,
+        binding_bytes: 0,
+        metadata_bytes: 0,
+        value_bytes: values.len() as u32,
+    };
+    if let Some(first) = out.first_chunk_mut() {
+        *first = header.encode();
+    }
+    out.extend_from_slice(&values);
+    out
 }
 
 /// The length of the header and of one firing.

@@ -36,6 +36,21 @@ pub enum FactKind {
     SetLink,
 }
 
+impl FactKind {
+    /// Returns the name that a serialized fact has for its kind.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Delete => "delete",
+            Self::Move => "move",
+            Self::Set => "set",
+            Self::Link => "link",
+            Self::Unlink => "unlink",
+            Self::SetLink => "set_link",
+        }
+    }
+}
+
 /// One change of the graph, with the names of the model and with its value.
 ///
 /// `Display` renders it as `set Account/1.1.balance = 105`, with its entities as [`FactEntity`] renders them and the value as
@@ -278,8 +293,7 @@ impl<'r> FactEntity<'r> {
     /// Returns the entity as an [`Occupant`] of type `T`, or `None` if it is of another type.
     #[must_use]
     pub fn occupant<T: Entity>(&self) -> Option<Occupant<T>> {
-        (self.entity == T::INDEX && self.name == T::NAME)
-            .then(|| Occupant::new(self.slot, self.generation))
+        (self.name == T::NAME).then(|| Occupant::new(self.slot, self.generation))
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::GraphContext;
 use super::changes::Changes;
 use super::fact::Fact;
+use super::foreign::ToProgram;
 use super::net::{self, Occupant, SlotChanges};
 use crate::db::entity::{Entity, Place};
 use crate::graph::fact::Facts as RawFacts;
@@ -49,6 +50,8 @@ pub struct Facts<'r, M> {
     encodings: Option<&'r Encodings>,
     context: Option<&'r dyn GraphContext>,
     slot_changes: Option<&'r OnceLock<SlotChanges>>,
+    /// The items of the model, if the facts have the indexes of another schema.
+    foreign: Option<&'r ToProgram>,
     model: PhantomData<fn() -> M>,
 }
 
@@ -95,8 +98,14 @@ impl<'r, M> Facts<'r, M> {
             encodings: None,
             context: None,
             slot_changes: None,
+            foreign: None,
             model: PhantomData,
         }
+    }
+
+    /// Sets the items of the model, for facts that have the indexes of another schema.
+    pub(super) fn translated_by(self, foreign: Option<&'r ToProgram>) -> Self {
+        Self { foreign, ..self }
     }
 
     /// Returns all facts of the source.
@@ -120,6 +129,12 @@ impl<'r, M> Facts<'r, M> {
     #[inline(never)]
     fn append_range_of(&self, facts: &RawFacts, others: &mut RawFacts) {
         let range = self.start..self.end;
+        if let Some(foreign) = self.foreign {
+            let translated = foreign.facts(facts, true);
+            let (facts, range) = (&translated.facts, translated.range(range));
+            let generations = facts.generations.get(range.clone()).unwrap_or_default();
+            return others.append_range(facts, range, generations);
+        }
         let found = (self.context)
             .filter(|_| facts.generations.is_empty())
             .and_then(|context| net::generations(facts, range.clone(), self.layout, Some(context)));
@@ -212,7 +227,8 @@ impl<'r, M: Model> Facts<'r, M> {
     /// Returns a copy that owns its facts. O(facts and their values).
     #[must_use]
     pub fn to_changes(&self) -> Changes<M> {
-        let mut changes = Changes::new(RawFacts::default(), Arc::clone(self.layout));
+        let layout = self.foreign.map_or(self.layout, ToProgram::layout);
+        let mut changes = Changes::new(RawFacts::default(), Arc::clone(layout));
         changes.append(*self);
         changes
     }
@@ -256,9 +272,16 @@ impl<'r, M: Model> Facts<'r, M> {
         &self,
         accepts: impl Fn(&net::Occupancy<T>) -> bool,
     ) -> impl Iterator<Item = Occupant<T>> {
-        net::occupancies(self.raw(), self.start..self.end, self.context)
-            .filter(accepts)
-            .map(|o| o.occupant)
+        let range = self.start..self.end;
+        let found = match self.foreign {
+            None => net::occupancies(self.raw(), range, self.context),
+            Some(foreign) => {
+                let translated = foreign.facts(self.raw(), false);
+                let range = translated.range(range);
+                net::occupancies(&translated.facts, range, self.context)
+            }
+        };
+        found.filter(accepts).map(|o| o.occupant)
     }
 
     /// Returns the pairs that are linked after these facts and were not before, over the edge that has the field `field` of
@@ -288,11 +311,17 @@ impl<'r, M: Model> Facts<'r, M> {
         field: &str,
         linked: bool,
     ) -> Option<Vec<(Occupant<A>, Occupant<B>)>> {
-        let hop = self.layout.hop(A::INDEX, field)?;
-        let edge = &self.layout.edges[usize::from(hop.edge)];
+        let layout = self.foreign.map_or(self.layout, ToProgram::layout);
+        let hop = layout.hop(A::INDEX, field)?;
+        let edge = &layout.edges[usize::from(hop.edge)];
         (edge.far(hop.forward).entity == B::INDEX).then(|| {
             let range = self.start..self.end;
-            net::links(self.raw(), range, self.layout, hop, linked, self.context)
+            let Some(foreign) = self.foreign else {
+                return net::links(self.raw(), range, layout, hop, linked, self.context);
+            };
+            let translated = foreign.facts(self.raw(), false);
+            let range = translated.range(range);
+            net::links(&translated.facts, range, layout, hop, linked, self.context)
         })
     }
 
@@ -301,13 +330,15 @@ impl<'r, M: Model> Facts<'r, M> {
     /// A fact whose entity is known only by its slot (see [`Occupant`]) counts if `entity` has that slot.
     #[must_use]
     pub fn touches<T: Entity<Model = M>>(&self, entity: T) -> bool {
-        let found = net::about(
-            self.raw(),
-            self.layout,
-            &[(T::INDEX, entity.id())],
-            self.context,
-        );
-        found.iter().any(|i| (self.start..self.end).contains(i))
+        let (all, range) = ([(T::INDEX, entity.id())], self.start..self.end);
+        let Some(foreign) = self.foreign else {
+            let found = net::about(self.raw(), self.layout, &all, self.context);
+            return found.iter().any(|i| range.contains(i));
+        };
+        let translated = foreign.facts(self.raw(), false);
+        let range = translated.range(range);
+        let found = net::about(&translated.facts, foreign.layout(), &all, self.context);
+        found.iter().any(|i| range.contains(i))
     }
 }
 

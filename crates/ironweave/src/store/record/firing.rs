@@ -4,16 +4,16 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+use super::foreign::{ToProgram, TypedFiring};
 use super::{DecodedTransaction, Facts, Record};
 use crate::base::error::{EntityRef, Name};
 use crate::base::id::Id;
 use crate::base::storage_error::StorageError;
 use crate::db::entity::Entity;
-use crate::schema::{Encoding, EventDef, EventFieldDef};
+use crate::schema::{Encoding, EventDef, EventFieldDef, EventIx};
 use crate::step::any_event::{AnyEvent, EventMaker};
-use crate::step::event::Event;
+use crate::step::event::{Event, decode_event};
 use crate::step::field_codec::FieldReader;
-use crate::step::fields::Fields as _;
 use crate::step::model::Model;
 use crate::step::open::Firing as RawFiring;
 use crate::store::bad_frame;
@@ -61,14 +61,48 @@ impl<'r, M: Model> Firing<'r, M> {
         bad_frame(self.transaction().seq, e)
     }
 
-    /// Returns the name of the event.
+    /// Returns the items of the model and the firing as an event of it, if the transaction has the indexes of another schema and the
+    /// model reads the event.
+    fn typed(&self) -> Option<(&'r ToProgram, &'r TypedFiring)> {
+        let DecodedTransaction { foreign, typed, .. } = self.transaction();
+        Some((foreign.as_deref()?, typed.get(self.index)?))
+    }
+
+    /// Returns the event of the model, or `None` for an event that it does not have.
+    fn of_model(&self) -> Option<EventIx> {
+        match self.transaction().foreign {
+            None => Some(self.decoded().event),
+            Some(_) => self.typed().map(|(_, typed)| typed.event),
+        }
+    }
+
+    fn reader(&self) -> Result<FieldReader<'r>, DecodeError> {
+        let DecodedTransaction { decoded, typed, .. } = self.transaction();
+        let typed = typed.reader(decoded, self.index);
+        typed.unwrap_or_else(|| decoded.reader(self.index))
+    }
+
+    /// Returns the name of the event. In an epoch with other events or of another shape, it is the name that the event had then, unless an
+    /// upcaster has read it.
     #[must_use]
     pub fn name(&self) -> &'r str {
         self.shared_name()
     }
 
     pub(super) fn shared_name(&self) -> &'r Name {
-        &self.transaction().plan.events[usize::from(self.decoded().event)].name
+        match self.typed().filter(|(_, typed)| typed.upcast.is_some()) {
+            Some(_) => self.name_in_model(),
+            None => &self.transaction().plan.events[usize::from(self.decoded().event)].name,
+        }
+    }
+
+    /// Returns the name that the event has in the model, if the model reads it.
+    fn name_in_model(&self) -> &'r Name {
+        let (plan, event) = match self.typed() {
+            Some((foreign, typed)) => (foreign.plan(), typed.event),
+            None => (&*self.transaction().plan, self.decoded().event),
+        };
+        &plan.events[usize::from(event)].name
     }
 
     /// Returns whether the event is an immediate event.
@@ -77,10 +111,17 @@ impl<'r, M: Model> Firing<'r, M> {
         self.def().immediate
     }
 
+    /// Returns whether the model does not have the event any more and reads it as no other one, so that only its name and its
+    /// [fields](Firing::fields) in the log are known.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.of_model().is_none()
+    }
+
     /// Returns whether the event is of type `E`.
     #[must_use]
     pub fn is<E: Event<Model = M>>(&self) -> bool {
-        self.decoded().event == E::INDEX
+        self.of_model() == Some(E::INDEX)
     }
 
     /// Returns the event if it is of type `E`, or `None` for another event.
@@ -90,9 +131,8 @@ impl<'r, M: Model> Firing<'r, M> {
     #[must_use]
     pub fn decode<E: Event<Model = M>>(&self) -> Option<Result<E, StorageError>> {
         self.is::<E>().then(|| {
-            (self.transaction().decoded.reader(self.index))
-                .and_then(|reader| E::Fields::decode(&reader, 0))
-                .map(E::of)
+            (self.reader())
+                .and_then(|reader| decode_event::<E>(&reader))
                 .map_err(|e| self.bad(e))
         })
     }
@@ -104,16 +144,25 @@ impl<'r, M: Model> Firing<'r, M> {
     pub fn event(&self) -> Result<RecordedEvent<M>, StorageError> {
         let event = self.shared_name();
         if self.is_immediate() {
-            let entity = self
-                .immediate_on()
-                .ok_or_else(|| self.bad(DecodeError::new("an immediate event has no entity")))?;
-            return Ok(RecordedEvent::Immediate {
+            if let Some(entity) = self.immediate_on() {
+                return Ok(RecordedEvent::Immediate {
+                    event: Name::clone(event),
+                    entity,
+                });
+            }
+            if !self.is_removed() {
+                let why = "an immediate event has no entity";
+                return Err(self.bad(DecodeError::new(why)));
+            }
+        }
+        if self.is_removed() {
+            return Ok(RecordedEvent::Removed {
                 event: Name::clone(event),
-                entity,
             });
         }
-        let known = M::Event::NAMES.iter().position(|name| **name == **event);
-        let reader = self.transaction().decoded.reader(self.index);
+        let of_model = self.name_in_model();
+        let known = M::Event::NAMES.iter().position(|name| **name == **of_model);
+        let reader = self.reader();
         reader
             .and_then(|reader| match known {
                 Some(index) => M::Event::make(index, FromLog(reader)),
@@ -139,14 +188,38 @@ impl<'r, M: Model> Firing<'r, M> {
     #[must_use]
     pub fn fired_on<T: Entity<Model = M>>(&self) -> Option<T> {
         let name = self.def().names.first()?;
-        (name.entity == T::INDEX).then_some(())?;
+        let entity = match &self.transaction().foreign {
+            Some(foreign) => foreign.entity(name.entity)?,
+            None => name.entity,
+        };
+        (entity == T::INDEX).then_some(())?;
         self.immediate_on().map(|on| T::from_id(on.id))
     }
 
-    /// Returns the fields of the event, in order of declaration. An immediate event has one field, the entity that it fired
-    /// on. O(fields).
+    /// Returns the fields of an event that an upcaster has read, and the model.
+    fn upcast_fields(&self) -> Option<Vec<Field<'r>>> {
+        let (foreign, typed) = self.typed()?;
+        typed.upcast.as_ref()?;
+        let schema = &foreign.layout().schema;
+        let reader = self.reader().ok()?;
+        let fields = schema[typed.event].fields.iter().enumerate();
+        let field = |(index, def): (usize, &'r EventFieldDef)| {
+            let value = TypedValue {
+                bytes: reader.raw(index)?,
+                encoding: def.encoding.as_ref(),
+                schema,
+            };
+            Some(Field::new(&def.name, value))
+        };
+        Some(fields.filter_map(field).collect())
+    }
+
+    /// Returns the fields of the event: those that it has in the log, or those that an upcaster has read. An immediate event has one field, the entity that it fired on. O(fields).
     #[must_use]
     pub fn fields(&self) -> Vec<Field<'r>> {
+        if let Some(fields) = self.upcast_fields() {
+            return fields;
+        }
         let DecodedTransaction {
             decoded,
             encodings,
@@ -187,11 +260,12 @@ impl<'r, M: Model> Firing<'r, M> {
 impl<M: Model> fmt::Display for Firing<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
-        for (i, field) in self.fields().iter().enumerate() {
+        let fields = self.fields();
+        for (i, field) in fields.iter().enumerate() {
             let before = if i == 0 { " { " } else { ", " };
             write!(f, "{before}{}: {field}", field.name())?;
         }
-        if !self.def().fields.is_empty() || self.is_immediate() {
+        if !fields.is_empty() {
             f.write_str(" }")?;
         }
         f.write_str(" => ")?;
@@ -276,6 +350,11 @@ pub enum RecordedEvent<M: Model> {
         /// The entity that the event fired on.
         entity: EntityRef,
     },
+    /// An event that the model does not have any more and reads as no other one. [`Firing::fields`] returns its fields.
+    Removed {
+        /// The name of the event in the log.
+        event: Name,
+    },
 }
 
 impl<M: Model> RecordedEvent<M> {
@@ -284,16 +363,16 @@ impl<M: Model> RecordedEvent<M> {
     pub fn name(&self) -> &str {
         match self {
             Self::Applied(event) => event.name(),
-            Self::Immediate { event, .. } => event,
+            Self::Immediate { event, .. } | Self::Removed { event } => event,
         }
     }
 
-    /// Returns the event if the program applied it, or `None` for an immediate event.
+    /// Returns the event if the program applied it and has it still, or `None` for another one.
     #[must_use]
     pub fn into_applied(self) -> Option<M::Event> {
         match self {
             Self::Applied(event) => Some(event),
-            Self::Immediate { .. } => None,
+            Self::Immediate { .. } | Self::Removed { .. } => None,
         }
     }
 }
@@ -303,6 +382,7 @@ impl<M: Model<Event: fmt::Debug>> fmt::Debug for RecordedEvent<M> {
         match self {
             Self::Applied(event) => event.fmt(f),
             Self::Immediate { event, entity } => write!(f, "{event} on {entity}"),
+            Self::Removed { event } => write!(f, "{event}, which the model does not have"),
         }
     }
 }
@@ -314,7 +394,7 @@ impl EventMaker for FromLog<'_> {
     type Error = DecodeError;
 
     fn make<E: Event>(self) -> Result<E, DecodeError> {
-        E::Fields::decode(&self.0, 0).map(E::of)
+        decode_event(&self.0)
     }
 
     fn no_such_event(self) -> DecodeError {

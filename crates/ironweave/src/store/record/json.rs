@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 
-use super::{Changes, Fact, FactKind, Facts, Field, Firing, Record, RecordedEvent};
+use super::{Changes, Fact, Facts, Field, Firing, Record, RecordedEvent};
 use crate::step::model::Model;
 
 impl<M: Model> Serialize for Record<M> {
@@ -33,7 +33,7 @@ impl<M: Model> Serialize for Firing<'_, M> {
         let named = NamedEvent(self.name(), &self.fields());
         if self.is_immediate() {
             firing.serialize_field("immediate", &named)?;
-        } else if M::IS_DYNAMIC {
+        } else if M::IS_DYNAMIC || self.is_removed() {
             firing.serialize_field("event", &named)?;
         } else if let RecordedEvent::Applied(event) = self.event().map_err(S::Error::custom)? {
             firing.serialize_field("event", &event)?;
@@ -81,17 +81,8 @@ impl<M> Serialize for Changes<M> {
 /// Serializes the kind and those of entity, field, other entity, states and value that the kind has.
 impl Serialize for Fact<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let kind = match self.kind() {
-            FactKind::Create => "create",
-            FactKind::Delete => "delete",
-            FactKind::Move => "move",
-            FactKind::Set => "set",
-            FactKind::Link => "link",
-            FactKind::Unlink => "unlink",
-            FactKind::SetLink => "set_link",
-        };
         let mut fact = serializer.serialize_map(None)?;
-        fact.serialize_entry("fact", kind)?;
+        fact.serialize_entry("fact", self.kind().name())?;
         fact.serialize_entry("entity", &self.entity().to_string())?;
         if let Some(field) = self.field() {
             fact.serialize_entry("field", field)?;

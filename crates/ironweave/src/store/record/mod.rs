@@ -19,6 +19,7 @@ mod changes;
 mod fact;
 mod facts;
 mod firing;
+mod foreign;
 mod json;
 mod net;
 
@@ -31,6 +32,7 @@ pub use changes::Changes;
 pub use fact::{Fact, FactEntity, FactKind};
 pub use facts::{FactIter, Facts};
 pub use firing::{Field, Firing, RecordedEvent};
+pub(crate) use foreign::{ToProgram, TypedFirings};
 pub use net::Occupant;
 use net::SlotChanges;
 pub(crate) use net::about;
@@ -42,11 +44,12 @@ use crate::base::time::Timestamp;
 use crate::db::entity::{Entity, Place};
 use crate::graph::Graph;
 use crate::graph::storage::{Flat, Storage};
-use crate::log::Frame;
+use crate::log::{Frame, FrameHeader, FrameKind};
 use crate::schema::EntityIx;
 use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
+use crate::store::bad_frame;
 use crate::store::epochs::Epochs;
 use crate::store::frame::Decoded;
 use crate::store::tags::Encodings;
@@ -63,6 +66,12 @@ pub(crate) struct DecodedTransaction {
     /// How the values are encoded, by the schema under which the transaction was written.
     pub encodings: Arc<Encodings>,
     pub plan: Arc<Plan>,
+    /// Whether it is a part of a migration: its facts are of no event.
+    pub is_migration: bool,
+    /// The items of the model of the store, if its indexes are those of a logged schema.
+    pub foreign: Option<Arc<ToProgram>>,
+    /// Its firings as the program reads them, if its indexes are those of a logged schema.
+    pub typed: TypedFirings,
     /// What its facts say about generations, once it is needed.
     slot_changes: OnceLock<SlotChanges>,
 }
@@ -74,14 +83,32 @@ impl DecodedTransaction {
         epochs: &Epochs,
         plan: &Arc<Plan>,
     ) -> Result<Self, StorageError> {
-        let seq = frame.header.seq;
+        Self::decode(&frame.header, &frame.payload, frame.position, epochs, plan)
+    }
+
+    /// As [`DecodedTransaction::read`], of a frame in parts.
+    pub(crate) fn decode(
+        header: &FrameHeader,
+        payload: &[u8],
+        position: Position,
+        epochs: &Epochs,
+        plan: &Arc<Plan>,
+    ) -> Result<Self, StorageError> {
+        let seq = header.seq;
+        let decoded = epochs.decode((seq, header.kind), payload)?;
+        let (own, foreign) = (epochs.plan(seq, plan), epochs.foreign(seq));
+        let typed = foreign.map(|foreign| foreign.firings(&own.layout.schema, &decoded));
+        let typed = typed.transpose().map_err(|e| bad_frame(seq, e))?;
         Ok(Self {
             seq,
-            position: Some(frame.position),
-            fingerprint: frame.header.fingerprint,
-            decoded: epochs.decode(seq, &frame.payload)?,
+            position: Some(position),
+            fingerprint: header.fingerprint,
+            decoded,
+            typed: typed.unwrap_or_default(),
             encodings: Arc::clone(&epochs.tags(seq)?.encodings),
-            plan: Arc::clone(epochs.plan(seq, plan)),
+            plan: Arc::clone(own),
+            is_migration: header.kind == FrameKind::Migration,
+            foreign: foreign.cloned(),
             slot_changes: OnceLock::new(),
         })
     }
@@ -95,6 +122,9 @@ impl DecodedTransaction {
             decoded,
             encodings: Encodings::of_this_program(),
             plan: Arc::clone(plan),
+            is_migration: false,
+            foreign: None,
+            typed: TypedFirings::default(),
             slot_changes: OnceLock::new(),
         }
     }
@@ -296,6 +326,13 @@ impl<M: Model> Record<M> {
         self.firings().map(|firing| firing.event())
     }
 
+    /// Returns whether the record is a part of a migration: what changed when a new version of the model began to continue the
+    /// log. Its facts are of no event.
+    #[must_use]
+    pub fn is_migration(&self) -> bool {
+        self.transaction.is_migration
+    }
+
     /// Returns all facts of the transaction, in order.
     #[must_use]
     pub fn facts(&self) -> Facts<'_, M> {
@@ -304,9 +341,11 @@ impl<M: Model> Record<M> {
             plan,
             encodings,
             slot_changes,
+            foreign,
             ..
         } = &*self.transaction;
         Facts::new(&decoded.facts, &plan.layout)
+            .translated_by(foreign.as_deref())
             .encoded_by(encodings)
             .with_context(self.context())
             .with_slot_changes(slot_changes)

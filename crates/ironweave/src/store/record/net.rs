@@ -355,6 +355,19 @@ pub(super) fn generations(
     range.map(of).collect()
 }
 
+/// [`about`] of one entity, for facts that have the generations of their entities.
+fn about_one(facts: &Facts, layout: &Layout, (entity, id): (EntityIx, Id)) -> Vec<usize> {
+    let of = Some((entity, id.slot));
+    let mut found = Vec::new();
+    for (i, (fact, [near, far])) in facts.list.iter().zip(&facts.generations).enumerate() {
+        let [a, b] = fact.touches(layout);
+        if (a == of && *near == id.generation) || (b == of && *far == id.generation) {
+            found.push(i);
+        }
+    }
+    found
+}
+
 /// Returns the indexes of the facts about one entity, or about the links between two. If the generation of an entity in a
 /// fact is not known, it is taken for the entity at its slot.
 pub(crate) fn about(
@@ -363,6 +376,9 @@ pub(crate) fn about(
     all: &[(EntityIx, Id)],
     context: Option<&dyn GraphContext>,
 ) -> Vec<usize> {
+    if let ([one], false) = (all, facts.generations.is_empty()) {
+        return about_one(facts, layout, *one);
+    }
     let at = |(entity, id): (EntityIx, Id)| Some((entity, id.slot));
     let is_about = |i: &usize| {
         let touched = facts.list[*i].touches(layout);

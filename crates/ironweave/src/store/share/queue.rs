@@ -134,6 +134,11 @@ pub(crate) struct Submitter<M: Model>(pub(super) Arc<super::Shared<M>>);
 
 #[cfg(feature = "async")]
 impl<M: Model> Submitter<M> {
+    /// Panics if this thread holds the store. It would wait for itself.
+    pub(crate) fn refuse_if_held(&self) {
+        super::HeldGuard::refuse_if_held(self.0.address());
+    }
+
     /// Adds a job. Returns `false` if the queue is full.
     pub(crate) fn push(&self, job: &Arc<dyn Job<M>>) -> bool {
         self.0.queue.push(job).is_some()
@@ -228,7 +233,7 @@ impl<W, R> Slot<W, R> {
 }
 
 /// Returns the error for a caller whose event or call has no result.
-pub(crate) fn not_fired() -> StorageError {
+pub(super) fn not_fired() -> StorageError {
     StorageError::new(
         StorageFailure::Internal,
         "the thread that fired the submitted events panicked, which is a defect of ironweave; open the store again",

@@ -13,8 +13,13 @@ use crate::schema::{
 };
 use crate::value::encode;
 
-fn encoding(random: &mut Random) -> Option<Encoding> {
-    Some(match random.below(8) {
+/// An encoding in a schema that has so many entity types.
+fn encoding(random: &mut Random, entities: usize) -> Option<Encoding> {
+    let handle = |random: &mut Random| {
+        let entity = EntityIx::try_from(random.below(entities)).expect("few");
+        Encoding::Id(entity)
+    };
+    Some(match random.below(10) {
         0 => Encoding::Bool,
         1 => Encoding::U8,
         2 => Encoding::U32,
@@ -22,18 +27,41 @@ fn encoding(random: &mut Random) -> Option<Encoding> {
         4 => Encoding::Text,
         5 => Encoding::Timestamp,
         6 => Encoding::Serde,
+        7 => handle(random),
+        8 => Encoding::List(Box::new(handle(random))),
         _ => return None,
+    })
+}
+
+/// The encoding in a schema in which an entity type has the index `of`, and maybe that of another type.
+fn in_schema(
+    random: &mut Random,
+    encoding: &Encoding,
+    of: &impl Fn(EntityIx) -> Option<EntityIx>,
+) -> Option<Encoding> {
+    let mut boxed = |inner: &Encoding| Some(Box::new(in_schema(random, inner, of)?));
+    Some(match encoding {
+        Encoding::Option(inner) => Encoding::Option(boxed(inner)?),
+        Encoding::List(inner) => Encoding::List(boxed(inner)?),
+        Encoding::Id(entity) => {
+            let other = of(EntityIx::new(0)).filter(|_| random.chance(10));
+            Encoding::Id(other.or(of(*entity))?)
+        }
+        plain => plain.clone(),
     })
 }
 
 /// The encoding of a value, of which there are few.
 fn value(random: &mut Random, encoding: Option<&Encoding>) -> Vec<u8> {
     let n = random.below(40) as u8;
+    let id = |slot: u8| u64::from(slot) << 24 | 1;
     let mut bytes = Vec::new();
     match encoding {
         Some(Encoding::Bool) => encode(&(n.is_multiple_of(2)), &mut bytes),
         Some(Encoding::Text) => encode(&format!("t{n}"), &mut bytes),
         Some(Encoding::Serde) => encode(&(n, vec![n; 3]), &mut bytes),
+        Some(Encoding::Id(_)) => encode(&id(n), &mut bytes),
+        Some(Encoding::List(_)) => encode(&[id(n), id(n + 1)], &mut bytes),
         Some(Encoding::Option(of)) if n.is_multiple_of(2) => return value(random, Some(of)),
         Some(Encoding::Option(_)) => encode(&None::<u8>, &mut bytes),
         _ => encode(&n, &mut bytes),
@@ -85,7 +113,7 @@ fn column(random: &mut Random, names: &mut Names, schema: &Schema) -> ColumnDef 
         entity,
         state,
         name,
-        encoding: encoding(random),
+        encoding: encoding(random, schema.entities.len()),
         key: state.is_none() && random.chance(15),
         index: indexes[random.below(4)].filter(|_| state.is_none()),
         ..ColumnDef::default()
@@ -105,7 +133,7 @@ fn edge(random: &mut Random, names: &mut Names, schema: &Schema) -> EdgeDef {
     let data = random.chance(40).then(|| "D".to_owned());
     EdgeDef {
         acyclic: from.entity == to.entity && random.chance(50),
-        encoding: data.as_ref().and_then(|_| encoding(random)),
+        encoding: data.as_ref().and_then(|_| encoding(random, entities)),
         data,
         from,
         to,
@@ -218,6 +246,12 @@ pub(super) fn changed(random: &mut Random, names: &mut Names, was: &Schema, adds
             state,
             ..def.clone()
         };
+        if let Some(encoding) = &def.encoding {
+            let Some(now) = in_schema(random, encoding, &of) else {
+                continue;
+            };
+            def.encoding = Some(now);
+        }
         if random.chance(20) {
             def.encoding = wider(random, def.encoding);
         }
@@ -234,6 +268,12 @@ pub(super) fn changed(random: &mut Random, names: &mut Names, was: &Schema, adds
         };
         let mut def = def.clone();
         (def.from.entity, def.to.entity) = (from, to);
+        if let Some(encoding) = &def.encoding {
+            let Some(now) = in_schema(random, encoding, &of) else {
+                continue;
+            };
+            def.encoding = Some(now);
+        }
         for end in [&mut def.from, &mut def.to] {
             if random.chance(20) {
                 end.cardinality = match end.cardinality {
@@ -246,7 +286,7 @@ pub(super) fn changed(random: &mut Random, names: &mut Names, was: &Schema, adds
             (def.data, def.encoding) = (None, None);
         } else if def.data.is_none() && adds && random.chance(20) {
             def.data = Some("D".to_owned());
-            def.encoding = encoding(random);
+            def.encoding = encoding(random, order.len());
         } else if random.chance(20) {
             def.encoding = wider(random, def.encoding);
         }

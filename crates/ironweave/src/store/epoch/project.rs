@@ -1,0 +1,141 @@
+//! A log whose last epoch has another shape than the model of a program that only reads it: the graph of that epoch is carried over
+//! to the model in memory, and shown in its place.
+//!
+//! | the last schema of the log | is shown |
+//! |---|---|
+//! | has more entities, fields or edges than the model | without them |
+//! | has states that the model does not have | if no entity is in them |
+//! | lacks fields of the model | with their defaults, if they have any |
+//! | differs otherwise | as an opening for writing would take it, or not at all |
+
+use std::sync::Arc;
+
+use crate::base::error::{MigrationError, OpenError, RefusedDifference};
+use crate::base::position::Seq;
+use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::base::time::Timestamp;
+use crate::graph::Graph;
+use crate::graph::carry::CarryMap;
+use crate::graph::storage::Flat;
+use crate::schema::{Change, Compatibility, Difference, Item, Schema};
+use crate::step::clock::TransactionTime;
+use crate::step::model::Model;
+use crate::step::{Core, flat};
+use crate::store::epoch::is_of_another_model;
+use crate::store::epoch::judge::Judge;
+use crate::store::epoch::prepare::{carry, set_defaults};
+use crate::store::{Epochs, Store};
+
+/// The state of a replay: a graph, and how far the log was applied to it.
+pub(in crate::store) struct Replay {
+    pub graph: Graph<Flat>,
+    pub next: Seq,
+    pub epochs: Arc<Epochs>,
+    /// The time of the last transaction.
+    pub time: Timestamp,
+}
+
+impl<M: Model> Store<M> {
+    /// Returns what the last schema of the log has and the model of this program does not know: the entities, states, fields, edges
+    /// and events that the store does not show. It is empty unless a newer version of the program has continued the log, and the
+    /// store is open for reading only.
+    #[must_use]
+    pub fn unseen(&self) -> Vec<Item> {
+        let ours = &self.plan.layout.schema;
+        let last = self.epochs.list.last();
+        let changes = last.map(|last| last.schema.compatibility(ours).differences);
+        let removed = |difference: Difference| match difference.change {
+            Change::Removed(item) => Some(item),
+            _ => None,
+        };
+        let changes = changes.unwrap_or_default().into_iter();
+        changes.filter_map(removed).collect()
+    }
+
+    /// Exchanges the graph of the store, and how far the log was applied to it, with those of a replay.
+    pub(in crate::store) fn exchange(&mut self, with: Replay) -> Replay {
+        let time = self.core.open.clock.last();
+        self.core.open.clock = TransactionTime::after(with.time, &self.plan.clock);
+        Replay {
+            graph: std::mem::replace(&mut self.core.graph, with.graph),
+            next: std::mem::replace(&mut self.next, with.next),
+            epochs: std::mem::replace(&mut self.epochs, with.epochs),
+            time,
+        }
+    }
+
+    /// If the graph is that of a schema of another shape, makes it one of the model, and keeps the other to replay what follows.
+    pub(in crate::store) fn show_in_program(&mut self) -> Result<(), OpenError> {
+        if M::IS_DYNAMIC || self.log.is_writable() || self.epochs.end_in_program() {
+            return Ok(());
+        }
+        let shown = self.carried_to_program();
+        let shown = shown.map_err(|e| e.map_storage(|e| self.log.place(e)))?;
+        let (next, epochs) = (self.next, Arc::clone(&self.epochs));
+        let time = self.core.open.clock.last();
+        let own = self.exchange(Replay {
+            graph: shown,
+            next,
+            epochs,
+            time,
+        });
+        self.replayed = Some(Box::new(own));
+        Ok(())
+    }
+
+    fn carried_to_program(&self) -> Result<Graph<Flat>, OpenError> {
+        let (plan, graph) = (&self.plan, &self.core.graph);
+        let ours = &plan.layout.schema;
+        let Some(last) = self.epochs.list.last() else {
+            let what = "a log without a schema has no graph";
+            return Err(StorageError::new(StorageFailure::Internal, what).into());
+        };
+        let renamed = last.schema.with_names_of(ours);
+        let refused = refused(graph, (&last.schema, &renamed), plan);
+        if !refused.is_empty() {
+            return Err(OpenError::Schema {
+                model: ours.name.as_str().into(),
+                seq: last.from,
+                location: None,
+                is_newer: self.epochs.have_schema(ours),
+                differences: refused,
+            });
+        }
+        let map = CarryMap::by_name(&renamed, ours);
+        let failed = |reason: String| MigrationError::new(reason);
+        let mut core: Core = flat::core(plan, None);
+        core.graph = carry(graph, plan, &map)?;
+        core.begin();
+        set_defaults(&mut core, plan, &map).map_err(failed)?;
+        core.graph.must_be_whole().map_err(failed)?;
+        core.fingerprint();
+        core.keep();
+        Ok(core.graph)
+    }
+}
+
+/// Returns the differences because of which a graph cannot be shown. What the model does not know is left out, except for states that
+/// entities are in.
+fn refused(
+    graph: &Graph<Flat>,
+    (schema, renamed): (&Schema, &Schema),
+    plan: &crate::step::plan::Plan,
+) -> Vec<RefusedDifference> {
+    let ours = &plan.layout.schema;
+    let is_other = is_of_another_model(renamed, ours);
+    let is_left_out = |change: &Change| {
+        let Change::Removed(item) = change else {
+            return false;
+        };
+        !is_other && !matches!(item, Item::State { .. } | Item::Unknown(_))
+    };
+    let mut all = schema.compatibility(ours).differences;
+    all.retain(|difference| difference.is_of_shape() && !is_left_out(&difference.change));
+    if is_other {
+        return all.into_iter().map(RefusedDifference::unchecked).collect();
+    }
+    let compatibility = Compatibility { differences: all };
+    let mut judge = Judge::new(graph, renamed, plan);
+    let refused = compatibility.refused(|check| judge.usage(check));
+    refused.iter().map(RefusedDifference::of).collect()
+}
