@@ -74,6 +74,9 @@ enum Command {
     /// Show and compare the schemas in logs
     #[command(subcommand)]
     Schema(Schema),
+    /// Count and explore Petri nets in PNML files
+    #[command(subcommand)]
+    Net(Net),
     /// Print one entity with its state, its fields and its links
     #[command(after_help = "Examples:
   ironweave get target/databuild/store Partition report/dependencies
@@ -207,6 +210,22 @@ enum Schema {
     Json(commands::schema::JsonArgs),
 }
 
+#[derive(Subcommand)]
+enum Net {
+    /// Count the places, transitions and arcs of a net, and its place invariants
+    #[command(after_help = "Example:\n  ironweave net stat philosophers.pnml")]
+    Stat(commands::net::StatArgs),
+    /// Visit all reachable markings of a net, and check properties of them
+    ///
+    /// A property compares sums of tokens: \"fork + 2 * eat <= 3 and not 'in use' == 0\". Names with other characters than letters,
+    /// digits and '_.$#@' are quoted. Of a place that was unfolded, the name is the sum of its colours, and 'name(colour)' one of them.
+    /// The exit code is 1 if a property of --always is violated or one of --ever was not found.
+    #[command(after_help = "Examples:
+  ironweave net explore philosophers.pnml --threads 4
+  ironweave net explore philosophers.pnml --always 'Eat(1) + Eat(2) <= 1' --ever 'Fork == 0'")]
+    Explore(commands::net::ExploreArgs),
+}
+
 /// A store that a command reads.
 #[derive(Args)]
 pub struct Source {
@@ -253,6 +272,10 @@ fn run(show: &Show, command: Command) -> Result<ExitCode> {
             Schema::Show(args) => commands::schema::show(show, &args),
             Schema::Diff(args) => commands::schema::diff(show, &args),
             Schema::Json(args) => commands::schema::json(show, &args),
+        },
+        Command::Net(net) => match net {
+            Net::Stat(args) => commands::net::stat(show, &args),
+            Net::Explore(args) => commands::net::explore(show, &args),
         },
         Command::Get(args) => commands::get::run(show, &args),
         Command::List(args) => commands::list::run(show, &args),

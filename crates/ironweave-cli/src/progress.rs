@@ -31,6 +31,11 @@ impl Progress {
         )
     }
 
+    /// Progress in markings of a net, of those that are known so far.
+    pub fn of_markings(what: &'static str) -> Self {
+        Self::new(what, "{msg} {human_pos} markings, {elapsed}")
+    }
+
     fn new(what: &'static str, unit: &'static str) -> Self {
         Self {
             what,

@@ -11,6 +11,7 @@ pub mod get;
 pub mod history;
 pub mod import;
 pub mod list;
+pub mod net;
 mod records;
 pub mod restore;
 pub mod schema;

@@ -9,6 +9,7 @@ mod archives;
 mod copies;
 mod live;
 mod misuse;
+mod nets;
 mod prints;
 
 use std::fmt::Write as _;

@@ -171,6 +171,11 @@ impl Epochs {
         last.and_then(|last| last.plan.as_ref()).unwrap_or(program)
     }
 
+    /// Returns the plan of the last epoch if it is not that of the store.
+    pub(crate) fn last_own_plan(&self) -> Option<&Arc<Plan>> {
+        self.list.last()?.plan.as_ref()
+    }
+
     /// Returns the plans that the graph of a replay enters at the frames after one, up to another.
     pub(crate) fn begun(
         &self,

@@ -179,7 +179,6 @@ impl<'a> Loader<'a> {
             let Some(Epoch {
                 schema: logged,
                 tags,
-                plan: own,
                 ..
             }) = epochs.list.last()
             else {
@@ -189,7 +188,7 @@ impl<'a> Loader<'a> {
             let many = |def: &EdgeDef| {
                 [&def.from, &def.to].map(|end| end.cardinality == Cardinality::Many)
             };
-            let plan = match (self.plans, own) {
+            let plan = match (self.plans, epochs.last_own_plan()) {
                 (Plans::Logged { like, .. }, _) => epochs.last_plan(like),
                 (Plans::Program(plan) | Plans::Opening(plan), _) if epochs.end_in_program() => plan,
                 (Plans::Opening(_), Some(own)) => own,

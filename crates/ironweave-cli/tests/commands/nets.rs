@@ -1,0 +1,147 @@
+//! `ironweave net`: what it prints of nets in PNML, and its messages.
+
+use std::fs;
+
+use crate::{Log, expect};
+
+/// Three philosophers, each with two states, between three forks.
+fn philosophers() -> String {
+    let mut nodes = String::new();
+    let arc = |nodes: &mut String, from: &str, to: &str| {
+        let id = nodes.len();
+        *nodes += &format!("<arc id=\"a{id}\" source=\"{from}\" target=\"{to}\"/>\n");
+    };
+    for i in 0..3 {
+        for (place, tokens) in [("fork", 1), ("think", 1), ("one", 0), ("eat", 0)] {
+            nodes += &format!(
+                "<place id=\"{place}{i}\"><initialMarking><text>{tokens}</text></initialMarking></place>\n"
+            );
+        }
+        for transition in ["first", "second", "end"] {
+            nodes += &format!("<transition id=\"{transition}{i}\"/>\n");
+        }
+    }
+    for i in 0..3 {
+        let (left, right) = (format!("fork{i}"), format!("fork{}", (i + 1) % 3));
+        for (transition, inputs, outputs) in [
+            (
+                "first",
+                vec![format!("think{i}"), left.clone()],
+                vec![format!("one{i}")],
+            ),
+            (
+                "second",
+                vec![format!("one{i}"), right.clone()],
+                vec![format!("eat{i}")],
+            ),
+            (
+                "end",
+                vec![format!("eat{i}")],
+                vec![format!("think{i}"), left, right],
+            ),
+        ] {
+            let transition = format!("{transition}{i}");
+            inputs
+                .iter()
+                .for_each(|place| arc(&mut nodes, place, &transition));
+            outputs
+                .iter()
+                .for_each(|place| arc(&mut nodes, &transition, place));
+        }
+    }
+    let ty = "http://www.pnml.org/version-2009/grammar/ptnet";
+    format!("<pnml><net id=\"three\" type=\"{ty}\"><page id=\"p\">\n{nodes}</page></net></pnml>")
+}
+
+/// The output without the line of the speed.
+fn without_speed(text: &str) -> String {
+    let lines = text
+        .lines()
+        .filter(|line| !line.starts_with("states per second: "));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_net_is_counted_and_explored() {
+    let log = Log::nothing();
+    fs::write(log.path("net.pnml"), philosophers()).unwrap();
+    let mut text = String::new();
+    for (command, code) in [
+        (&["net", "stat", "net.pnml", "--invariants"][..], 0),
+        (&["net", "explore", "net.pnml", "--threads", "1"], 0),
+        (
+            &[
+                "net",
+                "explore",
+                "net.pnml",
+                "--threads",
+                "1",
+                "--always",
+                "eat0 + eat1 + eat2 <= 1",
+                "--ever",
+                "one0 == 1 and one1 == 1 and one2 == 1",
+                "--always",
+                "fork0 > 0",
+            ],
+            1,
+        ),
+    ] {
+        let ran = log.run_with(command);
+        assert_eq!((ran.code, &*ran.err), (Some(code), ""), "{ran:?}");
+        text += &format!(
+            "$ ironweave {}\n{}\n",
+            command.join(" "),
+            without_speed(&ran.out)
+        );
+    }
+    expect("net.txt", &text);
+    let json = log.run("net explore net.pnml --json --ever eat0==1").ok();
+    let lines: Vec<serde_json::Value> = json
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["states"], 14);
+    assert_eq!(lines[1]["path"], serde_json::json!(["first0", "second0"]));
+}
+
+#[test]
+fn a_limit_is_said() {
+    let log = Log::nothing();
+    fs::write(log.path("net.pnml"), philosophers()).unwrap();
+    let out = log
+        .run("net explore net.pnml --limit 5 --always eat0<9")
+        .ok();
+    assert!(out.contains("complete up to depth: "), "{out}");
+    assert!(out.contains("always eat0<9: holds so far"), "{out}");
+}
+
+#[test]
+fn bad_files_and_properties_have_one_message() {
+    let log = Log::nothing();
+    fs::write(log.path("net.pnml"), philosophers()).unwrap();
+    fs::write(log.path("text"), "this is no net").unwrap();
+    fs::write(log.path("cut.pnml"), &philosophers()[..200]).unwrap();
+    for (command, code, message) in [
+        ("net stat missing", 2, "missing: No such file or directory"),
+        ("net stat text", 1, "text: line 1: this is no PNML"),
+        ("net explore cut.pnml", 1, "cut.pnml: line 3: "),
+        (
+            "net explore net.pnml --always eat",
+            2,
+            "`eat`: at character 1: the net has no place `eat`; a similar name is `eat0`",
+        ),
+        (
+            "net explore net.pnml --ever eat0",
+            2,
+            "`eat0`: at character 5: expected one of",
+        ),
+        (
+            "net explore net.pnml --threads x",
+            2,
+            "invalid value 'x' for '--threads <N>'",
+        ),
+    ] {
+        let err = log.run(command).failed(code);
+        assert!(err.contains(message), "{command}: {err}");
+    }
+}

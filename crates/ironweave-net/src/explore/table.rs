@@ -1,0 +1,225 @@
+//! A set of packed markings that threads share: open addressing in flat arrays, without locks.
+//!
+//! The set has parts, which grow one by one while no thread inserts, so that growing needs little memory. The first word of a free
+//! slot is 0, that of a slot which is being written is 1, and that of a marking has its highest bit set.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::kernel::Marking;
+
+/// The bit that tells a marking from a free slot. It is free in the first word of each marking.
+const TAKEN: u64 = 1 << 63;
+/// The first word of a slot whose other words are being written. A marking has the bit above.
+const BUSY: u64 = 1;
+/// How many parts there are.
+const PARTS: usize = 64;
+
+pub(super) struct Table<const W: usize> {
+    parts: [Vec<AtomicU64>; PARTS],
+    /// How many markings each part has.
+    lens: [usize; PARTS],
+}
+
+/// How many markings a thread may insert into each part before parts must grow. A thread counts for itself, because a counter that
+/// threads share would be written by both all the time.
+pub(super) struct Budget([usize; PARTS]);
+
+/// What an insertion did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inserted {
+    New,
+    Known,
+    /// Nothing was inserted, because the part must grow first.
+    Full,
+}
+
+/// A position at which the search for a marking begins.
+#[derive(Clone, Copy)]
+pub(super) struct Probe {
+    part: u32,
+    slot: u32,
+}
+
+#[inline]
+fn hash<const W: usize>(marking: &Marking<W>) -> u64 {
+    // The finalizer of MurmurHash3 for each word.
+    let mut hash = 0u64;
+    for word in marking {
+        hash = (hash ^ word).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash ^= hash >> 32;
+        hash = hash.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        hash ^= hash >> 29;
+    }
+    hash
+}
+
+/// Returns how many markings a part may have: 85 of 100 slots are taken at most.
+fn most<const W: usize>(slots: &[AtomicU64]) -> usize {
+    slots.len() / W / 20 * 17
+}
+
+impl<const W: usize> Table<W> {
+    pub fn new(capacity: usize) -> Self {
+        let each = (capacity / PARTS).max(64);
+        Self {
+            parts: std::array::from_fn(|_| empty(each * W)),
+            lens: [0; PARTS],
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.lens.iter().sum()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(|slots| slots.len() * 8).sum()
+    }
+
+    /// Returns what each of several threads may insert.
+    pub fn budget(&self, threads: usize) -> Budget {
+        let left = |at: usize| most::<W>(&self.parts[at]).saturating_sub(self.lens[at]);
+        Budget(std::array::from_fn(|at| left(at) / threads))
+    }
+
+    /// Notes what a thread has inserted, of its budget.
+    pub fn settle(&mut self, given: &Budget, left: &Budget) {
+        for ((len, given), left) in self.lens.iter_mut().zip(given.0).zip(left.0) {
+            *len += given - left;
+        }
+    }
+
+    /// Returns where a marking is looked for.
+    #[inline]
+    pub fn probe(&self, marking: &Marking<W>) -> Probe {
+        let hash = hash(marking);
+        let part = (hash >> 58) as u32;
+        let slots = (self.parts[part as usize].len() / W) as u64;
+        let slot = slot_of(hash, slots) as u32;
+        Probe { part, slot }
+    }
+
+    /// Reads the first word at a position, so that it is in the cache. Reads at several positions wait for the memory together.
+    #[inline]
+    pub fn touch(&self, probe: Probe) -> u64 {
+        let slots = &self.parts[probe.part as usize];
+        slots[probe.slot as usize * W].load(Ordering::Relaxed)
+    }
+
+    /// Inserts a marking that is not in the set.
+    #[inline]
+    pub fn insert(&self, probe: Probe, marking: &Marking<W>, budget: &mut Budget) -> Inserted {
+        let slots = &*self.parts[probe.part as usize];
+        let budget = &mut budget.0[probe.part as usize];
+        insert_into(slots, probe.slot as usize, marking, budget)
+    }
+
+    /// Grows each part that is nearly full, or has no budget for each of several threads. They share the work.
+    pub fn grow(&mut self, threads: usize) {
+        let parts = self.parts.iter_mut().zip(&self.lens);
+        let full = parts.filter(|(slots, len)| {
+            let most = most::<W>(slots);
+            **len * 20 >= most * 19 || **len + 4 * threads > most
+        });
+        let mut full: Vec<&mut Vec<AtomicU64>> = full.map(|(slots, _)| slots).collect();
+        let large = full.iter().any(|slots| slots.len() > 1 << 14);
+        if threads == 1 || !large {
+            full.into_iter().for_each(grow_part::<W>);
+            return;
+        }
+        let each = full.len().div_ceil(threads).max(1);
+        std::thread::scope(|scope| {
+            while !full.is_empty() {
+                let rest = full.split_off(each.min(full.len()));
+                let some = std::mem::replace(&mut full, rest);
+                scope.spawn(|| some.into_iter().for_each(grow_part::<W>));
+            }
+        });
+    }
+}
+
+/// Where in a part the search for a marking begins.
+#[inline]
+fn slot_of(hash: u64, slots: u64) -> usize {
+    (((hash & 0xffff_ffff) * slots) >> 32) as usize
+}
+
+#[inline]
+fn insert_into<const W: usize>(
+    slots: &[AtomicU64],
+    from: usize,
+    marking: &Marking<W>,
+    budget: &mut usize,
+) -> Inserted {
+    let wanted = marking[0] | TAKEN;
+    let order = if W == 1 {
+        Ordering::Relaxed
+    } else {
+        Ordering::Acquire
+    };
+    let capacity = slots.len() / W;
+    let mut slot = from;
+    for _ in 0..capacity {
+        let words = &slots[slot * W..(slot + 1) * W];
+        let mut first = words[0].load(order);
+        if first == 0 {
+            if *budget == 0 {
+                return Inserted::Full;
+            }
+            // A marking of one word is written at once. Of others, the first word is written last.
+            let begun = if W == 1 { wanted } else { BUSY };
+            match words[0].compare_exchange(0, begun, order, order) {
+                Ok(_) => {
+                    if W > 1 {
+                        for (word, value) in words.iter().zip(marking).skip(1) {
+                            word.store(*value, Ordering::Relaxed);
+                        }
+                        words[0].store(wanted, Ordering::Release);
+                    }
+                    *budget -= 1;
+                    return Inserted::New;
+                }
+                Err(other) => first = other,
+            }
+        }
+        while W > 1 && first == BUSY {
+            std::hint::spin_loop();
+            first = words[0].load(order);
+        }
+        let mut others = words.iter().zip(marking).skip(1);
+        if first == wanted && others.all(|(word, value)| word.load(Ordering::Relaxed) == *value) {
+            return Inserted::Known;
+        }
+        slot += 1;
+        if slot == capacity {
+            slot = 0;
+        }
+    }
+    Inserted::Full
+}
+
+fn grow_part<const W: usize>(slots: &mut Vec<AtomicU64>) {
+    // Small parts are doubled. Larger ones grow less, so that few slots are free.
+    let capacity = slots.len() / W;
+    let more = match W {
+        _ if capacity < 4_096 => capacity,
+        1 => capacity / 2,
+        _ => capacity / 4,
+    };
+    let old = std::mem::replace(slots, empty((capacity + more) * W));
+    let mut budget = usize::MAX;
+    for words in old.chunks_exact(W) {
+        let mut marking = [0; W];
+        for (to, from) in marking.iter_mut().zip(words) {
+            *to = from.load(Ordering::Relaxed);
+        }
+        if marking[0] != 0 {
+            marking[0] &= !TAKEN;
+            let from = slot_of(hash(&marking), (capacity + more) as u64);
+            insert_into(slots, from, &marking, &mut budget);
+        }
+    }
+}
+
+fn empty(len: usize) -> Vec<AtomicU64> {
+    (0..len).map(|_| AtomicU64::new(0)).collect()
+}

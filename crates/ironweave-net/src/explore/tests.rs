@@ -1,0 +1,214 @@
+//! The explorer beside a naive one, which keeps tokens in vectors, on nets with known numbers and on random ones.
+
+use std::collections::{HashSet, VecDeque};
+
+use super::*;
+
+fn philosophers(n: usize) -> Net {
+    let mut net = Net::default();
+    let forks: Vec<_> = (0..n).map(|i| net.place(format!("fork{i}"), 1)).collect();
+    for i in 0..n {
+        let (left, right) = (forks[i], forks[(i + 1) % n]);
+        let think = net.place(format!("think{i}"), 1);
+        let one = net.place(format!("left{i}"), 0);
+        let other = net.place(format!("right{i}"), 0);
+        let eat = net.place(format!("eat{i}"), 0);
+        net.transition(format!("take_left{i}"), [(think, 1), (left, 1)], [(one, 1)]);
+        net.transition(
+            format!("take_right{i}"),
+            [(think, 1), (right, 1)],
+            [(other, 1)],
+        );
+        net.transition(format!("then_right{i}"), [(one, 1), (right, 1)], [(eat, 1)]);
+        net.transition(format!("then_left{i}"), [(other, 1), (left, 1)], [(eat, 1)]);
+        let both = [(think, 1), (left, 1), (right, 1)];
+        net.transition(format!("end{i}"), [(eat, 1)], both);
+    }
+    net
+}
+
+/// The numbers of states, edges, deadlocks, most tokens of a place and of a marking.
+type Numbers = (u64, u64, u64, u64, u64);
+
+fn numbers(found: &Found) -> Numbers {
+    (
+        found.states,
+        found.edges,
+        found.deadlocks,
+        found.place_max,
+        found.marking_max,
+    )
+}
+
+/// Returns the numbers, or `None` if there are more than `limit` states.
+fn naive(net: &Net, limit: usize) -> Option<Numbers> {
+    let initial: Vec<u64> = net.places.iter().map(|place| place.tokens).collect();
+    let mut known = HashSet::from([initial.clone()]);
+    let mut queue = VecDeque::from([initial]);
+    let mut numbers = (0, 0, 0, 0, 0);
+    while let Some(marking) = queue.pop_front() {
+        numbers.0 += 1;
+        numbers.3 = numbers.3.max(marking.iter().copied().max().unwrap_or(0));
+        numbers.4 = numbers.4.max(marking.iter().sum());
+        let mut enabled = 0;
+        for transition in &net.transitions {
+            let mut next = marking.clone();
+            let fires = transition.inputs.iter().all(|(place, n)| {
+                let tokens = &mut next[place.0 as usize];
+                let has = *tokens >= *n;
+                *tokens = tokens.wrapping_sub(*n);
+                has
+            });
+            if !fires {
+                continue;
+            }
+            for (place, n) in &transition.outputs {
+                next[place.0 as usize] += n;
+            }
+            enabled += 1;
+            if known.insert(next.clone()) {
+                queue.push_back(next);
+            }
+        }
+        numbers.1 += enabled;
+        numbers.2 += u64::from(enabled == 0);
+        if known.len() > limit {
+            return None;
+        }
+    }
+    Some(numbers)
+}
+
+#[test]
+fn philosophers_have_the_published_numbers() {
+    let found = Explorer::new(&philosophers(5)).run().unwrap();
+    assert_eq!(numbers(&found), (243, 945, 2, 1, 10));
+    let found = Explorer::new(&philosophers(10)).threads(3).run().unwrap();
+    assert_eq!(found.states, 3u64.pow(10));
+    assert_eq!(found.deadlocks, 2);
+}
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % n
+    }
+}
+
+fn random_net(seed: u64) -> Net {
+    let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut net = Net::default();
+    let places = match random.below(3) {
+        0 => 2 + random.below(4),
+        1 => 4 + random.below(12),
+        _ => 60 + random.below(90),
+    };
+    let tokens = 1 + random.below(3);
+    let density = 1 + random.below(4);
+    for i in 0..places {
+        let marked = random.below(density) == 0;
+        net.place(
+            format!("p{i}"),
+            if marked { random.below(tokens + 1) } else { 0 },
+        );
+    }
+    let conserving = random.below(3) > 0;
+    for i in 0..2 + random.below(places + 3) {
+        let width = 1 + random.below(3);
+        let most = 1 + random.below(2);
+        let arcs = |random: &mut Random, width: u64| -> Vec<(PlaceIx, u64)> {
+            let arc = |_| (PlaceIx(random.below(places) as u32), 1 + random.below(most));
+            (0..width).map(arc).collect()
+        };
+        let inputs = arcs(&mut random, width);
+        let out = if conserving {
+            width
+        } else {
+            random.below(width + 1)
+        };
+        let outputs = arcs(&mut random, out);
+        net.transition(format!("t{i}"), inputs, outputs);
+    }
+    net
+}
+
+#[test]
+fn random_nets_agree_with_the_naive_explorer() {
+    let mut explored = 0;
+    let mut wide = 0;
+    for seed in 0..600 {
+        let net = random_net(seed);
+        let Some(expected) = naive(&net, 2_000) else {
+            continue;
+        };
+        explored += 1;
+        wide += u64::from(net.places.len() > 60);
+        let threads = 1 + (seed % 3) as usize;
+        let found = Explorer::new(&net).threads(threads).run().unwrap();
+        assert_eq!(numbers(&found), expected, "seed {seed}");
+        assert!(found.complete);
+    }
+    assert!(explored > 200 && wide > 20, "{explored} {wide}");
+}
+
+#[test]
+fn a_shortest_path_to_a_violation_is_returned() {
+    let net = philosophers(4);
+    let never_two = Property::parse("eat0 + eat2 <= 1", &net).unwrap();
+    let ever_stuck = Property::parse("left0 + left1 + left2 + left3 == 4", &net).unwrap();
+    let impossible = Property::parse("eat0 + eat1 == 2", &net).unwrap();
+    let explorer = Explorer::new(&net)
+        .always(never_two)
+        .ever(ever_stuck)
+        .ever(impossible);
+    let found = explorer.run().unwrap();
+    let [
+        Verdict::Reached(two),
+        Verdict::Reached(stuck),
+        Verdict::NotFound,
+    ] = &found.verdicts[..]
+    else {
+        panic!("{:?}", found.verdicts);
+    };
+    assert_eq!((two.len(), stuck.len()), (4, 4));
+    // The path can be fired.
+    for path in [two, stuck] {
+        let mut marking: Vec<u64> = net.places.iter().map(|place| place.tokens).collect();
+        for step in path {
+            let transition = &net.transitions[step.transition.0 as usize];
+            for (place, n) in &transition.inputs {
+                marking[place.0 as usize] = marking[place.0 as usize].checked_sub(*n).unwrap();
+            }
+            for (place, n) in &transition.outputs {
+                marking[place.0 as usize] += n;
+            }
+            assert_eq!(marking, step.marking);
+        }
+    }
+}
+
+#[test]
+fn a_limit_ends_the_search_after_a_level() {
+    let net = philosophers(8);
+    let found = Explorer::new(&net).limit(100).run().unwrap();
+    assert!(!found.complete);
+    assert!(found.states >= 100 && found.states < 6_561, "{found:?}");
+}
+
+#[test]
+fn an_unbounded_net_ends_at_the_limit_or_with_an_error() {
+    let mut net = Net::default();
+    let a = net.place("a", 0);
+    net.transition("make", [], [(a, 1 << 30)]);
+    let found = Explorer::new(&net).limit(100).run().unwrap();
+    assert_eq!((found.states, found.complete), (100, false));
+    let error = Explorer::new(&net).run().unwrap_err();
+    assert!(
+        matches!(error, ExploreError::TooManyTokens { .. }),
+        "{error}"
+    );
+}
