@@ -2,6 +2,7 @@
 
 use ironweave::prelude::*;
 
+use crate::harness::named::contents;
 use crate::harness::temp_dir;
 use crate::hospital::{continued, write_first};
 
@@ -524,4 +525,105 @@ fn immediate_events_of_the_model_fire_when_it_continues_the_log() {
     let last = history.last().expect("an entry");
     assert_eq!(last.event(), "migration");
     assert_eq!(last.fact().to_string(), "move Bed/2.1 Cleaning -> Free");
+}
+
+#[ironweave::model]
+pub mod short_floats {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Scale {
+        #[key]
+        pub number: u32,
+        pub weight: f32,
+        pub offset: Option<f32>,
+        pub readings: Vec<f32>,
+        #[edge(data = f32)]
+        pub next: Option<Scale>,
+        #[inverse(Scale::next)]
+        pub previous: Many<Scale>,
+    }
+
+    #[event]
+    #[create(scale: Scale { number, weight, offset, readings })]
+    pub struct Installed {
+        pub number: u32,
+        pub weight: f32,
+        pub offset: Option<f32>,
+        pub readings: Vec<f32>,
+    }
+
+    #[event]
+    #[link(from.next += to { data = factor })]
+    pub struct Joined {
+        pub from: Key<Scale>,
+        pub to: Key<Scale>,
+        pub factor: f32,
+    }
+}
+
+#[ironweave::model]
+pub mod long_floats {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Scale {
+        #[key]
+        pub number: u32,
+        pub weight: f64,
+        pub offset: Option<f64>,
+        pub readings: Vec<f64>,
+        #[edge(data = f64)]
+        pub next: Option<Scale>,
+        #[inverse(Scale::next)]
+        pub previous: Many<Scale>,
+    }
+
+    #[event]
+    #[create(scale: Scale { number, weight, offset, readings })]
+    pub struct Installed {
+        pub number: u32,
+        pub weight: f64,
+        pub offset: Option<f64>,
+        pub readings: Vec<f64>,
+    }
+
+    #[event]
+    #[link(from.next += to { data = factor })]
+    pub struct Joined {
+        pub from: Key<Scale>,
+        pub to: Key<Scale>,
+        pub factor: f64,
+    }
+}
+
+#[test]
+fn wider_floats_have_the_values_that_were_there() {
+    let dir = temp_dir();
+    let mut store = Store::<short_floats::Model>::open(dir.path()).expect("the store opens");
+    for (number, offset) in [(1, Some(0.1)), (2, None)] {
+        store.step(short_floats::Installed {
+            number,
+            weight: 1.1,
+            offset,
+            readings: vec![0.3, -2.5],
+        });
+    }
+    store.step(short_floats::Joined {
+        from: Key::new(1u32),
+        to: Key::new(2u32),
+        factor: 0.7,
+    });
+    drop(store);
+    let store = continued::<long_floats::Model>(dir.path());
+    let first = store.find::<long_floats::Scale>(&1).expect("the scale");
+    let second = store.find::<long_floats::Scale>(&2).expect("the scale");
+    assert_eq!(first.weight(&store), f64::from(1.1f32));
+    assert_eq!(*first.offset(&store), Some(f64::from(0.1f32)));
+    assert_eq!(*second.offset(&store), None);
+    assert_eq!(*first.readings(&store), [f64::from(0.3f32), -2.5]);
+    let bytes = f64::from(0.7f32).to_be_bytes();
+    let factor: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = contents(store.by_name());
+    assert!(text.contains(&format!("fb{factor}")), "{text}");
 }
