@@ -132,6 +132,15 @@ impl<K: Hash + Eq, V> SplitMap<K, V> {
         removed
     }
 
+    /// Removes the entries for which a function returns `false`. O(entries).
+    pub(crate) fn retain(&mut self, mut keeps: impl FnMut(&K, &mut V) -> bool) {
+        self.only.retain(&mut keeps);
+        for part in &mut self.parts {
+            part.map.retain(&mut keeps);
+        }
+        self.in_parts = self.parts.iter().map(|part| part.map.len()).sum();
+    }
+
     /// Returns all entries, in no particular order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         let in_parts = self.parts.iter().flat_map(|part| &part.map);
@@ -273,6 +282,11 @@ mod tests {
                     .iter()
                     .all(|(key, value)| copy.get(key) == Some(value))
             );
+            map.retain(|_, value| value.is_multiple_of(2));
+            expected.retain(|_, value| value.is_multiple_of(2));
+            assert_eq!(map.len(), expected.len());
+            assert!(map.iter().all(|(key, value)| expected[key] == *value));
+            assert!(expected.keys().all(|key| map.get(key).is_some()));
         }
     }
 }

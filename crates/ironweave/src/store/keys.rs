@@ -4,15 +4,13 @@
 //! stay, so that using it again is an error and never a second execution. So keys can have any form, and need not contain a
 //! time. What has expired depends only on the log: on the sequence number and the time of the last transaction.
 
-use std::collections::HashSet;
-use std::hash::BuildHasherDefault;
 use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::base::hash::{FastMap, FxHasher};
 use crate::base::image::{ImageError, ImageSink, ImageSource, must_have, take_u64};
 use crate::base::position::Seq;
+use crate::base::split_map::SplitMap;
 use crate::base::time::Timestamp;
 
 /// How long a store keeps the idempotency keys of its transactions; see [`Options::keep_keys`](crate::Options::keep_keys).
@@ -104,11 +102,11 @@ pub(super) enum KeyStatus {
 }
 
 /// The keys of a log by their hashes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Keys {
-    kept: FastMap<u128, Kept>,
+    kept: SplitMap<u128, Kept>,
     /// The low halves of the hashes of expired keys.
-    expired: HashSet<u64, BuildHasherDefault<FxHasher>>,
+    expired: SplitMap<u64, ()>,
     retention: KeyRetention,
     /// The number of kept keys at which the expired ones among them are removed. It is twice the number that the last removal
     /// left, so that a removal costs O(1) for each key.
@@ -149,7 +147,7 @@ impl Keys {
             kept.retain(|hash, of| {
                 let is_over = retention.is_over(*of, last);
                 if is_over {
-                    expired.insert(*hash as u64);
+                    expired.insert(*hash as u64, ());
                 }
                 !is_over
             });
@@ -170,7 +168,7 @@ impl Keys {
                 KeyStatus::Expired
             }
             Some(kept) => KeyStatus::Of(kept.seq),
-            None if self.expired.contains(&(hash as u64)) => KeyStatus::Expired,
+            None if self.expired.get(&(hash as u64)).is_some() => KeyStatus::Expired,
             None => KeyStatus::Unused,
         }
     }
@@ -181,9 +179,9 @@ impl Keys {
         to: &mut dyn ImageSink,
         last: (Seq, Timestamp),
     ) -> Result<(), ImageError> {
-        let mut expired: Vec<u64> = self.expired.iter().copied().collect();
+        let mut expired: Vec<u64> = self.expired.iter().map(|(hash, ())| *hash).collect();
         let mut kept: Vec<(Seq, u128, Timestamp)> = Vec::with_capacity(self.kept.len());
-        for (hash, of) in &self.kept {
+        for (hash, of) in self.kept.iter() {
             match self.retention.is_over(*of, last) {
                 true => expired.push(*hash as u64),
                 false => kept.push((of.seq, *hash, of.time)),
@@ -230,7 +228,7 @@ impl Keys {
         must_have(from, count, 8)?;
         keys.expired.reserve(count as usize);
         for _ in 0..count {
-            if !keys.expired.insert(take_u64(from)?) {
+            if keys.expired.insert(take_u64(from)?, ()).is_some() {
                 return Err(ImageError::content(
                     "it has an expired idempotency key twice",
                 ));

@@ -49,10 +49,11 @@ fn has_checkpoint(dir: &Path) -> bool {
     })
 }
 
+/// The thread may have written a later checkpoint since.
 fn assert_opens_from(dir: &Path, checkpoint: &Checkpoint, fingerprint: u128) {
     let store = Lamps::open(dir).expect("it opens");
     let opened = store.opened_from();
-    assert_eq!(opened.checkpoint(), Some(checkpoint.seq()), "{opened}");
+    assert!(opened.checkpoint() >= Some(checkpoint.seq()), "{opened}");
     assert!(opened.ignored().is_empty(), "{opened}");
     assert_eq!(store.fingerprint(), fingerprint);
     assert_eq!(store.check(), []);
