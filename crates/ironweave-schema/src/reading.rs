@@ -44,6 +44,7 @@ pub(crate) type Typed<'s> = (&'s str, Option<&'s Encoding>);
 /// assert_eq!(readings.column(&column("f32"), &column("f64")), Reading::Converted);
 /// assert_eq!(readings.column(&column("u32"), &column("u8")), Reading::Impossible);
 /// ```
+#[derive(Debug)]
 pub struct Readings<'s> {
     was: Side<'s>,
     now: Side<'s>,
@@ -53,6 +54,7 @@ pub struct Readings<'s> {
 }
 
 /// A schema, and the columns of the key of each entity type that has one.
+#[derive(Debug)]
 struct Side<'s> {
     schema: &'s Schema,
     keys: HashMap<EntityIx, Vec<&'s ColumnDef>>,

@@ -234,7 +234,7 @@ pub use snapshot::{AnyOutcome, Outcome, Snapshot, StoreReader};
 pub use step::any_event::AnyEvent;
 pub use step::event::{Applied, Apply, Bound, Event, Handles, Named, Receipt};
 pub use step::guarded::Guarded;
-pub use step::migrate::{Migration, MigrationEntity, MigrationValue};
+pub use step::migrate::{Migration, MigrationEntity, MigrationValue, MigrationValues};
 pub use step::model::Model;
 pub use step::upcast::{LoggedEvent, UpcastError};
 pub use step::{Ensured, New, Tx};

@@ -41,7 +41,7 @@ impl<M> MigrationEntity<M> for EntityView<'_> {
 }
 
 /// The names and values of some fields.
-type Values<'v> = [(&'v str, &'v dyn MigrationValue)];
+pub type MigrationValues<'v> = [(&'v str, &'v dyn MigrationValue)];
 
 impl<M> Migration<'_, M> {
     /// Creates an entity in its initial state. Fields that are not given have their defaults. The values of others can be
@@ -51,7 +51,7 @@ impl<M> Migration<'_, M> {
     /// `Name`, `Value`; `Step` with `Duplicate` if another entity has the key, or with `Full`.
     pub fn create<T: Entity<Model = M>>(
         &mut self,
-        values: &Values<'_>,
+        values: &MigrationValues<'_>,
     ) -> Result<T, MigrationError> {
         let created = self.changes.create(T::INDEX, None, values);
         created.map(T::from_id)
@@ -64,7 +64,7 @@ impl<M> Migration<'_, M> {
     pub fn create_in<T: Entity<Model = M>>(
         &mut self,
         state: &str,
-        values: &Values<'_>,
+        values: &MigrationValues<'_>,
     ) -> Result<T, MigrationError> {
         let created = self.changes.create(T::INDEX, Some(state), values);
         created.map(T::from_id)
@@ -87,7 +87,7 @@ impl<M> Migration<'_, M> {
         &mut self,
         entity: impl MigrationEntity<M>,
         state: &str,
-        data: &Values<'_>,
+        data: &MigrationValues<'_>,
     ) -> Result<(), MigrationError> {
         self.changes.move_to(entity.find(), state, data)
     }
@@ -195,7 +195,7 @@ impl Changes<'_> {
         &mut self,
         entity: EntityIx,
         state: Option<&str>,
-        values: &Values<'_>,
+        values: &MigrationValues<'_>,
     ) -> Result<Id, MigrationError> {
         let state = match state {
             Some(state) => self.of_type(entity).state(state)?,
@@ -224,7 +224,7 @@ impl Changes<'_> {
         &mut self,
         entity: Found<'_>,
         state: &str,
-        data: &Values<'_>,
+        data: &MigrationValues<'_>,
     ) -> Result<(), MigrationError> {
         let (ix, id) = self.resolve(&entity)?;
         let to = self.of_type(ix).state(state)?;
@@ -350,7 +350,7 @@ impl Changes<'_> {
     fn set_all(
         &mut self,
         entity: (EntityIx, Id),
-        values: &Values<'_>,
+        values: &MigrationValues<'_>,
     ) -> Result<Vec<ColumnIx>, MigrationError> {
         let set = |(name, value): &(&str, &dyn MigrationValue)| self.set_one(entity, name, *value);
         values.iter().map(set).collect()

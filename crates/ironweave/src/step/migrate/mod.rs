@@ -18,7 +18,7 @@ mod value;
 use std::fmt;
 use std::marker::PhantomData;
 
-pub use change::MigrationEntity;
+pub use change::{MigrationEntity, MigrationValues};
 pub use value::MigrationValue;
 
 use crate::base::error::MigrationError;
