@@ -1,5 +1,6 @@
 //! Changes that are taken without a word of code.
 
+use ironweave::dynamic::Dynamic;
 use ironweave::prelude::*;
 
 use crate::harness::named::contents;
@@ -626,4 +627,117 @@ fn wider_floats_have_the_values_that_were_there() {
     let factor: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let text = contents(store.by_name());
     assert!(text.contains(&format!("fb{factor}")), "{text}");
+}
+
+/// A type that the program defines, before and after it gets another field, which the schema does not show.
+mod before {
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    pub struct Address {
+        pub street: String,
+    }
+
+    #[ironweave::model]
+    pub mod shops {
+        use ironweave::prelude::*;
+
+        use super::Address;
+
+        #[entity]
+        pub struct Shop {
+            #[key]
+            pub number: u32,
+            pub address: Address,
+        }
+        #[states(Shop)]
+        pub enum ShopState {
+            #[initial]
+            #[to(Closed)]
+            Open,
+            #[terminal]
+            Closed,
+        }
+
+        #[event]
+        #[create(shop: Shop { number, address })]
+        pub struct Opened {
+            pub number: u32,
+            pub address: Address,
+        }
+
+        #[event]
+        #[moves(shop: Open -> Closed)]
+        pub struct Sold {
+            pub shop: Key<Shop>,
+        }
+    }
+}
+
+mod after {
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    pub struct Address {
+        pub street: String,
+        #[serde(default)]
+        pub floor: u8,
+    }
+
+    #[ironweave::model]
+    pub mod shops {
+        use ironweave::prelude::*;
+
+        use super::Address;
+
+        #[entity]
+        pub struct Shop {
+            #[key]
+            pub number: u32,
+            pub address: Address,
+        }
+        #[states(Shop)]
+        pub enum ShopState {
+            #[initial]
+            #[to(Closed)]
+            Open,
+            #[terminal]
+            Closed,
+        }
+
+        #[event]
+        #[create(shop: Shop { number, address })]
+        pub struct Opened {
+            pub number: u32,
+            pub address: Address,
+        }
+
+        #[immediate]
+        #[moves(shop: Open -> Closed)]
+        pub struct Condemned {
+            pub shop: Shop,
+        }
+    }
+}
+
+/// Only rules have changed, and the stored values keep the encoding that they have in the log.
+#[test]
+fn values_whose_type_has_changed_inside_stay_as_they_were_logged() {
+    let dir = temp_dir();
+    let mut store = Store::<before::shops::Model>::open(dir.path()).expect("the store opens");
+    store.step(before::shops::Opened {
+        number: 1,
+        address: before::Address {
+            street: "Elm".to_owned(),
+        },
+    });
+    drop(store);
+    let store = Store::<after::shops::Model>::open(dir.path()).expect("the changes are taken");
+    let at = (store.seq(), store.fingerprint());
+    let shop = store.find::<after::shops::Shop>(&1).expect("the shop");
+    assert!(shop.is::<after::shops::state::Closed>(&store));
+    drop(store);
+    let store = Store::<after::shops::Model>::open(dir.path()).expect("it is the last model");
+    assert_eq!((store.seq(), store.fingerprint()), at);
+    let shop = store.find::<after::shops::Shop>(&1).expect("the shop");
+    assert_eq!(shop.address(&store).floor, 0);
+    store.verify().expect("the log is right");
+    let dynamic = Store::<Dynamic>::open_read_only(dir.path()).expect("any log can be read");
+    assert_eq!((dynamic.seq(), dynamic.fingerprint()), at);
 }

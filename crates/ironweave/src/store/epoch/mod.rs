@@ -2,11 +2,11 @@
 //!
 //! 1. The differences of the schemas are judged with the data ([`judge`]). If one is refused and the program has no migration,
 //!    the error lists all that are refused, and nothing is written.
-//! 2. The graph is carried over by name ([`crate::graph::carry`]).
+//! 2. The graph is carried over by name ([`crate::graph::carry`]), unless only rules have changed.
 //! 3. In one transaction, defaults of new fields and of new data of states are set, the migration of the program runs, and the
 //!    immediate events that are enabled fire. Then entities must be complete and invariants must hold.
-//! 4. The facts of this transaction are encoded as frames. These are decoded and applied to a second graph that was carried
-//!    over, which gives their fingerprints and shows that the log can be replayed ([`write`]).
+//! 4. The facts of this transaction are encoded as frames. These are decoded and applied to a copy of the graph that was
+//!    carried over, which gives their fingerprints and shows that the log can be replayed ([`write`]).
 //! 5. The schema and these frames are appended as one group, which the log has as a whole or not at all.
 
 mod judge;

@@ -1,7 +1,6 @@
 //! The graph and the frames with which an epoch begins.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use crate::base::error::{MigrationError, OpenError, RefusedDifference};
 use crate::base::storage_error::{StorageError, StorageFailure};
@@ -10,12 +9,10 @@ use crate::graph::any::Either;
 use crate::graph::carry::{CarryMap, CarrySummary};
 use crate::graph::column::ColumnTypes;
 use crate::graph::storage::Flat;
-use crate::schema::{
-    Check, ColumnIx, Difference, EdgeIx, Encoding, Hop, Refused, Schema, Usage, Verdict,
-};
+use crate::schema::{Check, ColumnIx, Difference, EdgeIx, Encoding, Hop, Refused, Usage, Verdict};
 use crate::step::migrate::{Carried, MigrationCode};
 use crate::step::plan::Plan;
-use crate::step::{Core, epoch};
+use crate::step::{Core, epoch, flat};
 use crate::store::epoch::judge::Judge;
 use crate::store::epoch::write::{frames, schema_frame};
 use crate::store::epoch::{Ending, Prepared, is_of_another_model};
@@ -84,14 +81,22 @@ pub(super) fn prepare(
         check_changed_invariants(core)?;
         return Ok(Prepared {
             refused: Vec::new(),
-            frames: vec![schema_frame(core, ending, core.graph.fingerprint)],
+            frames: vec![schema_frame(ending, core.graph.fingerprint)],
             carried: None,
             compatibility,
         });
     }
     let map = CarryMap::by_name(&renamed, ours);
-    let old = old_graph(core, (&last.schema, plan), is_of_shape)?;
-    core.graph = carry(&old, plan, &map)?;
+    let old = match is_of_shape {
+        true => {
+            let now = carry(&core.graph, plan, &map)?;
+            std::mem::replace(&mut core.graph, now)
+        }
+        // The graph itself stays: a value whose type has changed inside may be encoded differently than it is in the log.
+        false => epoch::carried(&core.graph, &own_plan(last.schema.clone(), plan), None)
+            .map_err(|e| StorageError::new(StorageFailure::Internal, e))?,
+    };
+    let before = flat::copy(core, plan);
     let summary = CarrySummary::of(&old, &core.graph, &map);
     let begun = core.graph.fingerprint;
     core.begin();
@@ -108,30 +113,13 @@ pub(super) fn prepare(
         check_changed_invariants(core)?;
     }
     core.check_all_invariants(plan)?;
-    let frames = frames(core, ending, begun, carry(&old, plan, &map)?)?;
+    let frames = frames(core, ending, begun, before)?;
     Ok(Prepared {
         refused: refused.iter().map(RefusedDifference::of).collect(),
         frames,
         carried: Some(summary),
         compatibility,
     })
-}
-
-/// Returns the graph of the last epoch in the layout of its own schema. The core is left without its graph.
-fn old_graph(
-    core: &mut Core,
-    (schema, program): (&Schema, &Arc<Plan>),
-    is_of_shape: bool,
-) -> Result<Graph<Flat>, StorageError> {
-    let old_plan = own_plan(schema.clone(), program);
-    let ColumnTypes { columns, data } = &old_plan.columns;
-    let empty = Graph::new(Arc::clone(&old_plan.layout), columns, data);
-    let mut old = std::mem::replace(&mut core.graph, empty);
-    if !is_of_shape {
-        let entered = epoch::enter(&mut old, &old_plan, None);
-        entered.map_err(|e| StorageError::new(StorageFailure::Internal, e))?;
-    }
-    Ok(old)
 }
 
 pub(super) fn carry(

@@ -21,28 +21,23 @@ const FRAME_BYTES: usize = 64 << 20;
 const HEADER_BYTES: usize = 64;
 
 /// Returns the frame of the model's schema, on a graph with this fingerprint.
-pub(super) fn schema_frame(
-    core: &Core,
-    ending: &Ending<'_>,
-    fingerprint: u128,
-) -> (FrameHeader, Vec<u8>) {
-    let _ = core;
+pub(super) fn schema_frame(ending: &Ending<'_>, fingerprint: u128) -> (FrameHeader, Vec<u8>) {
     let epoch = ending.epochs.list.len() as u32;
     let header = FrameHeader::new(ending.at.next(), epoch, FrameKind::Schema, fingerprint);
     (header, ending.plan.layout.schema.to_cbor())
 }
 
-/// Returns the frames of the epoch that begins with the graph `carried`, which has the fingerprint `begun`, and with the facts of
-/// the open transaction. The frames are decoded and applied to `carried`, as a replay does.
+/// Returns the frames of the epoch that begins with the graph `before`, which has the fingerprint `begun`, and with the facts of
+/// the open transaction. The frames are decoded and applied to `before`, as a replay does.
 pub(super) fn frames(
     core: &mut Core,
     ending: &Ending<'_>,
     begun: u128,
-    carried: Graph<Flat>,
+    before: Graph<Flat>,
 ) -> Result<Vec<(FrameHeader, Vec<u8>)>, OpenError> {
     let plan = ending.plan;
     let schema = &plan.layout.schema;
-    let mut frames = vec![schema_frame(core, ending, begun)];
+    let mut frames = vec![schema_frame(ending, begun)];
     let mut facts = Facts::default();
     core.graph.append_facts(&core.open.journal, &mut facts);
     let time = core.open.clock.decide();
@@ -53,7 +48,7 @@ pub(super) fn frames(
         )
     })?;
     let mut replayed = flat::core(plan, None);
-    replayed.graph = carried;
+    replayed.graph = before;
     let epoch = ending.epochs.list.len() as u32;
     let mut seq: Seq = ending.at.next() + 1;
     for range in parts(&facts, ending.frame_bytes_max.min(FRAME_BYTES)) {
