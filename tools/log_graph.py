@@ -45,6 +45,8 @@ def reads(now, was):
         return reads(inner, within)
     if name == "Option":
         return reads(inner, was)
+    if (name, before) == ("F64", "F32"):
+        return True
     if name in RANGES and before in RANGES:
         (low, high), (least, most) = RANGES[name], RANGES[before]
         return low <= least and most <= high

@@ -11,7 +11,6 @@
 //! A field that is new has no value, unless each entity has a value in its column (see [`Layout::may_be_mandatory`]): that
 //! is 0, `false` or the time 0 until another is set.
 
-mod floats;
 mod summary;
 
 use std::collections::HashMap;
@@ -73,7 +72,7 @@ fn reads(
 ) -> bool {
     now.zip(was).is_none_or(|(now, was)| {
         let was = with_entities(was, of);
-        was.is_some_and(|was| floats::narrowed(now, &was).reads(&was))
+        was.is_some_and(|was| now.reads(&was))
     })
 }
 
@@ -89,29 +88,6 @@ fn with_entities(
         Encoding::List(inner) => Encoding::List(Box::new(with_entities(inner, of)?)),
         plain => plain.clone(),
     })
-}
-
-/// Returns the encodings of values that have to be encoded again.
-fn widening<'e>(
-    now: Option<&'e Encoding>,
-    was: Option<&'e Encoding>,
-) -> Option<(&'e Encoding, &'e Encoding)> {
-    now.zip(was)
-        .filter(|(now, was)| floats::are_widened(now, was))
-}
-
-/// Returns a value as it is carried over.
-fn widened<'v>(
-    widens: Option<(&Encoding, &Encoding)>,
-    value: &'v [u8],
-    wide: &'v mut Vec<u8>,
-) -> &'v [u8] {
-    let Some((now, was)) = widens else {
-        return value;
-    };
-    wide.clear();
-    floats::widened(now, was, value, wide);
-    wide
 }
 
 impl CarryMap {
@@ -315,11 +291,7 @@ impl<S: Storage> Graph<S> {
     ) -> Result<(), NotCarried> {
         let entity = self.layout.columns[usize::from(column)].entity;
         let old = from.column(was);
-        let (mut scratch, mut wide) = (Vec::new(), Vec::new());
-        let widens = widening(
-            self.layout.schema[column].encoding.as_ref(),
-            from.layout.schema[was].encoding.as_ref(),
-        );
+        let mut scratch = Vec::new();
         for slot in 0..old.len() as u32 {
             if !self.is_alive(entity, slot) {
                 continue;
@@ -328,9 +300,8 @@ impl<S: Storage> Graph<S> {
                 continue;
             };
             scratch.clear();
-            let value = widened(widens, &value, &mut wide);
             let cells = &mut self.columns[usize::from(column)];
-            if let Err(e) = cells.set_encoded(slot, value, &mut scratch) {
+            if let Err(e) = cells.set_encoded(slot, &value, &mut scratch) {
                 let what = &self.layout.columns[usize::from(column)].path;
                 return Err(self.not_carried(what, entity, slot, e));
             }
@@ -378,12 +349,7 @@ impl<S: Storage> Graph<S> {
         if layout.acyclic {
             self.edges[usize::from(edge)].forget_order(slots[0] as usize);
         }
-        let (mut scratch, mut wide) = (Vec::new(), Vec::new());
-        let widens = widening(
-            self.layout.schema[edge].encoding.as_ref(),
-            from.layout.schema[was].encoding.as_ref(),
-        );
-        let widens = widens.map(|(now, was)| (now.clone(), was.clone()));
+        let mut scratch = Vec::new();
         for slot in (0..slots[0]).filter(|_| data) {
             let far = self.edges[usize::from(edge)].held(true, slot).to_vec();
             for other in far {
@@ -394,12 +360,10 @@ impl<S: Storage> Graph<S> {
                     continue;
                 };
                 scratch.clear();
-                let widens = widens.as_ref().map(|(now, was)| (now, was));
-                let value = widened(widens, &value, &mut wide);
                 let Some(cells) = &mut self.edges[usize::from(edge)].data else {
                     continue;
                 };
-                let written = cells.set_encoded((slot, other), value, &mut scratch);
+                let written = cells.set_encoded((slot, other), &value, &mut scratch);
                 cells.forget_replaced();
                 if let Err(e) = written {
                     return Err(self.not_carried(&layout.from.path, layout.from.entity, slot, e));

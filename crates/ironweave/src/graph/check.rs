@@ -46,7 +46,8 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Computes the fingerprint; O(size of the graph).
+    /// Computes the fingerprint; O(size of the graph). A value that is encoded differently than it was written, because its type has
+    /// changed inside, counts as it was written.
     pub(crate) fn recomputed_fingerprint(&self) -> u128 {
         self.recomputed().0
     }
@@ -192,9 +193,12 @@ impl<S: Storage> Graph<S> {
                     Ok(Some(hash)) if !expected && unset == Some(hash) => Ok(None),
                     cell => cell,
                 };
+                let cell = cell.unwrap_or_else(|e| {
+                    wrong.push(Inconsistency::new(who(), &*layout.path, SOUND, e));
+                    self.column(column).hash(slot)
+                });
                 match cell {
-                    Err(e) => wrong.push(Inconsistency::new(who(), &*layout.path, SOUND, e)),
-                    Ok(hash) if hash.is_some() != expected => {
+                    hash if hash.is_some() != expected => {
                         wrong.push(Inconsistency::new(
                             who(),
                             &*layout.path,
@@ -202,7 +206,7 @@ impl<S: Storage> Graph<S> {
                             presence(!expected),
                         ));
                     }
-                    Ok(Some(hash)) => {
+                    Some(hash) => {
                         filled += 1;
                         *fingerprint = fingerprint.wrapping_add(cell_term(
                             layout.salt,
@@ -210,7 +214,7 @@ impl<S: Storage> Graph<S> {
                             hash,
                         ));
                     }
-                    Ok(None) => {}
+                    None => {}
                 }
             }
             if let Some(indexed) = self.column(column).indexed().filter(|n| *n != filled) {
@@ -313,11 +317,12 @@ impl<S: Storage> Graph<S> {
         };
         let layout = &self.layout.edges[usize::from(edge)];
         let (a, b) = self.end_ids(layout, from, to);
-        let found = match column.recheck(row) {
-            Ok(Some(hash)) => {
-                *fingerprint = fingerprint.wrapping_add(link_data_term(layout.salt, a, b, hash));
-                return;
-            }
+        let checked = column.recheck(row);
+        if let Some(hash) = column.hash(row) {
+            *fingerprint = fingerprint.wrapping_add(link_data_term(layout.salt, a, b, hash));
+        }
+        let found = match checked {
+            Ok(Some(_)) => return,
             Ok(None) => MISSING.to_owned(),
             Err(e) => e,
         };

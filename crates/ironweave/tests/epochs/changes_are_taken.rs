@@ -627,6 +627,14 @@ fn wider_floats_have_the_values_that_were_there() {
     let factor: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let text = contents(store.by_name());
     assert!(text.contains(&format!("fb{factor}")), "{text}");
+    let records = store.frames(0).expect("a log");
+    let events = records.flat_map(|record| {
+        let record = record.expect("it can be read");
+        let events = record.events::<long_floats::Installed>();
+        let weights = events.map(|event| event.expect("it is read by name").weight);
+        weights.collect::<Vec<_>>()
+    });
+    assert_eq!(events.collect::<Vec<_>>(), [f64::from(1.1f32); 2]);
 }
 
 /// A type that the program defines, before and after it gets another field, which the schema does not show.
@@ -716,9 +724,9 @@ mod after {
     }
 }
 
-/// Only rules have changed, and the stored values keep the encoding that they have in the log.
+/// Only rules have changed, as far as the schema shows.
 #[test]
-fn values_whose_type_has_changed_inside_stay_as_they_were_logged() {
+fn values_whose_type_has_changed_inside_are_kept() {
     let dir = temp_dir();
     let mut store = Store::<before::shops::Model>::open(dir.path()).expect("the store opens");
     store.step(before::shops::Opened {
@@ -740,4 +748,74 @@ fn values_whose_type_has_changed_inside_stay_as_they_were_logged() {
     store.verify().expect("the log is right");
     let dynamic = Store::<Dynamic>::open_read_only(dir.path()).expect("any log can be read");
     assert_eq!((dynamic.seq(), dynamic.fingerprint()), at);
+}
+
+mod newtype {
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    pub struct Kg(pub f32);
+
+    #[ironweave::model]
+    pub mod loads {
+        use ironweave::prelude::*;
+
+        use super::Kg;
+
+        #[entity]
+        pub struct Load {
+            #[key]
+            pub number: u32,
+            pub weight: Kg,
+        }
+
+        #[event]
+        #[create(load: Load { number, weight })]
+        pub struct Loaded {
+            pub number: u32,
+            pub weight: Kg,
+        }
+    }
+}
+
+mod plain {
+    #[ironweave::model]
+    pub mod loads {
+        use ironweave::prelude::*;
+
+        #[entity]
+        pub struct Load {
+            #[key]
+            pub number: u32,
+            pub weight: f64,
+        }
+
+        #[event]
+        #[create(load: Load { number, weight })]
+        pub struct Weighed {
+            pub number: u32,
+            pub weight: f64,
+        }
+    }
+}
+
+/// The types are known to differ, and the values are written again as the types of today encode them.
+#[test]
+fn values_of_another_type_that_reads_them_are_those_of_that_type() {
+    let dir = temp_dir();
+    let mut store = Store::<newtype::loads::Model>::open(dir.path()).expect("the store opens");
+    store.step(newtype::loads::Loaded {
+        number: 1,
+        weight: newtype::Kg(1.1),
+    });
+    drop(store);
+    let mut store = continued::<plain::loads::Model>(dir.path());
+    let load = store.find::<plain::loads::Load>(&1).expect("the load");
+    assert_eq!(load.weight(&store), f64::from(1.1f32));
+    store.checkpoint().expect("the values can be written");
+    store.step(plain::loads::Weighed {
+        number: 2,
+        weight: 2.0,
+    });
+    drop(store);
+    let store = continued::<plain::loads::Model>(dir.path());
+    assert!(store.opened_from().checkpoint().is_some());
 }

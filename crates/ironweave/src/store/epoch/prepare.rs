@@ -1,13 +1,15 @@
 //! The graph and the frames with which an epoch begins.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use crate::base::error::{MigrationError, OpenError, RefusedDifference};
+use crate::base::error::{MigrationError, OpenError, RefusedDifference, StepError};
+use crate::base::hash::hash_bytes;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::graph::Graph;
 use crate::graph::any::Either;
 use crate::graph::carry::{CarryMap, CarrySummary};
-use crate::graph::column::ColumnTypes;
+use crate::graph::column::{AnyColumn, ColumnTypes};
 use crate::graph::storage::Flat;
 use crate::schema::{Check, ColumnIx, Difference, EdgeIx, Encoding, Hop, Refused, Usage, Verdict};
 use crate::step::migrate::{Carried, MigrationCode};
@@ -100,6 +102,7 @@ pub(super) fn prepare(
     let summary = CarrySummary::of(&old, &core.graph, &map);
     let begun = core.graph.fingerprint;
     core.begin();
+    encode_again(core).map_err(MigrationError::from)?;
     set_defaults(core, plan, &map).map_err(MigrationError::new)?;
     let has_code = code.is_some();
     let carried = Carried {
@@ -130,6 +133,48 @@ pub(super) fn carry(
     let ColumnTypes { columns, data } = &plan.columns;
     let carried = old.carried_over(&plan.layout, (columns, data), map);
     carried.map_err(|e| MigrationError::new(e.to_string()).into())
+}
+
+/// Writes the values again that the types of the program encode differently than they were carried over: an `f64` that was an `f32`,
+/// or a value of a type that has changed inside. Keys stay as they are.
+pub(super) fn encode_again(core: &mut Core) -> Result<(), StepError> {
+    let Core { graph, open, .. } = core;
+    let journal = &mut open.journal;
+    let layout = Arc::clone(&graph.layout);
+    for (column, def) in ColumnIx::all(layout.columns.len()).zip(&layout.schema.columns) {
+        if def.key || graph.column(column).is_mandatory() {
+            continue;
+        }
+        for slot in 0..graph.slots(def.entity) {
+            if let Some(value) = encoded_otherwise(graph.column(column), slot) {
+                graph.set_encoded(journal, column, slot, &value)?;
+            }
+        }
+    }
+    for (edge, def) in EdgeIx::all(layout.edges.len()).zip(&layout.schema.edges) {
+        if def.data.is_none() {
+            continue;
+        }
+        let forward = true;
+        for slot in 0..graph.slots(def.from.entity) {
+            for far in graph.links(Hop { edge, forward }, slot).to_vec() {
+                let row = graph.link_row(edge, slot, far);
+                let value = row.and_then(|(column, row)| encoded_otherwise(column, row));
+                if let Some(value) = value {
+                    graph.set_link_encoded(journal, edge, (slot, far), &value)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the encoding of a value, if it is another one than that from which the value was read.
+fn encoded_otherwise(column: &dyn AnyColumn, slot: u32) -> Option<Vec<u8>> {
+    let hash = column.hash(slot)?;
+    column
+        .encoded(slot)
+        .filter(|value| hash_bytes(value) != hash)
 }
 
 /// Sets the defaults of the columns that the old graph does not have, and null in those that are options.
