@@ -2,7 +2,7 @@
 
 use crate::compatibility::{Check, Verdict};
 use crate::diff::Item;
-use crate::reading::{Reading, Typed, is_optional, may_be_missing};
+use crate::reading::{Reading, Typed, may_be_missing};
 use crate::unknown::UnknownItem;
 use crate::{Cardinality, ColumnDef, EdgeDef, EndDef, EntityDef, EventFieldDef, Schema, StateDef};
 
@@ -85,7 +85,7 @@ pub(crate) fn added_column(now: &Schema, def: &ColumnDef, owner_is_kept: bool) -
     if !owner_is_kept {
         return free();
     }
-    let may_be_missing = is_optional(&def.ty, def.encoding.as_ref()) || def.default.is_some();
+    let may_be_missing = def.is_optional() || def.default.is_some();
     if !def.key && may_be_missing {
         return (Verdict::Free, true);
     }
@@ -163,8 +163,8 @@ pub(crate) fn other_inverse(item: Item, leads_elsewhere: bool) -> Judged {
 pub(crate) fn other_data(item: Item, was: &EdgeDef, now: &EdgeDef, reading: Reading) -> Judged {
     match (&was.data, &now.data) {
         (Some(before), Some(after)) => other_type(item, Check::NoLink, (before, after), reading),
-        (None, Some(ty)) => {
-            if now.default.is_some() || is_optional(ty, now.encoding.as_ref()) {
+        (None, Some(_)) => {
+            if now.default.is_some() || now.has_optional_data() {
                 return (Verdict::Free, true);
             }
             depends(Check::NoLink(item), "give `#[default(..)]` or a migration")

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::valid::holds_key;
-use crate::{ColumnDef, Encoding, EntityIx, EventDef, EventFieldDef, EventIx, Schema};
+use crate::{ColumnDef, EdgeDef, Encoding, EntityIx, EventDef, EventFieldDef, EventIx, Schema};
 
 /// What becomes of stored values when their type changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -224,11 +224,32 @@ impl<'s> Readings<'s> {
     }
 }
 
-/// Returns whether values of a type may be missing. The type as written decides if the encoding is not known.
+/// Returns whether values of a type may be missing. The type as written decides if the encoding does not: an `Option` around a type
+/// of the program has the encoding [`Encoding::Serde`].
 pub(crate) fn is_optional(ty: &str, encoding: Option<&Encoding>) -> bool {
     match encoding {
-        Some(encoding) => matches!(encoding, Encoding::Option(_)),
-        None => matches!(ty.split_once('<'), Some((outer, _)) if outer.trim_end() == "Option"),
+        Some(Encoding::Option(_)) => true,
+        Some(Encoding::Serde) | None => {
+            matches!(ty.split_once('<'), Some((outer, _)) if outer.trim() == "Option")
+        }
+        Some(_) => false,
+    }
+}
+
+impl ColumnDef {
+    /// Returns whether values of the column may be missing: its type is an `Option`.
+    #[must_use]
+    pub fn is_optional(&self) -> bool {
+        is_optional(&self.ty, self.encoding.as_ref())
+    }
+}
+
+impl EdgeDef {
+    /// Returns whether the data of links may be missing: its type is an `Option`.
+    #[must_use]
+    pub fn has_optional_data(&self) -> bool {
+        let (ty, encoding) = (self.data.as_deref(), self.encoding.as_ref());
+        ty.is_some_and(|ty| is_optional(ty, encoding))
     }
 }
 

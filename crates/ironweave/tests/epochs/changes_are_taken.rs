@@ -750,6 +750,69 @@ fn values_whose_type_has_changed_inside_are_kept() {
     assert_eq!((dynamic.seq(), dynamic.fingerprint()), at);
 }
 
+mod optional {
+    use crate::changes_are_taken::after::Address;
+
+    #[ironweave::model]
+    pub mod shops {
+        use ironweave::prelude::*;
+
+        use super::Address;
+
+        #[entity]
+        pub struct Shop {
+            #[key]
+            pub number: u32,
+            pub address: Address,
+            pub branch: Option<Address>,
+        }
+        #[states(Shop)]
+        pub enum ShopState {
+            #[initial]
+            #[to(Closed)]
+            Open,
+            #[terminal]
+            Closed,
+        }
+
+        #[event]
+        #[create(shop: Shop { number, address })]
+        pub struct Opened {
+            pub number: u32,
+            pub address: Address,
+            pub branch: Option<Address>,
+        }
+
+        #[event]
+        #[moves(shop: Open -> Closed)]
+        pub struct Sold {
+            pub shop: Key<Shop>,
+        }
+    }
+}
+
+/// The schema does not know the encoding of an `Option` around a type of the program.
+#[test]
+fn an_added_option_may_be_of_any_type() {
+    let dir = temp_dir();
+    let mut store = Store::<before::shops::Model>::open(dir.path()).expect("the store opens");
+    store.step(before::shops::Opened {
+        number: 1,
+        address: before::Address {
+            street: "Elm".to_owned(),
+        },
+    });
+    drop(store);
+    let store = continued::<optional::shops::Model>(dir.path());
+    let shop = store.find::<optional::shops::Shop>(&1).expect("the shop");
+    assert_eq!(*shop.branch(&store), None);
+    let record = store.frames(1).expect("a log").next();
+    let record = record.expect("a record").expect("it can be read");
+    let mut events = record.events::<optional::shops::Opened>();
+    let opened = events.next().expect("it is read by name");
+    assert_eq!(opened.expect("it is read").branch, None);
+}
+
 mod newtype {
     #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
     pub struct Kg(pub f32);

@@ -7,7 +7,7 @@ use crate::db::entity::{Entity, Handle};
 use crate::db::named::{EntityType, EntityView, GraphView};
 use crate::graph::Mark;
 use crate::graph::layout::ends;
-use crate::schema::{ColumnIx, Encoding, EntityIx, Hop, StateIx};
+use crate::schema::{ColumnIx, EntityIx, Hop, StateIx};
 use crate::step::migrate::value::{MigrationValue, encoded};
 use crate::step::migrate::{Changes, Migration};
 use crate::step::undo::undo;
@@ -379,9 +379,7 @@ impl Changes<'_> {
             }
             let journal = &mut core.open.journal;
             core.graph.set_default(journal, *column, id.slot)?;
-            let is_option = matches!(def.encoding, Some(Encoding::Option(_)))
-                || def.ty.trim_start().starts_with("Option<");
-            if is_option && !core.graph.column(*column).has(id.slot) {
+            if def.is_optional() && !core.graph.column(*column).has(id.slot) {
                 (core.graph).set_encoded(journal, *column, id.slot, &[NULL])?;
             }
         }

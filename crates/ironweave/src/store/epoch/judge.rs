@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::base::cbor::NULL;
 use crate::graph::Graph;
 use crate::graph::column::ColumnType;
 use crate::graph::storage::Flat;
@@ -9,9 +10,6 @@ use crate::schema::{
     Cardinality, Check, ColumnDef, ColumnIx, EdgeIx, EntityIx, Hop, Item, Schema, Usage,
 };
 use crate::step::plan::Plan;
-
-/// The CBOR of a value that is missing.
-const NULL: [u8; 1] = [0xf6];
 
 /// The data of a store, and the model that is to continue it. A logged schema may be large, so each item is found by a map.
 pub(super) struct Judge<'a> {
@@ -159,7 +157,7 @@ impl<'a> Judge<'a> {
     fn values(&self, item: &Item) -> Option<Usage> {
         let (column, def) = self.column(item)?;
         let cells = self.graph.column(column);
-        let has = |slot: &u32| cells.encoded(*slot).is_some_and(|value| value != NULL);
+        let has = |slot: &u32| cells.encoded(*slot).is_some_and(|value| *value != [NULL]);
         Some(self.count(def.entity, self.graph.living(def.entity).filter(has)))
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::base::cbor::NULL;
 use crate::base::error::{MigrationError, OpenError, RefusedDifference, StepError};
 use crate::base::hash::hash_bytes;
 use crate::base::storage_error::{StorageError, StorageFailure};
@@ -11,7 +12,7 @@ use crate::graph::any::Either;
 use crate::graph::carry::{CarryMap, CarrySummary};
 use crate::graph::column::{AnyColumn, ColumnTypes};
 use crate::graph::storage::Flat;
-use crate::schema::{Check, ColumnIx, Difference, EdgeIx, Encoding, Hop, Refused, Usage, Verdict};
+use crate::schema::{Check, ColumnIx, Difference, EdgeIx, Hop, Refused, Usage, Verdict};
 use crate::step::migrate::{Carried, MigrationCode};
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
@@ -19,9 +20,6 @@ use crate::store::epoch::judge::Judge;
 use crate::store::epoch::write::{frames, schema_frame};
 use crate::store::epoch::{Ending, Prepared, is_of_another_model};
 use crate::store::epochs::own_plan;
-
-/// The CBOR of a value that is missing.
-const NULL: [u8; 1] = [0xf6];
 
 /// See [`Store::prepare_epoch`](crate::Store::prepare_epoch).
 pub(super) fn prepare(
@@ -187,7 +185,7 @@ pub(super) fn set_defaults(core: &mut Core, plan: &Plan, map: &CarryMap) -> Resu
         if taken_over.contains(&column) || def.key {
             continue;
         }
-        let is_option = matches!(def.encoding, Some(Encoding::Option(_)));
+        let is_option = def.is_optional();
         let is_in = |graph: &Graph<Flat>, slot: u32| {
             let state = def.state;
             state.is_none_or(|state| state == graph.state_of(def.entity, slot))
@@ -202,7 +200,7 @@ pub(super) fn set_defaults(core: &mut Core, plan: &Plan, map: &CarryMap) -> Resu
             }
             let set = match has_default {
                 true => graph.set_default(journal, column, slot),
-                false => graph.set_encoded(journal, column, slot, &NULL),
+                false => graph.set_encoded(journal, column, slot, &[NULL]),
             };
             set.map_err(|e| e.to_string())?;
         }
@@ -215,7 +213,7 @@ pub(super) fn set_defaults(core: &mut Core, plan: &Plan, map: &CarryMap) -> Resu
         let default = default.and_then(|ty| ty.as_ref()?.encoded_default());
         let value = match default.transpose() {
             Ok(Some(value)) => value,
-            Ok(None) if matches!(def.encoding, Some(Encoding::Option(_))) => NULL.to_vec(),
+            Ok(None) if def.has_optional_data() => vec![NULL],
             Ok(None) => continue,
             Err(e) => {
                 return Err(e
