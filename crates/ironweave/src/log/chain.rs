@@ -236,14 +236,28 @@ impl Chain {
         Ok((chain, end))
     }
 
-    /// Records that the frames before this one were not read.
-    pub fn begin_checksums(&mut self, seq: Seq) {
-        self.position_parts.begin_checksums(seq);
+    /// Adds a segment that has a successor. Its frames are read only when they are asked for.
+    pub fn enter_unread(
+        &mut self,
+        first: Seq,
+        (timeline, version): (u64, u16),
+        (bytes, content_hash): (u64, u64),
+    ) {
+        (self.timeline, self.version) = (timeline, version);
+        self.enter(first);
+        (self.end, self.content_hash) = (bytes, content_hash);
     }
 
-    /// Sets the end of the last segment, whose frames were not read.
-    pub fn leave(&mut self, bytes: u64, content_hash: u64) {
-        (self.end, self.content_hash) = (bytes, content_hash);
+    /// Continues with the segment of a header, after segments that were not read. They were durable before it was created.
+    pub fn continue_with(&mut self, header: &Block) {
+        self.store = header.store;
+        self.head = header.seq.checked_sub(1).map(|seq| Head {
+            seq,
+            fingerprint: header.fingerprint,
+            epoch: header.epoch,
+        });
+        self.durable = self.head.map(|head| head.seq);
+        self.position_parts.begin_checksums(header.seq);
     }
 
     /// Reads the chain from the last frame read to its end. `known` is `HEAD`, which must have been read before this call.
@@ -315,28 +329,18 @@ impl Chain {
         self.check_header(first, names.last().is_none_or(|last| *last <= first), known)
     }
 
-    /// Adds the segments that are in archives to an empty chain. They are read only when their frames are asked for.
+    /// Adds the segments that are in archives to an empty chain.
     fn begin_after(&mut self, archived: &Archived) {
-        self.store = archived.left.store;
         self.kept = archived.kept.seq;
         for segment in archived.kept() {
-            let Sealed {
-                first,
-                bytes,
-                content_hash,
-                ..
-            } = archived.sealed(segment);
-            self.timeline = segment.header.timeline;
-            self.version = segment.header.version;
-            self.enter(first);
-            (self.end, self.content_hash) = (bytes, content_hash);
+            let header = &segment.header;
+            self.enter_unread(
+                header.seq,
+                (header.timeline, header.version),
+                (segment.bytes, segment.content_hash),
+            );
         }
-        self.head = archived.left.seq.checked_sub(1).map(|seq| Head {
-            seq,
-            fingerprint: archived.left.fingerprint,
-            epoch: archived.left.epoch,
-        });
-        self.begin_checksums(archived.left.seq);
+        self.continue_with(&archived.left);
     }
 
     /// Enters the first segment in the directory.
@@ -346,15 +350,10 @@ impl Chain {
         known: Option<&Block>,
     ) -> Result<Option<ChainEnd>, StorageError> {
         let next = self.next();
+        // Segments before it were archived or dropped, and not removed yet.
         let listed = names.iter().copied().find(|name| *name >= next);
-        // An archived segment has the names of none in the directory, so the first one there can be looked up.
-        let path = segment_path(&self.dir, next);
-        let exists = path.try_exists();
-        let first = match exists.map_err(|e| StorageError::io("look for", &path, e))? {
-            true => Some(next),
-            false => listed,
-        };
-        let Some(first) = first else {
+        let Some(first) = self.next_segment(listed)? else {
+            let path = segment_path(&self.dir, next);
             if next > Seq::ZERO {
                 let why = "the frames before it were archived or dropped only when it existed";
                 return Err(StorageError::missing_segment(&path, next, why));
