@@ -327,8 +327,8 @@ fn archive(
     until: Seq,
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, StorageError> {
-    let done = archiving.archive(to, until, progress)?;
-    Ok(done.iter().map(|(_, bytes)| bytes).sum())
+    let lengths = archiving.archive(to, until, progress)?;
+    Ok(lengths.iter().sum())
 }
 
 #[cfg(not(feature = "archive"))]
