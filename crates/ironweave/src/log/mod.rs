@@ -103,7 +103,7 @@ pub(crate) use files::{FileLog, LogOptions};
 pub(crate) use frame::frame_bytes;
 pub(crate) use head::Lock;
 pub(crate) use memory::{MemoryLog, MemoryReader};
-pub(crate) use read::{Frames, ReadOnlyLog};
+pub(crate) use read::{Frames, ReadOnlyLog, check_exists};
 pub(crate) use segment_index::SegmentIndex;
 pub(crate) use segment_table::SegmentTable;
 pub(crate) use segments::{Sealed, Segment, Segments};
