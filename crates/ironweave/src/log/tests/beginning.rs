@@ -108,7 +108,8 @@ fn frames_before_the_segment_of_a_checkpoint_are_not_read() {
 
 /// What was archived or dropped since the checkpoint was written is not in the directory, and still is not read.
 #[test]
-fn an_archived_log_and_one_whose_first_frames_were_dropped_begin_with_the_segment_of_a_checkpoint() {
+fn an_archived_log_and_one_whose_first_frames_were_dropped_begin_with_the_segment_of_a_checkpoint()
+{
     for drops in [false, true] {
         let dir = scratch();
         let (seq, fingerprint) = filled(dir.path());
