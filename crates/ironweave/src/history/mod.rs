@@ -1,13 +1,13 @@
 //! The past: the graph as it was, the transactions since a frame, and the history of an entity.
 //!
 //! The log has all of it and is read through a [`LogView`](crate::store::view::LogView). Keyframes in memory make reads of
-//! the recent past cheap, and checkpoints beside the log those of the far past. An [`archive`] finds the transactions of an entity by indexes: a sealed segment has its index in
-//! a file beside it, and the index of the last segment is in memory. `store.rs` has the methods that this layer adds to the
-//! store.
+//! the recent past cheap, and checkpoints beside the log those of the far past. An [`indexed_log`] finds the transactions of an
+//! entity by indexes: a sealed segment has its index in a file beside it, and the index of the last segment is in memory.
+//! [`retention`] archives and drops the first segments. `store.rs` has the methods that this layer adds to the store.
 
-mod archive;
 mod as_of;
 mod index;
+mod indexed_log;
 mod recent;
 mod retention;
 mod store;

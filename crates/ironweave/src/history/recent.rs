@@ -1,19 +1,19 @@
-//! What histories have read last. Transactions are kept decoded, so that a history that is read again, for example for a page
-//! that is shown repeatedly, reads only the frames that were written since.
+//! A cache of the transactions that histories have read last. They are kept decoded, so that a history that is read again, for
+//! example for a page that is shown repeatedly, reads only the frames that were written since.
 
 use std::sync::Arc;
 
 use crate::base::hash::FastMap;
 use crate::base::position::Seq;
 
-/// The number of bytes of everything that is kept.
+/// The number of bytes of all values.
 const BYTES_MAX: usize = 16 << 20;
 
 /// The first frame of a segment, and the place of a frame in it. A segment keeps its first frame when it is sealed.
 pub(super) type Key = (Seq, u64);
 
-/// Values in two generations. When the young generation has half of the bytes, it becomes the old one, and what was in the old
-/// one and was not read since is dropped. So each operation is O(1) amortized.
+/// Values in two generations. When the young generation has half of the bytes, it becomes the old one, and the values of the
+/// previous old one that were not read since are dropped. So each operation is O(1) amortized.
 pub(super) struct Recent<T> {
     young: Generation<T>,
     old: Generation<T>,
@@ -54,8 +54,7 @@ impl<T> Recent<T> {
         Some(known)
     }
 
-    /// Keeps a value that has so many bytes, unless it is so long that it would replace most others. There must be none with
-    /// this key.
+    /// Adds a value with its length in bytes, unless that is more than an eighth of all bytes. The key must have no value yet.
     pub(super) fn insert(&mut self, key: Key, value: Arc<T>, bytes: usize) {
         if bytes > BYTES_MAX / 8 {
             return;

@@ -9,8 +9,8 @@ use crate::db::entity::{Entity, Keyed};
 use crate::db::named::{entity_named, keys_named};
 use crate::graph::key::{KeyQuery, parts, text};
 use crate::graph::layout::Layout;
-use crate::history::archive::{Archive, HistoryIndex};
 use crate::history::as_of::PastQuery;
+use crate::history::indexed_log::{HistoryIndex, IndexedLog};
 use crate::history::{AsOf, HistoryEntry, Retention, entries};
 use crate::schema::EntityIx;
 use crate::snapshot::keyframes::Keyframes;
@@ -22,7 +22,7 @@ use crate::store::commit::{Commit, Follower};
 use crate::store::view::LogView;
 use crate::store::{SharedStore, Store};
 
-/// The index of a store's archive, which all views of the store share.
+/// The index of a store's log, which all views of the store share.
 #[derive(Default)]
 struct HistoryFollower {
     index: Mutex<HistoryIndex>,
@@ -411,7 +411,7 @@ fn history<'a, M: Model>(
     view: impl Fn() -> Result<LogView<'a>, ReadError>,
     entities: &[(EntityIx, Id)],
 ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
-    query(view, |_| Ok(()), |archive, ()| archive.history(entities)).map(entries)
+    query(view, |_| Ok(()), |log, ()| log.history(entities)).map(entries)
 }
 
 #[allow(clippy::type_complexity)]
@@ -424,11 +424,7 @@ fn history_of_key<'a, T: Keyed<Model = M>, M: Model>(
         1 => vec![&*key],
         _ => parts(&key),
     };
-    let found = query(
-        view,
-        |_| Ok(()),
-        |archive, ()| with_key(archive, T::INDEX, &key),
-    )?;
+    let found = query(view, |_| Ok(()), |log, ()| with_key(log, T::INDEX, &key))?;
     let of_type = |(id, entries)| (T::from_id(id), entries);
     Ok(found.into_iter().map(of_type).collect())
 }
@@ -438,13 +434,13 @@ type Histories<M> = Vec<(Id, Vec<HistoryEntry<M>>)>;
 
 /// Returns the entities that have or had a key, which is given as the encodings of its parts.
 fn with_key<M: Model>(
-    archive: &mut Archive<'_>,
+    log: &mut IndexedLog<'_>,
     entity: EntityIx,
     key: &[&[u8]],
 ) -> Result<Histories<M>, StorageError> {
-    let found = archive.entities_with_key(entity, key)?.into_iter();
+    let found = log.entities_with_key(entity, key)?.into_iter();
     found
-        .map(|id| Ok((id, entries(archive.history(&[(entity, id)])?))))
+        .map(|id| Ok((id, entries(log.history(&[(entity, id)])?))))
         .collect()
 }
 
@@ -453,8 +449,8 @@ fn history_by_name<'a, M: Model>(
     entity: &EntityRef,
 ) -> Result<Vec<HistoryEntry<M>>, ReadError> {
     let named = |layout: &Layout| Ok(entity_named(&layout.schema, &entity.entity)?);
-    query(view, named, |archive, index| {
-        Ok(entries(archive.history(&[(*index, entity.id)])?))
+    query(view, named, |log, index| {
+        Ok(entries(log.history(&[(*index, entity.id)])?))
     })
 }
 
@@ -473,10 +469,10 @@ fn history_of_key_by_name<'a, M: Model>(
             keys,
         ))
     };
-    query(view, named, |archive, (index, name, keys)| {
+    query(view, named, |log, (index, name, keys)| {
         for key in keys {
             let key: Vec<&[u8]> = key.iter().map(Vec::as_slice).collect();
-            let found = with_key(archive, *index, &key)?;
+            let found = with_key(log, *index, &key)?;
             if found.is_empty() {
                 continue;
             }
@@ -495,27 +491,27 @@ fn history_of_key_by_name<'a, M: Model>(
     })
 }
 
-/// Queries the archive of a store. `question` is resolved by the names of the same view that is then queried, since a view of a
-/// later epoch may have other indexes.
+/// Queries the log of a store by its index. `question` is resolved by the names of the same view that is then queried, since a
+/// view of a later epoch may have other indexes.
 fn query<'a, Q, R>(
     view: impl Fn() -> Result<LogView<'a>, ReadError>,
     question: impl Fn(&Layout) -> Result<Q, ReadError>,
-    answer: impl Fn(&mut Archive<'_>, &Q) -> Result<R, StorageError>,
+    answer: impl Fn(&mut IndexedLog<'_>, &Q) -> Result<R, StorageError>,
 ) -> Result<R, ReadError> {
     loop {
         let view = view()?;
         let question = question(&view.plan.layout)?;
         // Another thread with a later view may have added frames to the index that this view does not have.
-        if let Some(result) = query_view(&view, |archive| answer(archive, &question))? {
+        if let Some(result) = query_view(&view, |log| answer(log, &question))? {
             return Ok(result);
         }
     }
 }
 
-/// Updates the index of an archive and queries it. Returns `None` if the index is ahead of the view.
+/// Updates the index of the log and queries it. Returns `None` if the index is ahead of the view.
 fn query_view<R>(
     view: &LogView<'_>,
-    query_archive: impl Fn(&mut Archive<'_>) -> Result<R, StorageError>,
+    query_log: impl Fn(&mut IndexedLog<'_>) -> Result<R, StorageError>,
 ) -> Result<Option<R>, StorageError> {
     let history: &HistoryFollower = view.shared.get();
     // The index is changed one frame at a time and records how far it is, so that a panic leaves it usable.
@@ -524,11 +520,11 @@ fn query_view<R>(
         return Ok(None);
     }
     let mut query_once = |rebuild: bool| {
-        let mut archive = Archive::open(view, &mut index)?;
+        let mut log = IndexedLog::open(view, &mut index)?;
         if rebuild {
-            archive.rebuild_indexes()?;
+            log.rebuild_indexes()?;
         }
-        query_archive(&mut archive)
+        query_log(&mut log)
     };
     let result = match query_once(false) {
         // Either an index is wrong or a frame is damaged. Rebuilding the indexes from the segments distinguishes the two.

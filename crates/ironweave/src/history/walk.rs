@@ -10,8 +10,8 @@ use crate::graph::fact::Fact;
 use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
 use crate::history::FoundFacts;
-use crate::history::archive::{Archive, SegmentReader};
 use crate::history::index::{BEFORE_SEGMENT, CreatedKeys, TypeNames, pair};
+use crate::history::indexed_log::{IndexedLog, SegmentReader};
 use crate::schema::{ColumnIx, EntityIx};
 use crate::store::record::{DecodedTransaction, about};
 
@@ -45,7 +45,7 @@ impl TrackedEntity {
     }
 }
 
-impl Archive<'_> {
+impl IndexedLog<'_> {
     /// Returns whether a segment creates an entity.
     fn creates(
         &mut self,

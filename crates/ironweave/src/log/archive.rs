@@ -16,12 +16,13 @@ mod compress;
 use std::path::{Path, PathBuf};
 
 use super::archived::{Archived, archived_path};
-use super::chain::{is_absent, segment_path};
+use super::chain::segment_path;
 use super::checkpoint_files::CheckpointFiles;
 use super::compressed::compressed_path;
 use super::disk::Disk;
 use super::frame::{BLOCK_BYTES, Block};
 use super::head::Lock;
+use super::read::check_exists;
 use super::scan::{self, Found, Scan};
 use super::segment_file::SegmentFile;
 use super::segments::{Sealed, index_path};
@@ -85,10 +86,8 @@ impl Archiving {
         dir: &Path,
         archives: Option<&Path>,
     ) -> Result<Self, StorageError> {
-        // The lock creates a file, which a directory without a log must not get. The error of that names it.
-        if is_absent(dir)? || listing::segments(dir)?.is_empty() {
-            drop(ReadOnlyLog::open_with(dir, archives)?);
-        }
+        // The lock creates a file, which a directory without a log must not get.
+        check_exists(dir)?;
         let lock = lock(dir)?;
         let log = ReadOnlyLog::open_from_checkpoint(dir, archives)?;
         let mut archiving = Self {

@@ -5,6 +5,7 @@
 //! segments, then their contents. The frames that `HEAD` records were durable before it was read, and a segment with a
 //! successor was complete before the successor got its name. A listing of names is not atomic, see [`Chain::follow`].
 
+mod damage;
 mod positions;
 mod replaced;
 
@@ -236,14 +237,28 @@ impl Chain {
         Ok((chain, end))
     }
 
-    /// Records that the frames before this one were not read.
-    pub fn begin_checksums(&mut self, seq: Seq) {
-        self.position_parts.begin_checksums(seq);
+    /// Adds a segment that has a successor. Its frames are read only when they are asked for.
+    pub fn enter_unread(
+        &mut self,
+        first: Seq,
+        (timeline, version): (u64, u16),
+        (bytes, content_hash): (u64, u64),
+    ) {
+        (self.timeline, self.version) = (timeline, version);
+        self.enter(first);
+        (self.end, self.content_hash) = (bytes, content_hash);
     }
 
-    /// Sets the end of the last segment, whose frames were not read.
-    pub fn leave(&mut self, bytes: u64, content_hash: u64) {
-        (self.end, self.content_hash) = (bytes, content_hash);
+    /// Continues with the segment of a header, after segments that were not read. They were durable before it was created.
+    pub fn continue_with(&mut self, header: &Block) {
+        self.store = header.store;
+        self.head = header.seq.checked_sub(1).map(|seq| Head {
+            seq,
+            fingerprint: header.fingerprint,
+            epoch: header.epoch,
+        });
+        self.durable = self.head.map(|head| head.seq);
+        self.position_parts.begin_checksums(header.seq);
     }
 
     /// Reads the chain from the last frame read to its end. `known` is `HEAD`, which must have been read before this call.
@@ -315,28 +330,18 @@ impl Chain {
         self.check_header(first, names.last().is_none_or(|last| *last <= first), known)
     }
 
-    /// Adds the segments that are in archives to an empty chain. They are read only when their frames are asked for.
+    /// Adds the segments that are in archives to an empty chain.
     fn begin_after(&mut self, archived: &Archived) {
-        self.store = archived.left.store;
         self.kept = archived.kept.seq;
         for segment in archived.kept() {
-            let Sealed {
-                first,
-                bytes,
-                content_hash,
-                ..
-            } = archived.sealed(segment);
-            self.timeline = segment.header.timeline;
-            self.version = segment.header.version;
-            self.enter(first);
-            (self.end, self.content_hash) = (bytes, content_hash);
+            let header = &segment.header;
+            self.enter_unread(
+                header.seq,
+                (header.timeline, header.version),
+                (segment.bytes, segment.content_hash),
+            );
         }
-        self.head = archived.left.seq.checked_sub(1).map(|seq| Head {
-            seq,
-            fingerprint: archived.left.fingerprint,
-            epoch: archived.left.epoch,
-        });
-        self.begin_checksums(archived.left.seq);
+        self.continue_with(&archived.left);
     }
 
     /// Enters the first segment in the directory.
@@ -346,15 +351,10 @@ impl Chain {
         known: Option<&Block>,
     ) -> Result<Option<ChainEnd>, StorageError> {
         let next = self.next();
+        // Segments before it were archived or dropped, and not removed yet.
         let listed = names.iter().copied().find(|name| *name >= next);
-        // An archived segment has the names of none in the directory, so the first one there can be looked up.
-        let path = segment_path(&self.dir, next);
-        let exists = path.try_exists();
-        let first = match exists.map_err(|e| StorageError::io("look for", &path, e))? {
-            true => Some(next),
-            false => listed,
-        };
-        let Some(first) = first else {
+        let Some(first) = self.next_segment(listed)? else {
+            let path = segment_path(&self.dir, next);
             if next > Seq::ZERO {
                 let why = "the frames before it were archived or dropped only when it existed";
                 return Err(StorageError::missing_segment(&path, next, why));
@@ -434,208 +434,6 @@ impl Chain {
             self.push(&header, scan.offset() - self.end, checksum);
         }
     }
-
-    /// Checks that a segment with a successor has all frames before it, and nothing after them.
-    fn check_complete(
-        &self,
-        path: &Path,
-        fault: Option<Fault>,
-        successor: Seq,
-    ) -> Result<(), StorageError> {
-        let next = self.next();
-        let damage = |what: &str| Err(StorageError::damage(path, self.end, Some(next), what));
-        if let Some(fault) = fault {
-            let fault = fault.describe();
-            return damage(&format!(
-                "{fault}, although segment {successor:020}.log was created only after it was durable"
-            ));
-        }
-        let mut file = self.open(path)?;
-        let behind = scan::content_behind(&mut file, self.end);
-        let behind = behind.map_err(|e| StorageError::io("read", path, e))?;
-        if successor != next {
-            let following = format!("the next file is {successor:020}.log");
-            if behind.is_some() {
-                return damage(&format!("{}, and {following}", Fault::Hole.describe()));
-            }
-            return damage(&format!(
-                "the file ends before the frame, and {following}: {} is missing, or this file has lost its end",
-                segment_path(&self.dir, next).display()
-            ));
-        }
-        match behind {
-            Some(_) => damage("there are bytes after the last frame of a complete segment"),
-            None => Ok(()),
-        }
-    }
-
-    /// Determines whether the end of the last segment is clean or torn. Damage is an error. `None` means that a writer has
-    /// completed the frame in the meantime, and the chain continues.
-    fn check_end(
-        &mut self,
-        path: &Path,
-        fault: Option<Fault>,
-        known: Option<&Block>,
-        check: TailCheck,
-    ) -> Result<Option<ChainEnd>, StorageError> {
-        self.check_known(known, path, fault)?;
-        if fault.is_none() && !check.after_clean_end {
-            return Ok(Some(ChainEnd::Clean));
-        }
-        let io = |e| StorageError::io("read", path, e);
-        let Some(until) = scan::end_of_content(path, self.end).map_err(io)? else {
-            return Ok(Some(ChainEnd::Clean));
-        };
-        let next = self.next();
-        let fault = fault.unwrap_or(Fault::Hole);
-        let most = check.search_bytes_max;
-        let found = scan::find_evidence(path, self.end, self.store, next, most).map_err(io)?;
-        let evidence = match found {
-            Search::Found(evidence) => evidence,
-            Search::NotFound => return Ok(Some(ChainEnd::Torn { fault, until })),
-            Search::Undecided => {
-                let what = format!(
-                    "{}, and too many bytes after it look like frames to determine whether it was durable; raise \
-                     `search_bytes_max`, which is {most}, to search more of them",
-                    fault.describe()
-                );
-                return Err(StorageError::damage(path, self.end, Some(next), &what));
-            }
-        };
-        // A writer may have completed the frame in the meantime. The evidence was written after the frame.
-        if self.has_next(path)? {
-            return Ok(None);
-        }
-        let what = format!(
-            "{}, and frame {} at offset {} records that all frames up to {} were durable",
-            fault.describe(),
-            evidence.seq,
-            evidence.offset,
-            evidence.durable
-        );
-        Err(StorageError::damage(path, self.end, Some(next), &what))
-    }
-
-    /// Returns whether the segment has the next frame, and all of its group if it begins one.
-    fn has_next(&self, path: &Path) -> Result<bool, StorageError> {
-        let (mut scan, mut next) = (Scan::of(self.open(path)?, self.end)?, self.next());
-        loop {
-            let found = scan.next(self.store, next);
-            match found.map_err(|e| StorageError::io("read", path, e))? {
-                Found::Frame { header, .. } if header.group == GroupPart::Inner => next += 1,
-                Found::Frame { .. } => return Ok(true),
-                Found::End | Found::Bad(_) => return Ok(false),
-            }
-        }
-    }
-
-    /// Checks that the log has all frames up to the one that `HEAD` records.
-    fn check_known(
-        &self,
-        known: Option<&Block>,
-        path: &Path,
-        fault: Option<Fault>,
-    ) -> Result<(), StorageError> {
-        let next = self.next();
-        let Some(known) = known.filter(|known| known.seq >= next) else {
-            return Ok(());
-        };
-        let why = durable_by_head(known);
-        let missing = segment_path(&self.dir, next);
-        if self.segment().is_none() {
-            return Err(StorageError::missing_segment(&missing, next, &why));
-        }
-        let what = match fault {
-            Some(fault) => format!("{}, and {why}", fault.describe()),
-            None if self.segment() == Some(next) => format!("the file has no frame, and {why}"),
-            None => format!(
-                "the file ends before the frame, and {why}: {} is missing, or this file has lost its end",
-                missing.display()
-            ),
-        };
-        Err(StorageError::damage(path, self.end, Some(next), &what))
-    }
-
-    /// Checks the header of the segment `first` and enters the segment. Returns the end of the chain, if the header is
-    /// incomplete.
-    pub fn check_header(
-        &mut self,
-        first: Seq,
-        newest: bool,
-        known: Option<&Block>,
-    ) -> Result<Option<ChainEnd>, StorageError> {
-        let path = segment_path(&self.dir, first);
-        let io = |e| StorageError::io("read", &path, e);
-        let next = self.next();
-        let damage = |what: &str| Err(StorageError::damage(&path, 0, Some(first), what));
-        if first != next {
-            let why = format!("the first file is {first:020}.log");
-            let path = segment_path(&self.dir, next);
-            return Err(StorageError::missing_segment(&path, next, &why));
-        }
-        let block = match scan::read_header(&path).map_err(io)? {
-            Ok(block) => block,
-            Err(fault @ (BlockFault::Version(_) | BlockFault::Flags(_))) => {
-                let invalid =
-                    || StorageError::damage(&path, 0, Some(first), "its header is invalid");
-                return Err(fault.version_error(&path).unwrap_or_else(invalid));
-            }
-            // Frames are written only after the header is durable. Without content after it, no frame can be lost.
-            Err(_)
-                if newest
-                    && scan::end_of_content(&path, BLOCK_BYTES as u64)
-                        .map_err(io)?
-                        .is_none() =>
-            {
-                if let Some(known) = known.filter(|known| known.seq >= first) {
-                    return damage(&format!(
-                        "its header is invalid, and {}",
-                        durable_by_head(known)
-                    ));
-                }
-                return Ok(Some(ChainEnd::Header {
-                    first,
-                    bytes: scan::end_of_content(&path, 0).map_err(io)?.unwrap_or(0),
-                }));
-            }
-            Err(_) => {
-                return damage(
-                    "the header of the segment is invalid, and there are frames after it",
-                );
-            }
-        };
-        let foreign = |store: u64| store != block.store;
-        if block.seq != first {
-            return damage(&format!(
-                "the header records that the segment begins with frame {}",
-                block.seq
-            ));
-        }
-        if self.head.is_some() && foreign(self.store)
-            || known.is_some_and(|known| foreign(known.store))
-        {
-            return damage(
-                "the segment belongs to another store than HEAD or the segment before it",
-            );
-        }
-        let before = self
-            .head
-            .map_or((0, 0), |head| (head.fingerprint, head.epoch));
-        if (block.fingerprint, block.epoch) != before {
-            return damage("the segment does not continue the history of the one before it");
-        }
-        self.store = block.store;
-        (self.timeline, self.version) = (block.timeline, block.version);
-        self.enter(first);
-        Ok(None)
-    }
-}
-
-fn durable_by_head(head: &Block) -> String {
-    format!(
-        "HEAD records that all frames up to {} were durable",
-        head.seq
-    )
 }
 
 /// Returns whether a directory does not exist.

@@ -86,8 +86,9 @@ impl CompressedSegment {
         if footer[..8] != MAGIC {
             return Err(damage("the file does not end with the index of an archive"));
         }
-        let count = u32_at(&footer, 12) as usize;
-        let index_bytes = (INDEX_HEAD_BYTES + FOOTER_BYTES) as u64 + (count * ENTRY_BYTES) as u64;
+        let count = u32_at(&footer, 12);
+        let entries_bytes = u64::from(count) * ENTRY_BYTES as u64;
+        let index_bytes = (INDEX_HEAD_BYTES + FOOTER_BYTES) as u64 + entries_bytes;
         let index_at = len.checked_sub(index_bytes);
         let index_at = index_at.ok_or_else(|| damage("its index is longer than the file"))?;
         let mut index = vec![0; index_bytes as usize];
@@ -103,7 +104,7 @@ impl CompressedSegment {
                 &format!("an archive of version {version}"),
             ));
         }
-        let entries = index[INDEX_HEAD_BYTES..][..count * ENTRY_BYTES].chunks_exact(ENTRY_BYTES);
+        let entries = index[INDEX_HEAD_BYTES..][..entries_bytes as usize].chunks_exact(ENTRY_BYTES);
         let entries: Vec<Entry> = entries
             .map(|bytes| Entry {
                 compressed: u64_at(bytes, 0),
@@ -230,7 +231,8 @@ mod decoder {
         /// Replaces the content of `to` with at most `most` bytes.
         pub fn decompress(&mut self, from: &[u8], most: usize, to: &mut Vec<u8>) -> io::Result<()> {
             to.clear();
-            to.reserve(most);
+            // The index has the length, so a crafted one must not end the process.
+            to.try_reserve(most)?;
             self.0.decompress_to_buffer(from, to).map(|_| ())
         }
     }

@@ -25,6 +25,8 @@
 //!             00000000000000004711.8192.torn   a tail that was cut at offset 8192
 //!             00000000000000000000.index  finds the frames of that segment by entity and key; rebuilt if it is missing
 //!             00000000000000004711.checkpoint  the graph after that frame; opening starts there
+//!             ARCHIVED                    the segments that were moved to archives, and where the log begins if frames were dropped
+//!             ARCHIVED.lock               locked by a process that archives or drops segments
 //!             *.tmp                       files that are being written; the next writer removes them
 //!             cursors/NAME                a block: how far the consumer NAME has read
 //!
@@ -103,7 +105,7 @@ pub(crate) use files::{FileLog, LogOptions};
 pub(crate) use frame::frame_bytes;
 pub(crate) use head::Lock;
 pub(crate) use memory::{MemoryLog, MemoryReader};
-pub(crate) use read::{Frames, ReadOnlyLog};
+pub(crate) use read::{Frames, ReadOnlyLog, check_exists};
 pub(crate) use segment_index::SegmentIndex;
 pub(crate) use segment_table::SegmentTable;
 pub(crate) use segments::{Sealed, Segment, Segments};

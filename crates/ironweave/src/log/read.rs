@@ -17,7 +17,7 @@ use super::scan::{self, Found, Scan};
 use super::segment_file::SegmentFile;
 use super::segment_table::SegmentTable;
 use super::segments::Segments;
-use super::{Frame, Head, ReadLog, Seq, StorageError, StorageFailure, head};
+use super::{Frame, Head, ReadLog, Seq, StorageError, StorageFailure, head, listing};
 use crate::base::position::Position;
 
 /// Iterates over frames in ascending order, up to the last frame at the time of the call. An error ends the iteration.
@@ -177,6 +177,38 @@ impl ChainReader {
     }
 }
 
+/// Checks that a directory has a log, before a file is created in it. O(names in the directory).
+///
+/// # Errors
+/// `is_not_found`, as [`ReadOnlyLog::open`]; `is_io`.
+pub(crate) fn check_exists(dir: &Path) -> Result<(), StorageError> {
+    check_directory(dir)?;
+    match listing::segments(dir)?.is_empty() {
+        true => Err(not_found("there is no store in", dir)),
+        false => Ok(()),
+    }
+}
+
+fn check_directory(dir: &Path) -> Result<(), StorageError> {
+    if dir.is_file() {
+        return Err(not_found("there is a file and no store at", dir));
+    }
+    match is_absent(dir)? {
+        true => Err(not_found("there is no directory", dir)),
+        false => Ok(()),
+    }
+}
+
+fn not_found(what: &str, dir: &Path) -> StorageError {
+    let message = format!(
+        "{what} {}: a store is a directory with segments such as {:020}.log; check the path, or open the store for writing \
+         to create it",
+        dir.display(),
+        0
+    );
+    StorageError::new(StorageFailure::NotFound, message)
+}
+
 /// A log in a directory that is open for reading only. It takes no lock and can be used while a writer has the log open.
 /// [`refresh`](ReadOnlyLog::refresh) reads the frames that the writer has appended.
 ///
@@ -239,30 +271,16 @@ impl ReadOnlyLog {
             writes_indexes: false,
             cancel: None,
         };
-        let not_found = |what: &str| {
-            let dir = dir.display();
-            let message = format!(
-                "{what} {dir}: a store is a directory with segments such as {:020}.log; check the path, or open the \
-                 store for writing to create it",
-                0
-            );
-            Err(StorageError::new(StorageFailure::NotFound, message))
-        };
-        if dir.is_file() {
-            return not_found("there is a file and no store at");
-        }
-        if is_absent(dir)? {
-            return not_found("there is no directory");
-        }
+        check_directory(dir)?;
         let begun = from_checkpoint.then(|| log.chain_from_checkpoint());
         match begun.transpose()?.flatten() {
             Some(chain) => log.chain = chain,
             None => log.follow(true)?,
         }
-        if log.chain.segment().is_none() {
-            return not_found("there is no store in");
+        match log.chain.segment() {
+            Some(_) => Ok(log),
+            None => Err(not_found("there is no store in", dir)),
         }
-        Ok(log)
     }
 
     /// Reads the frames that were appended since, and returns the last one. The log ends before the first incomplete frame,

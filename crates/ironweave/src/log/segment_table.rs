@@ -231,11 +231,12 @@ impl Chain {
         }
         let mut chain = Self::new(dir);
         (chain.archives, chain.kept) = (archives.map(Path::to_owned), kept);
-        chain.store = block.store;
         for segment in &table.segments {
-            (chain.timeline, chain.version) = (segment.timeline, segment.version);
-            chain.enter(segment.first);
-            chain.leave(segment.bytes, segment.content_hash);
+            chain.enter_unread(
+                segment.first,
+                (segment.timeline, segment.version),
+                (segment.bytes, segment.content_hash),
+            );
             let point = |&(seq, offset): &(Seq, u64)| ReadPoint {
                 seq,
                 first: segment.first,
@@ -243,8 +244,7 @@ impl Chain {
             };
             chain.marks.extend(segment.points.iter().map(point));
         }
-        (chain.head, chain.durable) = (Some(before), Some(before.seq));
-        chain.begin_checksums(table.next);
+        chain.continue_with(&block);
         if (chain.check_header(table.next, false, known))
             .ok()?
             .is_some()

@@ -9,9 +9,9 @@
 //! Since the failure is reported only once, only one sync runs at a time. Otherwise one caller could receive the error while
 //! another sees success. Callers that arrive during a sync share the next one.
 //!
-//! A sync that ends wakes the callers whose frames it has made durable, and one of the others, which runs the next sync for all
-//! of them. The others sleep on: to wake all of them would cost each of many callers several switches for each of its frames.
-//! Before a caller sleeps, it yields its processor a few times.
+//! A sync that ends wakes the callers whose frames it has made durable, and one of the others, which runs the next sync. The
+//! rest stay asleep, because waking them would cost context switches and make none of their frames durable. Before a caller
+//! sleeps, it yields its processor a few times.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

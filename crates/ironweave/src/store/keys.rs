@@ -64,8 +64,8 @@ impl KeyRetention {
         }
     }
 
-    /// Adds: a key expires when this many transactions, with a key or without, were committed after its own one and
-    /// including that. At least 1. A schema in the log counts as one.
+    /// Adds: a key expires when this many transactions were committed after its own one, with keys or without. At least 1. Each frame
+    /// of a schema or a migration counts as a transaction.
     pub const fn transactions(self, count: u64) -> Self {
         let transactions = if count == 0 { 1 } else { count };
         Self {

@@ -2,7 +2,7 @@
 
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
-use crate::graph::fact::{Fact, Facts};
+use crate::graph::fact::Fact;
 use crate::graph::layout::Layout;
 use crate::schema::{EdgeIx, EntityIx, EventIx, StateIx};
 use crate::store::record::DecodedTransaction;
@@ -48,22 +48,11 @@ impl Filter {
 
     /// Returns whether it accepts a transaction. It must be called for each transaction in order, since facts name slots.
     pub(super) fn accepts(&mut self, transaction: &DecodedTransaction, layout: &Layout) -> bool {
-        let facts = &*transaction.decoded.facts.list;
-        let (translated, foreign) = match &transaction.foreign {
-            Some(foreign) => (
-                foreign.unrendered(&transaction.decoded.facts),
-                Some(foreign),
-            ),
-            None => (Facts::default(), None),
-        };
-        let (facts, layout) = match foreign {
-            Some(foreign) => (&*translated.list, &**foreign.layout()),
-            None => (facts, layout),
-        };
-        let event = |event: EventIx| match foreign {
-            Some(foreign) => foreign.event(event),
-            None => Some(event),
-        };
+        let (foreign, logged) = (transaction.foreign.as_ref(), &transaction.decoded.facts);
+        let translated = foreign.map(|foreign| foreign.unrendered(logged));
+        let facts = &*translated.as_ref().unwrap_or(logged).list;
+        let layout = foreign.map_or(layout, |foreign| &**foreign.layout());
+        let event = |event| foreign.map_or(Some(event), |foreign| foreign.event(event));
         let is_about = self.is_about(facts, layout);
         let all = self.entities.is_empty()
             && self.places.is_empty()

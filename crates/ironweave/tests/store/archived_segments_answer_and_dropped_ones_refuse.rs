@@ -382,6 +382,24 @@ fn a_plan_says_what_can_no_longer_be_answered_and_changes_nothing() {
 }
 
 #[test]
+fn a_position_of_another_store_is_no_limit_of_what_is_dropped() {
+    let (place, store) = filled();
+    let (_other, stranger) = filled();
+    let plan = |of: &Store<Model>| {
+        let position = of.locate(35).unwrap();
+        Retention::of(&place.dir).before(position).drop_frames()
+    };
+    let e = plan(&stranger).unwrap_err();
+    assert!(e.is_replaced() && e.seq() == Some(35.into()), "{e}");
+    let until = plan(&store).unwrap().until().unwrap();
+    assert!(until.get() <= 35, "{until}");
+    // Without a segment to drop, the position does not matter.
+    let position = stranger.locate(0).unwrap();
+    let none = Retention::of(&place.dir).before(position).drop_frames();
+    assert!(none.unwrap().is_empty());
+}
+
+#[test]
 fn without_checkpoints_nothing_is_taken_and_the_reason_is_given() {
     let root = tempfile::tempdir().unwrap();
     let mut store = open(root.path());

@@ -1,8 +1,8 @@
-//! Points that are far from the version that a query starts from.
+//! Points that are many frames after the version that a query starts from.
 //!
-//! Facts are applied to shared pages in about twice the time that they take in vectors, because the keyframes on the way share the
-//! pages. So most of a long way is gone in vectors, which are then copied to pages once. The rest is short, and has keyframes. A way
-//! on which the model changes is gone on pages.
+//! Applying facts to pages takes about twice as long as to vectors, because keyframes share the pages, so that changes copy them.
+//! So the first frames of a long replay are applied to vectors, which are then copied to pages once. The last frames are applied
+//! to pages, with keyframes in between. A replay in which the model changes is applied to pages from its beginning.
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use crate::store::bad_frame;
 use crate::store::version::{At, Version};
 use crate::store::view::LogView;
 
-/// The minimal number of frames of a long way.
+/// The minimal number of frames of a long replay.
 pub(super) const FAR_FRAMES: u64 = 1 << 14;
-/// The number of the last frames of the way that are applied to pages.
+/// The number of the last frames of a long replay, which are applied to pages.
 pub(super) const LAST_FRAMES: u64 = 1 << 12;
 
 /// Returns a version that is near a point, and keeps it as a keyframe, if `start` is far from the point. `until` is the frame
@@ -29,10 +29,10 @@ pub(super) fn approach(
     start: Arc<Version>,
     until: Seq,
 ) -> Result<Arc<Version>, StorageError> {
-    let way = until.frames_since(start.at.next()).unwrap_or_default();
+    let frames = until.frames_since(start.at.next()).unwrap_or_default();
     // The graph is copied to vectors and back.
     let worth = FAR_FRAMES.max(start.graph.population() as u64);
-    if way < worth {
+    if frames < worth {
         return Ok(start);
     }
     let stop = Seq::new(until.get() - LAST_FRAMES);

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Archiving, SegmentPlace, busy};
+use super::{Archiving, busy};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::log::FrameKind;
@@ -18,8 +18,7 @@ use crate::log::segments::Sealed;
 
 impl Archiving {
     /// Compresses the segments before a frame that are in the directory of the log, and moves them to another one. Returns the
-    /// segments with their lengths after compression. `progress` gets the number of bytes that were archived, before
-    /// compression.
+    /// length of each after compression. `progress` gets the number of bytes that were archived, before compression.
     ///
     /// # Errors
     /// `is_io`, `is_damage`; `is_locked` if another log is being archived there. The segments that were archived before the
@@ -29,18 +28,16 @@ impl Archiving {
         to: &Path,
         until: Seq,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<Vec<(SegmentPlace, u64)>, StorageError> {
+    ) -> Result<Vec<u64>, StorageError> {
         let mut archived = match &self.archived {
             Some(archived) => archived.clone(),
             None => self.nothing_archived()?,
         };
         let (to, recorded) = self.target(to)?;
-        let all = self.log.chain().sealed.clone();
-        let mut all = all.into_iter();
-        let wanted = all.by_ref();
-        let wanted: Vec<Sealed> = wanted
-            .filter(|sealed| sealed.first >= archived.left.seq && sealed.next <= until)
-            .collect();
+        let is_wanted =
+            |sealed: &&Sealed| sealed.first >= archived.left.seq && sealed.next <= until;
+        let all = self.log.chain().sealed.iter();
+        let wanted: Vec<Sealed> = all.filter(is_wanted).copied().collect();
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
@@ -75,14 +72,7 @@ impl Archiving {
             self.disk.sync_dir(self.dir())?;
             bytes += sealed.bytes;
             progress(bytes);
-            let place = SegmentPlace {
-                first: sealed.first,
-                next: sealed.next,
-                bytes: sealed.bytes,
-                path: compressed_path(&to, sealed.first),
-                archived: true,
-            };
-            done.push((place, compressed));
+            done.push(compressed);
         }
         Ok(done)
     }

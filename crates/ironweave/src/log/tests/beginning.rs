@@ -4,6 +4,7 @@
 use super::share::things::{self, Added};
 use super::*;
 use crate::base::error::OpenError;
+use crate::log::Archiving;
 use crate::log::scan::FRAMES_READ;
 use crate::store::{Options, Store};
 
@@ -103,6 +104,37 @@ fn frames_before_the_segment_of_a_checkpoint_are_not_read() {
     assert_eq!(store.opened_from().checkpoint(), Some(next));
     assert!(read < 100, "{read}");
     assert_eq!(store.verify().unwrap(), 300);
+}
+
+/// What was archived or dropped since the checkpoint was written is not in the directory, and still is not read.
+#[test]
+fn an_archived_log_and_one_whose_first_frames_were_dropped_begin_with_the_segment_of_a_checkpoint()
+{
+    for drops in [false, true] {
+        let dir = scratch();
+        let (seq, fingerprint) = filled(dir.path());
+        let all = segments(dir.path());
+        let mut archiving = Archiving::begin(dir.path(), None).unwrap();
+        match drops {
+            true => archiving.drop_before(all[3]).unwrap(),
+            #[cfg(feature = "archive")]
+            false => drop(archiving.archive(&dir.path().join("archive"), all[3], &mut |_| {})),
+            #[cfg(not(feature = "archive"))]
+            false => continue,
+        }
+        drop(archiving);
+        assert_eq!(segments(dir.path()), all[3..]);
+        for open in [open, open_read_only] {
+            let (store, read) = read_by(|| open(dir.path()).unwrap());
+            assert_eq!(store.opened_from().checkpoint(), Some(seq));
+            assert_eq!(store.fingerprint(), fingerprint);
+            let from = all.iter().rev().find(|first| **first <= seq).unwrap();
+            let last = store.seq().unwrap();
+            let (scanned, replayed) = ((last + 1) - *from, last - seq);
+            let most = scanned + 2 * replayed + 3 * (seq - *from) + 20;
+            assert!(read as u64 <= most, "{read} of {last}, at most {most}");
+        }
+    }
 }
 
 #[test]

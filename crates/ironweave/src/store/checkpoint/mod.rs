@@ -4,10 +4,11 @@
 //!    `background.rs` does on a thread.
 //! 2. `read.rs` reads the newest one that is of this log, whole, and of the fingerprint that the log has for its frame. A store
 //!    opens from it and replays the frames after it.
-//! 3. A checkpoint is never necessary. One that is missing, damaged or of another log is ignored, and [`OpenedFrom`] says why.
+//! 3. One that is missing, damaged or of another log is ignored, and [`OpenedFrom`] says why. A checkpoint is necessary only if
+//!    the first frames of the log were dropped, so that it cannot be replayed from its beginning.
 //!
-//! The content of a checkpoint is: the schemas of the log by the numbers of their frames, the [image](crate::graph::image) of the
-//! graph, and the idempotency keys.
+//! The content of a checkpoint is: the segments of the log ([`SegmentTable`](crate::log::SegmentTable)), the schemas of the log by
+//! the numbers of their frames, the [image](crate::graph::image) of the graph, and the idempotency keys.
 
 pub(super) mod background;
 pub(super) mod policy;
@@ -57,7 +58,7 @@ impl fmt::Display for OpenedFrom {
     }
 }
 
-/// A checkpoint that an open ignored. It can be deleted.
+/// A checkpoint that an open ignored. It can be deleted, unless another program can use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoredCheckpoint {
     path: PathBuf,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::base::image::{ImageError, ImageSource as _, must_have, take_u32, take_u64};
+use crate::base::image::{ImageError, ImageSource, must_have, take_u32, take_u64};
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
@@ -244,7 +244,7 @@ impl<'a> Loader<'a> {
         &self,
         seq: Seq,
         epoch: u32,
-        from: &mut dyn crate::base::image::ImageSource,
+        from: &mut dyn ImageSource,
     ) -> Result<Epochs, ImageError> {
         let count = take_u32(from)?;
         must_have(from, count.into(), 8)?;

@@ -22,7 +22,8 @@ impl<M: Model> Store<M> {
     /// transactions that were committed since. O(size of the graph). The log is synced first.
     ///
     /// The newest two checkpoints are kept, and older ones at distances that grow with their age, so that reading the past
-    /// ([`Store::as_of`]) does not start from the beginning either. A checkpoint is not part of the log, and may be deleted.
+    /// ([`Store::as_of`]) does not start from the beginning either. A checkpoint is not part of the log, and may be deleted,
+    /// unless frames were [dropped](crate::Retention::drop_frames): then the store opens only from one.
     ///
     /// A store also writes checkpoints by itself; see [`Options::checkpoint_every`](crate::Options::checkpoint_every). If it is
     /// just doing so, this call waits for that, since only one is written at a time.
@@ -115,8 +116,8 @@ pub(in crate::store) struct UnfinishedCheckpoint {
 }
 
 impl UnfinishedCheckpoint {
-    /// Makes its frame and then the file durable, gives that its name, and removes the checkpoints that are not kept. Nothing of
-    /// the store is used, so that other threads can.
+    /// Makes its frame and then the file durable, gives the file its name, and removes the checkpoints that are not kept. It does not
+    /// use the store, which other threads can use meanwhile.
     pub(in crate::store) fn finish(self) -> Result<Checkpoint, StorageError> {
         let Self {
             to,

@@ -1,4 +1,4 @@
-//! The archive: the log with the indexes that find the frames about an entity.
+//! The log of a store, with the indexes that find the frames about an entity.
 //!
 //! 1. Each sealed segment has an index in a file beside it. A query of a history makes those that are missing or damaged.
 //!    Sealing a segment does not make its index, so that a store whose histories are not read has no cost, and
@@ -127,7 +127,7 @@ impl Context<'_> {
 }
 
 /// The log of a store, with its indexes.
-pub(super) struct Archive<'a> {
+pub(super) struct IndexedLog<'a> {
     log: &'a dyn ReadLog,
     segments: Option<Segments<'a>>,
     sealed: &'a [Sealed],
@@ -138,8 +138,8 @@ pub(super) struct Archive<'a> {
     index: &'a mut HistoryIndex,
 }
 
-impl<'a> Archive<'a> {
-    /// Returns the archive of the frames that a store has applied, with its indexes up to date.
+impl<'a> IndexedLog<'a> {
+    /// Returns the log up to the last frame that a store has applied, with its indexes up to date.
     pub(super) fn open(
         view: &'a LogView<'a>,
         index: &'a mut HistoryIndex,
@@ -159,7 +159,7 @@ impl<'a> Archive<'a> {
         let dropped = sealed.partition_point(|segment| segment.first < first);
         // The reader of a log that is open for reading may be ahead of the frames that were applied.
         let seen = sealed.partition_point(|segment| segment.next <= context.next);
-        let mut archive = Self {
+        let mut indexed = Self {
             log,
             segments,
             sealed: sealed.get(dropped..seen).unwrap_or_default(),
@@ -168,9 +168,9 @@ impl<'a> Archive<'a> {
             context,
             index,
         };
-        archive.learn_names();
-        archive.catch_up()?;
-        Ok(archive)
+        indexed.learn_names();
+        indexed.catch_up()?;
+        Ok(indexed)
     }
 
     /// Returns the oldest graph that a checkpoint has, if the first frames of the log were dropped. The entities that were created in
