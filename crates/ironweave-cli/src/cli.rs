@@ -183,7 +183,7 @@ enum Log {
     /// Compress the first segments of a log and move them to another directory, or drop them
     ///
     /// Archived segments are still read, in place. Only segments are taken that end before the second newest
-    /// valid checkpoint, and never the last one. The store may be open in its application.
+    /// valid checkpoint, or before the only one, and never the last one. The store may be open in its application.
     ///
     /// With --drop, frames are deleted, those in archives too. What would be deleted, and what can
     /// no longer be answered then, is only printed, unless --yes is given.

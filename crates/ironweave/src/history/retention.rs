@@ -29,7 +29,8 @@ use crate::store::{Epochs, bad_frame, frame};
 /// [`RetentionPlan`], which says what it would do. Nothing is changed before [`RetentionPlan::execute`].
 ///
 /// Only segments that end before the second newest valid [checkpoint](crate::Store::checkpoint) are archived or dropped, and never
-/// the last one. Nothing is ever dropped without this call.
+/// the last one. If there is one valid checkpoint, segments before it are archived, and none is dropped. Nothing is ever dropped
+/// without this call.
 ///
 /// The store may be open for writing meanwhile, in this process or in another one. [`Store::retention`](crate::Store::retention)
 /// returns the value for an open store.
