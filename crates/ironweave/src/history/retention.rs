@@ -550,7 +550,7 @@ impl RetentionPlan {
         match self.oldest {
             Some((seq, time)) => write!(
                 f,
-                "\n  the graph before frame {seq} ({time}), of which the oldest checkpoint is: `as_of` is refused"
+                "\n  the graph before frame {seq} ({time}), the frame of the oldest checkpoint: `as_of` is refused"
             )?,
             None => write!(f, "\n  the graph at any earlier point: `as_of` is refused")?,
         }

@@ -21,13 +21,13 @@ use crate::store::{Epochs, Store, bad_frame};
 /// A log that is read by its own schemas: the frames that it had when it was opened or last [refreshed](Self::refresh).
 ///
 /// Another process may have the log open for writing. Nothing is written and nothing is locked. Opening the log checks the checksums and
-/// the order of all frames. It does not apply their facts: a [`Store`](crate::Store) does, and checks more.
+/// the order of all frames in its directory. It does not apply their facts: a [`Store`](crate::Store) does, and checks more.
 pub struct RawLog {
     log: ReadOnlyLog,
 }
 
 impl RawLog {
-    /// Opens the log in a directory. O(size of the log).
+    /// Opens the log in a directory. O(size of the log in the directory).
     ///
     /// # Errors
     /// `is_not_found` if the directory has no log; `is_damage`; `is_io`; a version that this program does not read.
