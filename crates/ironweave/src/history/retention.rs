@@ -286,8 +286,8 @@ impl RetentionPlan {
     /// compression. Interrupted at any point, the log is complete, and the next call continues.
     ///
     /// # Errors
-    /// `is_locked` if another call is at work on the log or in the archive; `is_io`, `is_damage`. To archive without the
-    /// feature `archive` is an error, which [`StorageError::is_archived`] tells.
+    /// `is_locked` if another call is archiving or dropping segments of the log or writing to the archive; `is_io`, `is_damage`;
+    /// [`is_archived`](StorageError::is_archived) for archiving without the feature `archive`.
     pub fn execute(self, mut progress: impl FnMut(u64, u64)) -> Result<Retained, StorageError> {
         let mut retained = Retained {
             frames: self.frames(),

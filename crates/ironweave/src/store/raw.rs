@@ -214,7 +214,7 @@ pub enum RawContent {
     Schema(Arc<Schema>),
     /// A transaction, with the names and encodings of the schema before it.
     Transaction(Record<Dynamic>),
-    /// A part of what changed when the schema before it began its epoch: facts of no event.
+    /// A part of the migration with which the epoch of the schema before it began: facts that belong to no event.
     Migration(Record<Dynamic>),
 }
 
