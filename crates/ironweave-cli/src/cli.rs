@@ -12,9 +12,11 @@ use crate::interrupt;
 /// The exit codes, at the end of the main help.
 const CODES: &str = "\
 Exit codes:
-  0  success
-  1  the log has a problem, an operation failed, or nothing was found
-  2  the arguments cannot be used
+  0    success
+  1    the log has a problem, an operation failed, or nothing was found; `diff` and `schema diff`
+       found differences
+  2    the arguments cannot be used
+  130  interrupted by Ctrl-C
 
 STORE is the directory of a store. It may be open in its application at the same time: ironweave
 takes no lock on it and writes nothing to it, except for `log checkpoint` and `log archive`.
@@ -177,13 +179,13 @@ enum Log {
     /// Write a checkpoint, from which the store opens instead of replaying the whole log
     ///
     /// The log is replayed, and the graph is written to a file beside it. The store must not be open for
-    /// writing: a program that has it open writes its own checkpoints, with `Store::checkpoint`.
+    /// writing: a program that has it open writes its own checkpoints.
     #[command(after_help = "Example:\n  ironweave log checkpoint target/databuild/store")]
     Checkpoint(commands::checkpoint::Args),
     /// Compress the first segments of a log and move them to another directory, or drop them
     ///
     /// Archived segments are still read, in place. Only segments are taken that end before the second newest
-    /// valid checkpoint, and never the last one. The store may be open in its application.
+    /// valid checkpoint, or before the only one, and never the last one. The store may be open in its application.
     ///
     /// With --drop, frames are deleted, those in archives too. What would be deleted, and what can
     /// no longer be answered then, is only printed, unless --yes is given.

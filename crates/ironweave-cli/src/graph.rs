@@ -68,7 +68,7 @@ impl Graph {
 /// Returns the entity type that a user named.
 pub fn entity_type<'g>(graph: GraphView<'g>, name: &str) -> Result<EntityType<'g>> {
     let known = graph.entity_types().map(EntityType::name);
-    names::check("type", name, known)?;
+    names::check("there is no type", name, known)?;
     Ok(graph.entity_type(name)?)
 }
 

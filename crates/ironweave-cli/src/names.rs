@@ -7,9 +7,9 @@ use crate::failure::{Failure, Result};
 /// The number of names that a message lists if none is similar.
 const ALL_MAX: usize = 12;
 
-/// Checks that a name is one of those that exist. The error lists the close ones.
+/// Checks that a name is one of those that exist. The error begins with `missing`, and lists the close ones.
 pub fn check<'n>(
-    what: &str,
+    missing: &str,
     name: &str,
     known: impl IntoIterator<Item = &'n str>,
 ) -> Result<&'n str> {
@@ -20,7 +20,7 @@ pub fn check<'n>(
     known.sort_unstable();
     known.dedup();
     Err(Failure::Usage(format!(
-        "there is no {what} `{name}`{}",
+        "{missing} `{name}`{}",
         hint(name, &known)
     )))
 }
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn a_wrong_name_gets_close_ones() {
         let known = ["Partition", "JobRun", "Want"];
-        let error = |name| match check("type", name, known) {
+        let error = |name| match check("there is no type", name, known) {
             Err(Failure::Usage(text)) => text,
             other => panic!("{other:?}"),
         };
@@ -62,6 +62,6 @@ mod tests {
             error("Zebra"),
             "there is no type `Zebra`; there are `JobRun`, `Partition`, `Want`"
         );
-        assert!(check("type", "Want", known).is_ok());
+        assert!(check("there is no type", "Want", known).is_ok());
     }
 }

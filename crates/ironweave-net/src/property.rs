@@ -22,7 +22,7 @@ pub struct Property {
     condition: Condition,
 }
 
-/// The error of a text that is no property of a net.
+/// The error of a text that is not a property of a net.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PropertyError {
     /// Where the error is, in bytes from the beginning.
@@ -126,7 +126,7 @@ impl Property {
     /// ```
     ///
     /// # Errors
-    /// If the text is no condition, or names a place that the net does not have.
+    /// If the text is not a condition, or names a place that the net does not have.
     pub fn parse(text: &str, net: &Net) -> Result<Self, PropertyError> {
         let mut parser = Parser {
             text,
@@ -192,7 +192,7 @@ impl Parser<'_> {
         parse: impl FnOnce(&mut Self) -> Result<T, PropertyError>,
     ) -> Result<T, PropertyError> {
         if self.depth == DEPTH_MAX {
-            return Err(self.error(format!("conditions may nest {DEPTH_MAX} deep")));
+            return Err(self.error(format!("conditions may nest at most {DEPTH_MAX} deep")));
         }
         self.depth += 1;
         let parsed = parse(self);

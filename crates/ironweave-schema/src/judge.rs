@@ -132,11 +132,19 @@ pub(crate) fn other_type(
             depends(Check::Readable { item, ty }, hint)
         }
         Reading::Impossible => {
-            let hint =
-                format!("`{was}` cannot be read as `{now}`: keep the type, or write a migration");
+            let unreadable = unreadable(was, now);
+            let hint = format!("{unreadable}: keep the type, or write a migration");
             depends(otherwise(item), hint)
         }
     }
+}
+
+/// Says that values of a type as written cannot be read as those of another one, or of the same one whose encoding is another.
+fn unreadable(was: &str, now: &str) -> String {
+    if was == now {
+        return format!("earlier values of `{was}` cannot be read");
+    }
+    format!("`{was}` cannot be read as `{now}`")
 }
 
 pub(crate) fn other_key(entity: &str, is_keyed: bool) -> Judged {
@@ -248,7 +256,8 @@ pub(crate) fn other_event_type(
             upcast(event, logged)
         )),
         Reading::Impossible => refused(format!(
-            "`{was}` cannot be read as `{now}` in the events of the log: keep the type, or {}",
+            "{} in the events of the log: keep the type, or {}",
+            unreadable(was, now),
             upcast(event, logged)
         )),
     }

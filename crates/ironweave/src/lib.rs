@@ -50,7 +50,11 @@
 //! | an actor, a time, an idempotency key, optimistic concurrency | [`Meta`], with [`Store::begin_with`] |
 //! | to try events without committing them | [`Store::what_if`]; on an immutable value that threads can share, [`Snapshot::with`] |
 //! | to read | any [`Db`]: a store, a transaction, a snapshot |
+//! | to open a log of an earlier version of the model | [`Options::migrate`] if its data must change; in a test, [`assert_compatible!`] |
+//! | to read events of an earlier version | `#[upcast(..)]` on the event, with a [`LoggedEvent`] |
 //! | many threads | [`SharedStore`] to write, [`StoreReader`] to read and follow what one thread writes |
+//! | async tasks | `AsyncStore`, with the feature `async` |
+//! | a store that opens fast, and a log that does not grow without end | [`Options::checkpoint_every`], [`Retention`] |
 //! | to test what depends on time | [`Options::clock`] with a [`ManualClock`] |
 //! | a log or a graph by name, without the types of its model | [`dynamic::Dynamic`], [`Db::by_name`] |
 //! | the past | [`Store::as_of`] for the graph as it was, [`Store::history`] for one entity, [`Store::since`] for transactions |
@@ -62,7 +66,7 @@
 //!
 //! | stage | what happens | errors |
 //! |---|---|---|
-//! | 1. begin | [`Meta`] is checked: time, frames, idempotency key. | [`StepError::TimeGoesBack`], [`StepError::Metadata`] |
+//! | 1. begin | [`Meta`] is checked: time, frames, idempotency key. | [`StepError::TimeGoesBack`], [`StepError::Metadata`], [`StepError::KeyExpired`] |
 //! | 2. bind | For each event, handles are checked, keys are looked up, and `Ensure` and `create` create entities. | [`StepError::StaleHandle`], [`StepError::UnknownKey`], [`StepError::NotInPlace`] |
 //! | 3. check | Source states, `when` conditions and guards are evaluated before any other change. | [`StepError::When`], [`StepError::Guard`] |
 //! | 4. act | Arcs unlink, link, set, move and delete. Then the handler runs. | [`StepError::Rejected`], [`StepError::AlreadyLinked`], [`StepError::Restricted`] |

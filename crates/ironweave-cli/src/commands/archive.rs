@@ -25,7 +25,7 @@ pub struct Args {
     /// Delete the frames instead
     #[arg(long = "drop", conflicts_with = "to")]
     drop_frames: bool,
-    /// Do what --drop says
+    /// Delete the frames that --drop would otherwise only print
     #[arg(long, requires = "drop_frames", conflicts_with = "to")]
     yes: bool,
     /// Only print what would be done

@@ -28,7 +28,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     let written = raw_log::checkpoint(store, archives.as_ref()).map_err(|e| {
         match e.storage().is_some_and(ironweave::StorageError::is_locked) {
             true => Failure::Problem(format!(
-                "{e}; a program that has a store open writes its checkpoints itself, with `Store::checkpoint`"
+                "{e}; a program that has a store open writes its checkpoints by itself, or with `Store::checkpoint`"
             )),
             false => e.into(),
         }

@@ -79,7 +79,7 @@ impl Filter {
             all.map(|entity| &*entity.name)
         };
         if let Some(name) = &self.entity_type {
-            names::check("type", name, types())?;
+            names::check("there is no type", name, types())?;
         }
         if let Some(entity) = &self.entity {
             let wrong = || {
@@ -88,12 +88,12 @@ impl Filter {
                 ))
             };
             let (name, id) = entity.split_once('/').ok_or_else(wrong)?;
-            names::check("type", name, types())?;
+            names::check("there is no type", name, types())?;
             id.parse::<Id>().map_err(|_| wrong())?;
         }
         for name in &self.events {
             let all = schemas.iter().flat_map(|(_, schema)| &schema.events);
-            names::check("event", name, all.map(|event| &*event.name))?;
+            names::check("there is no event", name, all.map(|event| &*event.name))?;
         }
         Ok(())
     }

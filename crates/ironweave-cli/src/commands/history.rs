@@ -42,7 +42,11 @@ impl Args {
         let log = source::log(&self.source)?;
         let schemas = log.schemas()?;
         let types = schemas.iter().flat_map(|(_, schema)| &schema.entities);
-        names::check("type", &self.entity_type, types.map(|entity| &*entity.name))?;
+        names::check(
+            "there is no type",
+            &self.entity_type,
+            types.map(|entity| &*entity.name),
+        )?;
         if let Some(when) = self.as_of {
             when.check(&log)?;
         }

@@ -20,7 +20,7 @@ pub struct Args {
     /// The file with the lines, or `-` for standard input
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
-    /// The directory of the new store, which must not exist or be empty
+    /// The directory of the new store, which must be empty if it exists
     #[arg(value_name = "TARGET", value_hint = clap::ValueHint::DirPath)]
     target: PathBuf,
 }

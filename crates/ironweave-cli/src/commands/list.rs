@@ -46,7 +46,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     let view = graph.view();
     let of = graph::entity_type(view, &args.entity_type)?;
     if let Some(state) = &args.state {
-        names::check(&format!("state of {}", of.name()), state, of.states())?;
+        names::check(&format!("{} has no state", of.name()), state, of.states())?;
     }
     check_fields(of, &args.conditions)?;
     let mut out = Output::paged(show);
@@ -93,7 +93,7 @@ fn check_fields(of: EntityType<'_>, conditions: &[(String, String)]) -> Result {
     }
     for (field, _) in conditions {
         names::check(
-            &format!("field of {}", of.name()),
+            &format!("{} has no field", of.name()),
             field,
             known.iter().copied(),
         )?;

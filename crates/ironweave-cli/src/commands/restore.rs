@@ -19,7 +19,7 @@ use crate::when::When;
 pub struct Args {
     #[command(flatten)]
     source: Source,
-    /// The directory of the new store, which must not exist or be empty
+    /// The directory of the new store, which must be empty if it exists
     #[arg(value_name = "TARGET", value_hint = clap::ValueHint::DirPath)]
     target: PathBuf,
     /// The last frame, or the time of the last transaction [default: the whole log]

@@ -117,7 +117,7 @@ impl Counts {
         }
     }
 
-    /// Counts the facts of a migration, which are of no event.
+    /// Counts the facts of a migration, which belong to no event.
     fn add_facts(&mut self, record: &Record<Dynamic>) {
         self.totals.facts += record.facts().len() as u64;
         self.add_types(record.facts());

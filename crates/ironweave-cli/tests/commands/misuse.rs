@@ -279,7 +279,7 @@ fn wrong_arguments_are_exit_code_2() {
         ),
         (
             "list store Partition Zombie",
-            "there is no state of Partition `Zombie`; there are `",
+            "Partition has no state `Zombie`; there are `",
         ),
         (
             "list store Bed",

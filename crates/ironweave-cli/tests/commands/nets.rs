@@ -123,7 +123,7 @@ fn bad_files_and_properties_have_one_message() {
     fs::write(log.path("cut.pnml"), &philosophers()[..200]).unwrap();
     for (command, code, message) in [
         ("net stat missing", 2, "missing: No such file or directory"),
-        ("net stat text", 1, "text: line 1: this is no PNML"),
+        ("net stat text", 1, "text: line 1: this is not PNML"),
         ("net explore cut.pnml", 1, "cut.pnml: line 3: "),
         (
             "net explore net.pnml --always eat",

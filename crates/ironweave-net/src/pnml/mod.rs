@@ -70,7 +70,7 @@ pub struct Document {
     pub net: Net,
 }
 
-/// The error of a file that is no PNML, or of a net that is not supported.
+/// The error of a file that is not PNML, or of a net that is not supported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PnmlError {
     /// The line, from 1.

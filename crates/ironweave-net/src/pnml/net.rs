@@ -54,7 +54,7 @@ pub(super) fn read(file: impl BufRead, limits: &Limits) -> Result<Document, Pnml
     let Some((root, _)) = root.filter(|(root, _)| root.name == "pnml") else {
         return Err(PnmlError::at(
             xml.line(),
-            "this is no PNML: the outermost element is not `<pnml>`",
+            "this is not PNML: the outermost element is not `<pnml>`",
         ));
     };
     let mut read: Option<(Start, Kind, Nodes)> = None;
@@ -258,7 +258,7 @@ impl Nodes {
             let number: u64 = text
                 .trim()
                 .parse()
-                .map_err(|_| PnmlError::at(line, format!("`{text}` is no number of tokens")))?;
+                .map_err(|_| PnmlError::at(line, format!("`{text}` is not a number of tokens")))?;
             checked(number, line, limits)
         };
         let mut net = Net::default();

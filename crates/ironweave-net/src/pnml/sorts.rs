@@ -151,7 +151,7 @@ impl Sorts {
                 let bound = |name: &str| {
                     let text = definition.start.required(name)?;
                     let number = text.parse::<i64>();
-                    number.map_err(|_| definition.error(format!("`{text}` is no integer")))
+                    number.map_err(|_| definition.error(format!("`{text}` is not an integer")))
                 };
                 let (first, last) = (bound("start")?, bound("end")?);
                 Sort::Range { first, last }

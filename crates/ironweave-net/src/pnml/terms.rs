@@ -302,7 +302,7 @@ impl<'a> Scope<'a> {
             "tuple" => {
                 let sorts = self.sorts;
                 let Sort::Product(parts) = sorts.sort_of(sort) else {
-                    return Err(term.error("a tuple is used where the sort is no product"));
+                    return Err(term.error("a tuple is used where the sort is not a product"));
                 };
                 if parts.len() != term.children.len() {
                     let (has, needs) = (term.children.len(), parts.len());
@@ -342,7 +342,7 @@ impl<'a> Scope<'a> {
                 return match term.start.required("value")? {
                     "true" => Ok(Condition::All(Vec::new())),
                     "false" => Ok(Condition::Any(Vec::new())),
-                    other => Err(term.error(format!("`{other}` is no truth value"))),
+                    other => Err(term.error(format!("`{other}` is not a truth value"))),
                 };
             }
             "equality" => Order::Equal,

@@ -30,7 +30,7 @@ fn each_mistake_has_its_line() {
     let cases = [
         (
             "this is text",
-            "line 1: this is no PNML: the outermost element is not `<pnml>`",
+            "line 1: this is not PNML: the outermost element is not `<pnml>`",
         ),
         ("<pnml>\n<net>", "line 2: `<net>` has no attribute `type`"),
         (
@@ -59,7 +59,7 @@ fn each_mistake_has_its_line() {
         ),
         (
             &plain("<place id=\"a\"><initialMarking>\n<text>-1</text></initialMarking></place>"),
-            "line 5: `-1` is no number of tokens",
+            "line 5: `-1` is not a number of tokens",
         ),
         (
             &plain("<unit id=\"a\"/>"),

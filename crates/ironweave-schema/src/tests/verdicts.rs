@@ -267,7 +267,7 @@ const ASKED: [Case; 27] = [
         "field `Bed.kg` is now a key: this is taken if no two `Bed` have the same key; give them different keys before, or write a \
          migration\n\
          the encoding of field `Ward.best` was `key of `Bed` by no: u8` and is now `key of `Bed` by no: u8, kg: f32`: this is taken if no \
-         entity has a value in it; `Key<Bed>` cannot be read as `Key<Bed>`: keep the type, or write a migration",
+         entity has a value in it; earlier values of `Key<Bed>` cannot be read: keep the type, or write a migration",
     ),
     (
         |s| retype(&mut s.columns[1], "u32", Encoding::U32),
@@ -406,7 +406,7 @@ const ASKED: [Case; 27] = [
          field `Bed.kg` is now a key: this is taken if no two `Bed` have the same key; give them different keys before, or write a \
          migration\n\
          the encoding of field `Ward.best` was `key of `Bed` by no: u8` and is now `key of `Bed` by kg: f32`: this is taken if no entity \
-         has a value in it; `Key<Bed>` cannot be read as `Key<Bed>`: keep the type, or write a migration",
+         has a value in it; earlier values of `Key<Bed>` cannot be read: keep the type, or write a migration",
     ),
     (
         |s| s.edges[0].to.max = Some(0),
@@ -455,7 +455,7 @@ fn a_key_in_an_event_is_read_if_the_key_has_the_same_parts() {
     assert_eq!(
         refused[0].to_string(),
         "the encoding of field `bed` of event `Cleaned` was `list of key of `Bed` by no: u8` and is now `list of key of `Bed` by no: \
-         String`; `Vec<Key<Bed>>` cannot be read as `Vec<Key<Bed>>` in the events of the log: keep the type, or write \
+         String`; earlier values of `Vec<Key<Bed>>` cannot be read in the events of the log: keep the type, or write \
          `#[upcast(from = \"Cleaned\", with = ..)]` on `Cleaned`"
     );
 }

@@ -396,8 +396,8 @@ impl<M: Model> AsyncStore<M> {
         async move { executed.await?.result }
     }
 
-    /// As [`Store::checkpoint`], on the thread of the store, which executes nothing else meanwhile. A store that writes checkpoints
-    /// [by itself](crate::CheckpointPolicy) goes on while it does.
+    /// As [`Store::checkpoint`], on the thread of the store, which executes nothing else meanwhile. The checkpoints that a store
+    /// writes [by itself](crate::CheckpointPolicy) are written by another thread, and do not keep it from executing events.
     ///
     /// # Errors
     /// As [`Store::checkpoint`] and [`AsyncStore::step`].

@@ -404,7 +404,7 @@ impl<'a> IndexedLog<'a> {
         if !header.kind.has_facts() {
             return Err(bad_frame(
                 header.seq,
-                "an index names it, and it is no transaction",
+                "an index names it, and it is not a transaction",
             ));
         }
         let Context { epochs, plan, .. } = self.context;

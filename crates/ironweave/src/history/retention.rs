@@ -29,8 +29,8 @@ use crate::store::{Epochs, bad_frame, frame};
 /// [`RetentionPlan`], which says what it would do. Nothing is changed before [`RetentionPlan::execute`].
 ///
 /// Only segments that end before the second newest valid [checkpoint](crate::Store::checkpoint) are archived or dropped, and never
-/// the last one. If there is one valid checkpoint, segments that end before it are archived, and none are dropped. Nothing is ever
-/// dropped without this call.
+/// the last one. If there is one valid checkpoint, segments before it are archived, and none is dropped. Nothing is ever dropped
+/// without this call.
 ///
 /// The store may be open for writing meanwhile, in this process or in another one. [`Store::retention`](crate::Store::retention)
 /// returns the value for an open store.
@@ -290,8 +290,8 @@ impl RetentionPlan {
     /// compression. Interrupted at any point, the log is complete, and the next call continues.
     ///
     /// # Errors
-    /// `is_locked` if another call is at work on the log or in the archive; `is_io`, `is_damage`. To archive without the
-    /// feature `archive` is an error, which [`StorageError::is_archived`] tells.
+    /// `is_locked` if another call is archiving or dropping segments of the log or writing to the archive; `is_io`, `is_damage`;
+    /// [`is_archived`](StorageError::is_archived) for archiving without the feature `archive`.
     pub fn execute(self, mut progress: impl FnMut(u64, u64)) -> Result<Retained, StorageError> {
         let mut retained = Retained {
             frames: self.frames(),
@@ -577,7 +577,7 @@ impl RetentionPlan {
         match self.oldest {
             Some((seq, time)) => write!(
                 f,
-                "\n  the graph before frame {seq} ({time}), which the oldest checkpoint that is left follows: `as_of` is refused"
+                "\n  the graph before frame {seq} ({time}), the frame of the oldest checkpoint: `as_of` is refused"
             )?,
             None => write!(f, "\n  the graph at any earlier point: `as_of` is refused")?,
         }

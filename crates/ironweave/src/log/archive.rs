@@ -76,7 +76,7 @@ impl Archiving {
     /// Begins to archive or to drop segments of a log, and completes what an earlier call did not.
     ///
     /// # Errors
-    /// `is_locked` if another call is at work; `is_not_found`, `is_damage`, `is_version`, `is_io`.
+    /// `is_locked` if another call is running; `is_not_found`, `is_damage`, `is_version`, `is_io`.
     pub(crate) fn begin(dir: &Path, archives: Option<&Path>) -> Result<Self, StorageError> {
         Self::begin_on(Disk::default(), dir, archives)
     }

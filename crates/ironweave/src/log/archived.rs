@@ -154,12 +154,12 @@ impl Archived {
         for _ in 0..directories {
             let len = u32_at(rest.take(4)?, 0) as usize;
             let text = String::from_utf8(rest.take(len)?.to_vec());
-            let text = text.map_err(|_| ArchivedFault::Content("has a path that is no text"))?;
+            let text = text.map_err(|_| ArchivedFault::Content("has a path that is not text"))?;
             archived.directories.push(text);
         }
         for _ in 0..schemas {
             let len = rest.0.get(..8).and_then(|head| frame::length(head).ok());
-            let len = len.ok_or(ArchivedFault::Content("has a schema that is no frame"))?;
+            let len = len.ok_or(ArchivedFault::Content("has a schema that is not a frame"))?;
             archived.schemas.push(rest.take(len)?.to_vec());
         }
         if !rest.0.is_empty() {

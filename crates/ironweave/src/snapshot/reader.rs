@@ -182,8 +182,7 @@ impl<M: Model> StoreReader<M> {
         verify::verify_view::<M>(self.view()).map(|found| found.agreed)
     }
 
-    /// As [`Store::verify`], with the events that could not be fired again. It says which events are of epochs whose events, entities
-    /// or fields are not those of this program; their facts are replayed.
+    /// As [`Store::verify_all`], without the store.
     ///
     /// # Errors
     /// As [`Store::verify`].

@@ -120,7 +120,7 @@ impl fmt::Debug for LoggedEvent<'_> {
 pub struct UpcastError(String);
 
 impl UpcastError {
-    /// An error with a message, which follows the name of the event.
+    /// Returns an error with a message, which is shown after the name of the event.
     #[must_use]
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into())

@@ -56,7 +56,8 @@ impl KeyRetention {
         }
     }
 
-    /// Adds: a key expires when a transaction is committed whose time is later than that of its own transaction by more than this.
+    /// Also lets a key expire when a transaction is committed whose time is later than that of its own transaction by more than
+    /// this.
     pub const fn age(self, age: Duration) -> Self {
         Self {
             age: Some(age),
@@ -64,8 +65,8 @@ impl KeyRetention {
         }
     }
 
-    /// Adds: a key expires when this many transactions were committed after its own one, with keys or without. At least 1. Each frame
-    /// of a schema or a migration counts as a transaction.
+    /// Also lets a key expire when this many transactions, with a key or without, were committed after its own one. At least 1. A
+    /// schema and a part of a migration in the log count as transactions.
     pub const fn transactions(self, count: u64) -> Self {
         let transactions = if count == 0 { 1 } else { count };
         Self {

@@ -21,13 +21,13 @@ use crate::store::{Epochs, Store, bad_frame};
 /// A log that is read by its own schemas: the frames that it had when it was opened or last [refreshed](Self::refresh).
 ///
 /// Another process may have the log open for writing. Nothing is written and nothing is locked. Opening the log checks the checksums and
-/// the order of all frames. It does not apply their facts: a [`Store`](crate::Store) does, and checks more.
+/// the order of all frames in its directory. It does not apply their facts: a [`Store`](crate::Store) does, and checks more.
 pub struct RawLog {
     log: ReadOnlyLog,
 }
 
 impl RawLog {
-    /// Opens the log in a directory. O(size of the log).
+    /// Opens the log in a directory. O(size of the log in the directory).
     ///
     /// # Errors
     /// `is_not_found` if the directory has no log; `is_damage`; `is_io`; a version that this program does not read.
@@ -214,7 +214,7 @@ pub enum RawContent {
     Schema(Arc<Schema>),
     /// A transaction, with the names and encodings of the schema before it.
     Transaction(Record<Dynamic>),
-    /// A part of what changed when the schema before it began its epoch: facts of no event.
+    /// A part of the migration with which the epoch of the schema before it began: facts that belong to no event.
     Migration(Record<Dynamic>),
 }
 

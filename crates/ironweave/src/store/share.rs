@@ -385,11 +385,10 @@ impl<M: Model> SharedStore<M> {
         verify::verify_view::<M>(self.view()).map(|found| found.agreed)
     }
 
-    /// As [`Store::verify`], with the events that could not be fired again. It says which events are of epochs whose events, entities
-    /// or fields are not those of this program; their facts are replayed.
+    /// As [`Store::verify_all`], without blocking writers.
     ///
     /// # Errors
-    /// As [`Store::verify`].
+    /// As [`Store::verify`] and [`SharedStore::read`].
     pub fn verify_all(&self) -> Result<Verified, VerifyError> {
         verify::verify_view::<M>(self.view())
     }

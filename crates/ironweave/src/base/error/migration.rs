@@ -46,7 +46,7 @@ pub enum MigrationError {
         /// The state that the entity is in.
         found: Name,
     },
-    /// The edge leads to another entity type.
+    /// The end of the edge leads to another entity type.
     WrongEnd {
         /// The end of the edge: `Ward.beds`.
         edge: Name,
@@ -64,7 +64,7 @@ pub enum MigrationError {
     Step(StepError),
     /// The migration has left something undone.
     Incomplete(Vec<Incomplete>),
-    /// The code of the migration rejected.
+    /// The code of the migration returned an error of its own; see [`MigrationError::new`].
     Failed(Reason),
 }
 
@@ -76,7 +76,7 @@ pub struct Incomplete {
     pub item: Name,
     /// What is wrong with it.
     pub problem: Problem,
-    /// The number of entities or links.
+    /// The number of entities or links concerned.
     pub count: u64,
     /// The first of them. Of links, it is the entity at the declaring end.
     pub first: EntityRef,

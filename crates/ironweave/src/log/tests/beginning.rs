@@ -165,7 +165,7 @@ fn damage_before_the_checkpoint_is_found_when_it_is_read() {
                 .all(|frame| frame.is_ok())
         );
     }
-    // A log is verified as a whole by who reads it as a whole.
+    // A reader of the whole log verifies all of it.
     assert!(ReadOnlyLog::open(dir.path()).unwrap_err().is_damage());
     // The store needs the frames if it has no checkpoint.
     fs::remove_file(checkpoint_path(dir.path(), seq)).unwrap();

@@ -47,20 +47,20 @@ impl CheckpointPolicy {
         }
     }
 
-    /// Adds: once this many frames were written. At least 1.
+    /// Also writes a checkpoint once this many frames were written since the last one. At least 1.
     pub const fn frames(self, frames: u64) -> Self {
         let frames = if frames == 0 { 1 } else { frames };
         Self { frames, ..self }
     }
 
-    /// Adds: once the log has grown by this many bytes, and by as many as the last checkpoint has. So the time for checkpoints
+    /// Also writes a checkpoint once the log has grown by this many bytes, and by as many as the last checkpoint has. So the time for checkpoints
     /// of a large graph stays proportional to what is written to the log.
     pub const fn bytes(self, bytes: u64) -> Self {
         Self { bytes, ..self }
     }
 
-    /// Adds: at the first transaction that is committed this long after the last checkpoint, or after the store was opened.
-    /// Without transactions, there is nothing to write.
+    /// Also writes a checkpoint at the first transaction that is committed this long after the last one, or after the store was
+    /// opened. A store without new transactions writes none.
     pub const fn every(self, interval: Duration) -> Self {
         Self {
             every: Some(interval),

@@ -270,7 +270,7 @@ impl<'a> Loader<'a> {
             };
             if frame.header.kind != FrameKind::Schema {
                 return Err(ImageError::content(format_args!(
-                    "frame {schema} is no schema"
+                    "frame {schema} is not a schema"
                 )));
             }
             epochs.check(&frame.header).map_err(ImageError::content)?;

@@ -36,9 +36,9 @@ pub(in crate::store) struct Replay {
 }
 
 impl<M: Model> Store<M> {
-    /// Returns what the last schema of the log has and the model of this program does not know: the entities, states, fields, edges
-    /// and events that the store does not show. It is empty unless a newer version of the program has continued the log, and the
-    /// store is open for reading only.
+    /// Returns the items that the last schema of the log has and the model of this program does not have: entities, states, fields,
+    /// edges and events, which the store does not show, and rules. It is empty unless a newer version of the program has continued
+    /// the log and the store is open for reading only. O(size of the two schemas).
     #[must_use]
     pub fn unseen(&self) -> Vec<Item> {
         let ours = &self.plan.layout.schema;

@@ -128,7 +128,11 @@ impl fmt::Display for MigrationReport {
             write!(f, "\n- {mark}{}", difference.text)?;
         }
         if !rules.is_empty() {
-            write!(f, "\n- and {} of rules, which need nothing", rules.len())?;
+            write!(
+                f,
+                "\n- differences of rules, which need no change of data: {}",
+                rules.len()
+            )?;
         }
         list(
             f,

@@ -66,7 +66,7 @@ pub(crate) struct DecodedTransaction {
     /// How the values are encoded, by the schema under which the transaction was written.
     pub encodings: Arc<Encodings>,
     pub plan: Arc<Plan>,
-    /// Whether it is a part of a migration: its facts are of no event.
+    /// Whether it is a part of a migration, whose facts belong to no event.
     pub is_migration: bool,
     /// The items of the model of the store, if its indexes are those of a logged schema.
     pub foreign: Option<Arc<ToProgram>>,
@@ -327,7 +327,7 @@ impl<M: Model> Record<M> {
     }
 
     /// Returns whether the record is a part of a migration: what changed when a new version of the model began to continue the
-    /// log. Its facts are of no event.
+    /// log. Its facts belong to no event.
     #[must_use]
     pub fn is_migration(&self) -> bool {
         self.transaction.is_migration
