@@ -222,7 +222,7 @@ enum Net {
     /// The exit code is 1 if a property of --always is violated or one of --ever was not found.
     #[command(after_help = "Examples:
   ironweave net explore philosophers.pnml --threads 4
-  ironweave net explore philosophers.pnml --always 'Eat(1) + Eat(2) <= 1' --ever 'Fork == 0'")]
+  ironweave net explore philosophers.pnml --always \"'Eat(1)' + 'Eat(2)' <= 1\" --ever 'Fork == 0'")]
     Explore(commands::net::ExploreArgs),
 }
 

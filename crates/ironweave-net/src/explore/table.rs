@@ -236,7 +236,7 @@ mod tests {
         let marking = |n: u64| -> Marking<W> {
             // Markings that differ in their last word only, or in their first only.
             let mut words = [0; W];
-            words[if n % 2 == 0 { 0 } else { W - 1 }] = n / 2 + 1;
+            words[if n.is_multiple_of(2) { 0 } else { W - 1 }] = n / 2 + 1;
             words[0] &= !TAKEN;
             words
         };

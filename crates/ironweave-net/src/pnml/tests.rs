@@ -26,6 +26,26 @@ fn a_net_that_was_written_is_read() {
 }
 
 #[test]
+fn names_that_xml_cannot_hold_are_escaped_or_refused() {
+    let mut net = Net::default();
+    let a = net.place("a\nb\tc\r\n", 1);
+    net.transition("\t'\"<&>", [(a, 1)], []);
+    let mut text = Vec::new();
+    write(&net, "n", &mut text).unwrap();
+    assert_eq!(read(&text[..], &Limits::default()).unwrap().net, net);
+    for (name, expected) in [
+        ("a\nb\tc\r\n", "two nodes of the net have the name"),
+        ("bell \u{7}", "has a control character"),
+    ] {
+        let mut net = net.clone();
+        net.transition(name, [], []);
+        let error = write(&net, "n", Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn each_mistake_has_its_line() {
     let cases = [
         (
