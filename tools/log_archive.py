@@ -58,6 +58,8 @@ class Archived:
             (length,) = struct.unpack_from("<I", data, at)
             paths.append(data[at + 4 : at + 4 + length].decode())
             at += 4 + length
+        if any(directory_at >= directories for _, _, directory_at in archived.segments.values()):
+            raise Invalid("a segment in it has a directory that is not there")
         archived.path = lambda seq: os.path.join(directory, paths[archived.segments[seq][2]], f"{seq:020}.log.zst")
         return archived
 

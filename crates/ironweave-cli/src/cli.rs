@@ -219,12 +219,12 @@ enum Net {
     Stat(commands::net::StatArgs),
     /// Visit all reachable markings of a net, and check properties of them
     ///
-    /// A property compares sums of tokens: \"fork + 2 * eat <= 3 and not 'in use' == 0\". Names with other characters than letters,
+    /// A property compares sums of tokens: `fork + 2 * eat <= 3 and not 'in use' == 0`. Names with other characters than letters,
     /// digits and '_.$#@' are quoted. Of a place that was unfolded, the name is the sum of its colours, and 'name(colour)' one of them.
     /// The exit code is 1 if a property of --always is violated or one of --ever was not found.
     #[command(after_help = "Examples:
   ironweave net explore philosophers.pnml --threads 4
-  ironweave net explore philosophers.pnml --always 'Eat(1) + Eat(2) <= 1' --ever 'Fork == 0'")]
+  ironweave net explore philosophers.pnml --always \"'Eat(1)' + 'Eat(2)' <= 1\" --ever 'Fork == 0'")]
     Explore(commands::net::ExploreArgs),
 }
 

@@ -1,22 +1,25 @@
 //! Properties of markings: conditions on the tokens of places, as text.
-//!
-//! ```text
-//! condition   = conjunction { ("or" | "||") conjunction }
-//! conjunction = negation { ("and" | "&&") negation }
-//! negation    = ("not" | "!") negation | comparison
-//! comparison  = sum ("<" | "<=" | "=" | "==" | "!=" | ">=" | ">") sum | "(" condition ")"
-//! sum         = product { ("+" | "-") product }
-//! product     = atom { "*" atom }
-//! atom        = number | place | "(" sum ")"
-//! place       = name | "'" any characters "'" | '"' any characters '"'
-//! ```
-//! The name of a place that was unfolded is the sum of its tokens of all colours.
 
 use std::fmt;
 
 use crate::net::{Net, PlaceIx};
 
-/// A condition on markings.
+/// A condition on markings, read from text by [`Property::parse`].
+///
+/// ```text
+/// condition   = conjunction { ("or" | "||") conjunction }
+/// conjunction = negation { ("and" | "&&") negation }
+/// negation    = ("not" | "!") negation | comparison
+/// comparison  = sum ("<" | "<=" | "=" | "==" | "!=" | ">=" | ">") sum | "(" condition ")"
+/// sum         = product { ("+" | "-") product }
+/// product     = atom { "*" atom }
+/// atom        = number | place | "(" sum ")"
+/// place       = name | "'" any characters "'" | '"' any characters '"'
+/// name        = letters, digits and any of _ . $ # @
+/// ```
+///
+/// A name that was unfolded from a symmetric net stands for the sum of the tokens of all its colours. Sums that exceed 128 bits are
+/// saturated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Property {
     condition: Condition,
@@ -27,12 +30,14 @@ pub struct Property {
 pub struct PropertyError {
     /// Where the error is, in bytes from the beginning.
     pub at: usize,
+    /// The same in characters.
+    characters: usize,
     message: String,
 }
 
 impl fmt::Display for PropertyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at character {}: {}", self.at + 1, self.message)
+        write!(f, "at character {}: {}", self.characters + 1, self.message)
     }
 }
 
@@ -42,8 +47,9 @@ impl std::error::Error for PropertyError {}
 enum Condition {
     Compare(Sum, Comparison, Sum),
     Not(Box<Condition>),
-    And(Box<Condition>, Box<Condition>),
-    Or(Box<Condition>, Box<Condition>),
+    // Lists, because a long chain of pairs would take a deep recursion.
+    And(Vec<Condition>),
+    Or(Vec<Condition>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +66,9 @@ enum Comparison {
 enum Sum {
     Number(i128),
     Places(Vec<PlaceIx>),
-    Add(Box<Sum>, Box<Sum>),
-    Subtract(Box<Sum>, Box<Sum>),
-    Multiply(Box<Sum>, Box<Sum>),
+    /// The terms with whether they are subtracted.
+    Add(Vec<(bool, Sum)>),
+    Multiply(Vec<Sum>),
 }
 
 /// A property with the truth value that decides it.
@@ -93,8 +99,8 @@ impl Condition {
                 }
             }
             Self::Not(condition) => !condition.holds(tokens),
-            Self::And(a, b) => a.holds(tokens) && b.holds(tokens),
-            Self::Or(a, b) => a.holds(tokens) || b.holds(tokens),
+            Self::And(all) => all.iter().all(|condition| condition.holds(tokens)),
+            Self::Or(any) => any.iter().any(|condition| condition.holds(tokens)),
         }
     }
 }
@@ -104,9 +110,17 @@ impl Sum {
         match self {
             Self::Number(number) => *number,
             Self::Places(places) => places.iter().map(|&p| i128::from(tokens(p))).sum(),
-            Self::Add(a, b) => a.value(tokens).saturating_add(b.value(tokens)),
-            Self::Subtract(a, b) => a.value(tokens).saturating_sub(b.value(tokens)),
-            Self::Multiply(a, b) => a.value(tokens).saturating_mul(b.value(tokens)),
+            Self::Add(terms) => terms.iter().fold(0i128, |sum, (is_subtracted, term)| {
+                let value = term.value(tokens);
+                match is_subtracted {
+                    true => sum.saturating_sub(value),
+                    false => sum.saturating_add(value),
+                }
+            }),
+            Self::Multiply(factors) => {
+                let values = factors.iter().map(|factor| factor.value(tokens));
+                values.fold(1, i128::saturating_mul)
+            }
         }
     }
 }
@@ -163,6 +177,7 @@ impl Parser<'_> {
     fn error(&self, message: impl Into<String>) -> PropertyError {
         PropertyError {
             at: self.at,
+            characters: self.text[..self.at].chars().count(),
             message: message.into(),
         }
     }
@@ -201,19 +216,29 @@ impl Parser<'_> {
     }
 
     fn disjunction(&mut self) -> Result<Condition, PropertyError> {
-        let mut all = self.conjunction()?;
-        while self.take(&["or", "||"]) {
-            all = Condition::Or(Box::new(all), Box::new(self.conjunction()?));
-        }
-        Ok(all)
+        self.chain(&["or", "||"], Self::conjunction, Condition::Or)
     }
 
     fn conjunction(&mut self) -> Result<Condition, PropertyError> {
-        let mut all = self.negation()?;
-        while self.take(&["and", "&&"]) {
-            all = Condition::And(Box::new(all), Box::new(self.negation()?));
+        self.chain(&["and", "&&"], Self::negation, Condition::And)
+    }
+
+    /// Parses one or more parts with one of the symbols between them.
+    fn chain<T>(
+        &mut self,
+        symbols: &[&str],
+        part: impl Fn(&mut Self) -> Result<T, PropertyError>,
+        all: impl FnOnce(Vec<T>) -> T,
+    ) -> Result<T, PropertyError> {
+        let first = part(self)?;
+        if !self.take(symbols) {
+            return Ok(first);
         }
-        Ok(all)
+        let mut parts = vec![first, part(self)?];
+        while self.take(symbols) {
+            parts.push(part(self)?);
+        }
+        Ok(all(parts))
     }
 
     fn negation(&mut self) -> Result<Condition, PropertyError> {
@@ -223,8 +248,10 @@ impl Parser<'_> {
             let inner = self.deeper(Self::negation)?;
             return Ok(Condition::Not(Box::new(inner)));
         }
-        // A parenthesis begins a condition or a sum.
+        // A parenthesis begins a condition or a sum. Reading a sum never comes back here, so that nested parentheses are read at most
+        // as often as they are deep.
         let from = self.at;
+        let mut failed = None;
         if rest.starts_with('(') {
             let inside = self.deeper(|parser| {
                 parser.at += 1;
@@ -234,12 +261,17 @@ impl Parser<'_> {
                     false => Err(parser.error("expected `)`")),
                 }
             });
-            if let Ok(inside) = inside {
-                return Ok(inside);
+            match inside {
+                Ok(inside) => return Ok(inside),
+                Err(e) => failed = Some(e),
             }
             self.at = from;
         }
-        self.comparison()
+        // Of two errors, that of the reading which came further is the one that helps.
+        self.comparison().map_err(|e| match failed {
+            Some(other) if other.at > e.at => other,
+            _ => e,
+        })
     }
 
     fn comparison(&mut self) -> Result<Condition, PropertyError> {
@@ -263,24 +295,28 @@ impl Parser<'_> {
     }
 
     fn sum(&mut self) -> Result<Sum, PropertyError> {
-        let mut all = self.product()?;
+        let mut terms = vec![(false, self.product()?)];
         loop {
-            if self.take(&["+"]) {
-                all = Sum::Add(Box::new(all), Box::new(self.product()?));
+            let is_subtracted = if self.take(&["+"]) {
+                false
             } else if self.take(&["-"]) {
-                all = Sum::Subtract(Box::new(all), Box::new(self.product()?));
+                true
             } else {
-                return Ok(all);
+                break;
+            };
+            terms.push((is_subtracted, self.product()?));
+        }
+        match terms.pop() {
+            Some((_, only)) if terms.is_empty() => Ok(only),
+            last => {
+                terms.extend(last);
+                Ok(Sum::Add(terms))
             }
         }
     }
 
     fn product(&mut self) -> Result<Sum, PropertyError> {
-        let mut all = self.atom()?;
-        while self.take(&["*"]) {
-            all = Sum::Multiply(Box::new(all), Box::new(self.atom()?));
-        }
-        Ok(all)
+        self.chain(&["*"], Self::atom, Sum::Multiply)
     }
 
     fn atom(&mut self) -> Result<Sum, PropertyError> {
@@ -343,7 +379,7 @@ impl Parser<'_> {
         let lower = name.to_lowercase();
         let similar = (self.net.places.iter().map(|place| &place.name)).find(|other| {
             let other = other.to_lowercase();
-            other.contains(&lower) || lower.contains(&other)
+            !other.is_empty() && (other.contains(&lower) || lower.contains(&other))
         });
         Err(self.error(match similar {
             Some(other) => format!("the net has no place `{name}`; a similar name is `{other}`"),
@@ -354,4 +390,104 @@ impl Parser<'_> {
 
 fn in_name(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '.' | '$' | '#' | '@')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn net() -> Net {
+        let mut net = Net::default();
+        for (name, tokens) in [("a", 2), ("b", 3), ("c(1)", 1), ("c(2)", 4), ("é", 0)] {
+            net.place(name, tokens);
+        }
+        net
+    }
+
+    fn holds(text: &str) -> bool {
+        let net = net();
+        let property = Property::parse(text, &net).unwrap_or_else(|e| panic!("{text:.50}: {e}"));
+        property.holds(|place| net.places[place.0 as usize].tokens)
+    }
+
+    fn message(text: &str) -> String {
+        Property::parse(text, &net()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn operators_have_their_usual_precedence() {
+        for (text, expected) in [
+            ("a + b * 2 == 8", true),
+            ("(a + b) * 2 == 10", true),
+            ("b - a - 1 == 0", true),
+            ("b - (a - 1) = 2", true),
+            ("a - b < 0", true),
+            ("c == 5 and 'c(1)' == 1 && \"c(2)\" >= 4", true),
+            ("a == 9 and a == 9 or b == 3", true),
+            ("a == 9 and (a == 9 or b == 3)", false),
+            ("not a == 9 and b == 3", true),
+            ("not (a == 2 and b == 3)", false),
+            ("!a != 2", true),
+            ("((a)) > ((1))", true),
+            ("((a > 1) and ((b) > (1)))", true),
+        ] {
+            assert_eq!(holds(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn long_chains_take_no_deep_recursion() {
+        let many = 200_000;
+        let chain = |part: &str, between: &str| vec![part; many].join(between);
+        assert!(holds(&format!("{} == {many}", chain("1", "+"))));
+        assert!(holds(&format!("{} < 0", chain("1", "-"))));
+        assert!(holds(&format!("{} == 1", chain("1", "*"))));
+        assert!(holds(&chain("a == 2", " and ")));
+        assert!(holds(&format!("{} or a == 2", chain("a == 9", " or "))));
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_at_once() {
+        for opening in ["(", "not ", "!", "(!", "a + (", "a == 1 and ("] {
+            let error = message(&opening.repeat(100_000));
+            assert!(error.contains("conditions may nest 100 deep"), "{error}");
+        }
+        let deep = format!("{}a > 1{}", "(".repeat(100), ")".repeat(100));
+        assert!(holds(&deep));
+    }
+
+    #[test]
+    fn each_mistake_has_its_place() {
+        for (text, expected) in [
+            ("", "at character 1: expected a number or a place"),
+            (
+                "a",
+                "at character 2: expected one of `<`, `<=`, `==`, `!=`, `>=` and `>`",
+            ),
+            (
+                "a > 1 b",
+                "at character 7: the condition ends here; write `and` or `or` between two",
+            ),
+            (
+                "é > 1 and x > 1",
+                "at character 11: the net has no place `x`; `net stat --places` lists its places",
+            ),
+            (
+                "(a > 1 and A > 1)",
+                "at character 12: the net has no place `A`; a similar name is `a`",
+            ),
+            (
+                "(a > 1 and b",
+                "at character 13: expected one of `<`, `<=`, `==`, `!=`, `>=` and `>`",
+            ),
+            ("(a + b", "at character 7: expected `)`"),
+            ("'a > 1", "at character 1: the quoted name does not end"),
+            (
+                "a > 99999999999999999999",
+                "at character 5: the number is too large",
+            ),
+        ] {
+            assert_eq!(message(text), expected, "{text}");
+        }
+    }
 }

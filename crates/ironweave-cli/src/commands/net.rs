@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::output::{Output, Role};
 use crate::progress::Progress;
 
-/// How many rows the computation of invariants may have.
+/// How many rows the computation of invariants may have, if the net does not have more places.
 const ROWS_MAX: usize = 10_000;
 
 /// A net in a file.
@@ -22,7 +22,7 @@ struct NetFile {
     /// The file, in PNML: a place/transition net or a symmetric net
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: PathBuf,
-    /// The most places, transitions, arcs and bindings after unfolding
+    /// The most places, transitions and arcs after unfolding, with the bindings and colours that are evaluated for them
     #[arg(long, value_name = "N", default_value_t = pnml::Limits::default().unfolded)]
     unfold_limit: u64,
 }
@@ -43,9 +43,9 @@ pub struct StatArgs {
 pub struct ExploreArgs {
     #[command(flatten)]
     net: NetFile,
-    /// The number of threads; by default one for each processor
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    /// The number of threads, at most 1024; by default one for each processor
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// End the search after the level in which N markings are reached
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -201,7 +201,7 @@ pub fn explore(show: &Show, args: &ExploreArgs) -> Result<ExitCode> {
     let progress = std::sync::Mutex::new(Progress::of_markings("exploring"));
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     let mut explorer = Explorer::new(net)
-        .threads(args.threads.unwrap_or_else(processors))
+        .threads(args.threads.map_or_else(processors, usize::from))
         .progress(|states, frontier, _| {
             if let Ok(mut progress) = progress.lock() {
                 progress.set(states, states + frontier);
@@ -254,23 +254,20 @@ pub fn explore(show: &Show, args: &ExploreArgs) -> Result<ExitCode> {
     let ever = args.ever.iter().map(|text| (text, false));
     let mut all_hold = true;
     for ((text, is_always), verdict) in always.chain(ever).zip(&found.verdicts) {
-        let reached = matches!(verdict, Verdict::Reached(_));
-        let holds = reached != is_always;
-        all_hold &= holds;
-        report(&mut out, net, (text, is_always), verdict, found.complete)?;
+        all_hold &= report(&mut out, net, (text, is_always), verdict, found.complete)?;
     }
     out.finish()?;
     Ok(ExitCode::from(u8::from(!all_hold)))
 }
 
-/// Prints what was found for a property, with the path.
+/// Prints what was found for a property, with the path. Returns whether it is as expected.
 fn report(
     out: &mut Output,
     net: &Net,
     (text, is_always): (&str, bool),
     verdict: &Verdict,
     complete: bool,
-) -> Result {
+) -> Result<bool> {
     let steps = match verdict {
         Verdict::Reached(steps) => Some(steps),
         Verdict::NotFound => None,
@@ -279,12 +276,13 @@ fn report(
     let expected = if is_always { "always" } else { "ever" };
     let name = |step: &ironweave_net::Step| &*net.transitions[step.transition.0 as usize].name;
     if out.is_json() {
-        return out.object(&Checked {
+        out.object(&Checked {
             property: text,
             expected,
             holds,
             path: steps.map(|steps| steps.iter().map(name).collect()),
-        });
+        })?;
+        return Ok(holds);
     }
     let within = if complete || steps.is_some() {
         ""
@@ -299,7 +297,9 @@ fn report(
     };
     let outcome = outcome.to_string();
     out.line(format_args!("{expected} {text}: {outcome}{within}"))?;
-    let Some(steps) = steps else { return Ok(()) };
+    let Some(steps) = steps else {
+        return Ok(holds);
+    };
     let marked = |tokens: &mut dyn Iterator<Item = (u64, &ironweave_net::Place)>| {
         let marked = tokens.filter(|(tokens, _)| *tokens > 0);
         let shown = marked.map(|(tokens, place)| match tokens {
@@ -315,5 +315,5 @@ fn report(
         let event = out.paint(Role::Event, name(step)).to_string();
         out.line(format_args!("  {number}. {event}: {marking}"))?;
     }
-    Ok(())
+    Ok(holds)
 }

@@ -140,6 +140,11 @@ fn bad_files_and_properties_have_one_message() {
             2,
             "invalid value 'x' for '--threads <N>'",
         ),
+        (
+            "net explore net.pnml --threads 0",
+            2,
+            "invalid value '0' for '--threads <N>': 0 is not in 1..=1024",
+        ),
     ] {
         let err = log.run(command).failed(code);
         assert!(err.contains(message), "{command}: {err}");

@@ -6,6 +6,9 @@ use crate::net::{Net, PlaceIx};
 /// A packed marking.
 pub(super) type Marking<const W: usize> = [u64; W];
 
+/// How long all lists of the transitions that a firing may enable or disable may be together.
+const AFFECTS_MAX: usize = 1 << 26;
+
 /// A transition on packed markings.
 struct Firing<const W: usize> {
     /// It is enabled only if these bits have these values.
@@ -19,8 +22,8 @@ struct Firing<const W: usize> {
     grows: bool,
     /// By how much a firing changes the number of tokens.
     tokens: i64,
-    /// The transitions that a firing may enable or disable.
-    affects: Vec<u32>,
+    /// The transitions that a firing may enable or disable, or `None` if these lists would take too much memory.
+    affects: Option<Vec<u32>>,
     /// The fields that a firing makes larger.
     raises: Vec<Field>,
     /// Whether a firing gives a token to a place that has at most one.
@@ -46,6 +49,10 @@ fn widened<const W: usize>(words: &[u64]) -> Marking<W> {
 
 impl<const W: usize> Kernel<W> {
     pub fn new(net: &Net, layout: &Layout) -> Self {
+        Self::with_lists(net, layout, AFFECTS_MAX)
+    }
+
+    pub(super) fn with_lists(net: &Net, layout: &Layout, affects_max: usize) -> Self {
         let mut of_net = Vec::new();
         let mut firings: Vec<Firing<W>> = Vec::new();
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); net.places.len()];
@@ -56,7 +63,9 @@ impl<const W: usize> Kernel<W> {
                 continue;
             };
             let effect = transition.effect();
-            firing.tokens = effect.iter().map(|&(_, n)| n as i64).sum();
+            let change: i128 = effect.iter().map(|(_, n)| n).sum();
+            // A firing that changes more tokens than 64 bits count exceeds the fields of its places.
+            firing.tokens = change.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
             for &(place, _) in &transition.inputs {
                 reads[place.0 as usize].push(firings.len() as u32);
             }
@@ -64,11 +73,18 @@ impl<const W: usize> Kernel<W> {
             of_net.push(at);
             firings.push(firing);
         }
+        let mut left = affects_max;
         for (firing, changed) in firings.iter_mut().zip(changes) {
-            let readers = changed.iter().flat_map(|place| &reads[place.0 as usize]);
-            firing.affects = readers.copied().collect();
-            firing.affects.sort_unstable();
-            firing.affects.dedup();
+            let lists = || changed.iter().map(|place| &reads[place.0 as usize]);
+            if lists().map(Vec::len).sum::<usize>() > left {
+                continue;
+            }
+            let mut affects: Vec<u32> = lists().flatten().copied().collect();
+            affects.sort_unstable();
+            affects.dedup();
+            affects.shrink_to_fit();
+            left -= affects.len();
+            firing.affects = Some(affects);
         }
         Self {
             conserves_tokens: firings.iter().all(|firing| firing.tokens == 0),
@@ -98,7 +114,10 @@ impl<const W: usize> Kernel<W> {
 
     /// Makes the set of enabled transitions of a marking from that of the marking before a firing.
     pub fn enabled_after(&self, t: u32, marking: &Marking<W>, set: &mut [u64]) {
-        for &other in &self.firings[t as usize].affects {
+        let Some(affects) = &self.firings[t as usize].affects else {
+            return self.enabled(marking, set);
+        };
+        for &other in affects {
             let other = other as usize;
             let enabled = u64::from(self.is_enabled(other, marking));
             let word = &mut set[other / 64];
@@ -148,7 +167,7 @@ fn compiled<const W: usize>(
         delta: [0; W],
         grows: false,
         tokens: 0,
-        affects: Vec::new(),
+        affects: None,
         raises: Vec::new(),
         marks: false,
     };

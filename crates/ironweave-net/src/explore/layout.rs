@@ -1,10 +1,13 @@
 //! How a marking is packed into words: places of which at most one has a token share a number, and other places have as many
 //! bits as their tokens need.
 
+use std::collections::BinaryHeap;
+
+use super::ExploreError;
 use crate::invariants::invariants;
 use crate::net::{Net, PlaceIx};
 
-/// How many rows the computation of invariants may have.
+/// How many rows the computation of invariants may have, if the net does not have more places.
 const ROWS_MAX: usize = 1_000;
 /// How many transitions a net may have for its invariants to be computed.
 const TRANSITIONS_MAX: usize = 20_000;
@@ -110,28 +113,34 @@ impl Structure {
 
 /// Returns for each transition whether it could ever fire if firing consumed nothing.
 fn live_transitions(net: &Net) -> Vec<bool> {
-    let mut marked: Vec<u64> = net.places.iter().map(|place| place.tokens).collect();
-    let mut live = vec![false; net.transitions.len()];
-    loop {
-        let mut changed = false;
-        for (transition, live) in net.transitions.iter().zip(&mut live) {
-            let enabled = |&(place, n): &(PlaceIx, u64)| marked[place.0 as usize] >= n;
-            if *live || !transition.inputs.iter().all(enabled) {
+    let mut readers: Vec<Vec<(u32, u64)>> = vec![Vec::new(); net.places.len()];
+    // How many inputs of each transition have too few tokens.
+    let mut missing = vec![0u32; net.transitions.len()];
+    for ((transition, missing), t) in net.transitions.iter().zip(&mut missing).zip(0..) {
+        for &(place, n) in &transition.inputs {
+            readers[place.0 as usize].push((t, n));
+            *missing += u32::from(n > net.places[place.0 as usize].tokens);
+        }
+    }
+    let mut live: Vec<bool> = missing.iter().map(|missing| *missing == 0).collect();
+    let mut found: Vec<usize> = (0..live.len()).filter(|&t| live[t]).collect();
+    while let Some(t) = found.pop() {
+        for (place, change) in net.transitions[t].effect() {
+            if change <= 0 {
                 continue;
             }
-            *live = true;
-            changed = true;
-            for (place, change) in transition.effect() {
-                if change > 0 {
-                    // It can fire again and again.
-                    marked[place.0 as usize] = u64::MAX;
+            // It can fire again and again, so the place can have any number of tokens.
+            for (reader, n) in std::mem::take(&mut readers[place.0 as usize]) {
+                let reader = reader as usize;
+                missing[reader] -= u32::from(n > net.places[place.0 as usize].tokens);
+                if missing[reader] == 0 && !live[reader] {
+                    live[reader] = true;
+                    found.push(reader);
                 }
             }
         }
-        if !changed {
-            return live;
-        }
     }
+    live
 }
 
 fn bits_for(max: u64) -> u32 {
@@ -140,7 +149,10 @@ fn bits_for(max: u64) -> u32 {
 
 impl Layout {
     /// Returns a packing. Places that no invariant bounds get `guessed` bits each.
-    pub fn new(net: &Net, structure: &Structure, guessed: &[u32]) -> Self {
+    ///
+    /// # Errors
+    /// If a marking takes more words than are supported.
+    pub fn new(net: &Net, structure: &Structure, guessed: &[u32]) -> Result<Self, ExploreError> {
         let mut homes: Vec<Option<Home>> = (net.places.iter().zip(&structure.changing))
             .map(|(place, changing)| (!changing).then_some(Home::Constant(place.tokens)))
             .collect();
@@ -151,8 +163,8 @@ impl Layout {
             shift: 0,
             bits: 1,
         };
-        let mut groups = structure.one_of.clone();
-        while let Some((places, has_none)) = next_group(&mut groups, &homes) {
+        let mut groups = Groups::of(&structure.one_of, &homes);
+        while let Some((places, has_none)) = groups.next(&homes) {
             let codes = places.len() as u64 - u64::from(!has_none);
             let homes_of = places.iter().zip(u64::from(has_none)..).map(|(&p, code)| {
                 let field = nowhere;
@@ -175,6 +187,13 @@ impl Layout {
                     fields.push((bits + 1, vec![(place, Home::Guarded(nowhere))]));
                 }
             }
+        }
+        let least = (1 + fields.iter().map(|(bits, _)| *bits as usize).sum::<usize>()).div_ceil(64);
+        if least > super::WORDS_MAX {
+            return Err(ExploreError::TooWide {
+                words: least,
+                max: super::WORDS_MAX,
+            });
         }
         fields.sort_by_key(|(bits, _)| std::cmp::Reverse(*bits));
         // The highest bit of the first word is the one by which the table tells markings from empty slots.
@@ -204,14 +223,14 @@ impl Layout {
                 });
             }
         }
-        Self {
+        Ok(Self {
             homes: (homes.into_iter().zip(&net.places))
                 .map(|(home, place)| home.unwrap_or(Home::Constant(place.tokens)))
                 .collect(),
             live: structure.live.clone(),
             words: used.len(),
             guards,
-        }
+        })
     }
 
     /// Returns the tokens of a place in a packed marking.
@@ -242,27 +261,45 @@ impl Layout {
     }
 }
 
-/// Takes the set of places that saves the most bits, without the places that have a home already. The second value is whether
-/// possibly none of them is marked.
-fn next_group(
-    groups: &mut Vec<Vec<PlaceIx>>,
-    homes: &[Option<Home>],
-) -> Option<(Vec<PlaceIx>, bool)> {
-    let rest = |group: &[PlaceIx]| -> (Vec<PlaceIx>, bool) {
-        let free = |place: &&PlaceIx| homes[place.0 as usize].is_none();
-        let free: Vec<PlaceIx> = group.iter().filter(free).copied().collect();
-        let has_none = free.len() < group.len();
-        (free, has_none)
-    };
-    let saved = |(places, has_none): &(Vec<PlaceIx>, bool)| {
-        let codes = (places.len() as u64).saturating_sub(u64::from(!has_none));
-        (places.len() as u32).saturating_sub(bits_for(codes))
-    };
-    let best = (0..groups.len()).max_by_key(|&at| saved(&rest(&groups[at])))?;
-    let group = rest(&groups[best]);
-    if saved(&group) == 0 {
-        return None;
+/// Sets of places of which exactly one has a token, by how many bits they save.
+struct Groups<'s> {
+    groups: &'s [Vec<PlaceIx>],
+    /// What each saved when it was last looked at. It saves less when its places get homes in other groups.
+    by_saved: BinaryHeap<(u32, usize)>,
+}
+
+impl<'s> Groups<'s> {
+    fn of(groups: &'s [Vec<PlaceIx>], homes: &[Option<Home>]) -> Self {
+        let saved = |(at, group): (usize, &Vec<PlaceIx>)| (saved_by(&rest_of(group, homes)), at);
+        Self {
+            groups,
+            by_saved: groups.iter().enumerate().map(saved).collect(),
+        }
     }
-    groups.swap_remove(best);
-    Some(group)
+
+    /// Takes the set of places that saves the most bits, without the places that have a home already. The second value is whether
+    /// possibly none of them is marked.
+    fn next(&mut self, homes: &[Option<Home>]) -> Option<(Vec<PlaceIx>, bool)> {
+        while let Some((before, at)) = self.by_saved.pop() {
+            let rest = rest_of(&self.groups[at], homes);
+            match saved_by(&rest) {
+                0 => {}
+                saved if saved == before => return Some(rest),
+                saved => self.by_saved.push((saved, at)),
+            }
+        }
+        None
+    }
+}
+
+fn rest_of(group: &[PlaceIx], homes: &[Option<Home>]) -> (Vec<PlaceIx>, bool) {
+    let free = |place: &&PlaceIx| homes[place.0 as usize].is_none();
+    let free: Vec<PlaceIx> = group.iter().filter(free).copied().collect();
+    let has_none = free.len() < group.len();
+    (free, has_none)
+}
+
+fn saved_by((places, has_none): &(Vec<PlaceIx>, bool)) -> u32 {
+    let codes = (places.len() as u64).saturating_sub(u64::from(!has_none));
+    (places.len() as u32).saturating_sub(bits_for(codes))
 }

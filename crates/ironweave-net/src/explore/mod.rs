@@ -136,21 +136,23 @@ impl<'n> Explorer<'n> {
         }
     }
 
-    /// Sets the number of threads.
+    /// Sets the number of threads, from 1 to 1,024. Numbers outside are taken as the nearest of these.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads.clamp(1, 1_024);
         self
     }
 
-    /// Ends the search after the level in which this number of markings is reached.
+    /// Ends the search after the level in which this number of markings is reached. A level is all markings at the same distance from
+    /// the initial one, and may be much larger than the limit.
     #[must_use]
     pub fn limit(mut self, states: u64) -> Self {
         self.limit = Some(states);
         self
     }
 
-    /// Checks that a property holds in each reachable marking.
+    /// Checks that a property holds in each reachable marking. If it does not, the path is found by a second search, which keeps the
+    /// markings up to the depth of the violation in some 50 to 100 bytes each.
     #[must_use]
     pub fn always(mut self, property: Property) -> Self {
         self.properties.push(Compiled {
@@ -160,7 +162,7 @@ impl<'n> Explorer<'n> {
         self
     }
 
-    /// Looks for a reachable marking in which a property holds.
+    /// Looks for a reachable marking in which a property holds. If there is one, the path to it is found as for [`Explorer::always`].
     #[must_use]
     pub fn ever(mut self, property: Property) -> Self {
         self.properties.push(Compiled {
@@ -179,13 +181,32 @@ impl<'n> Explorer<'n> {
 
     /// Visits the markings.
     ///
+    /// Before, the place invariants are computed, which takes some seconds at most for nets with thousands of places. The search begins
+    /// again with more bits when a place that no invariant bounds gets more tokens than were provided for.
+    ///
+    /// ```
+    /// use ironweave_net::{Explorer, Net, Property, Verdict};
+    ///
+    /// let mut net = Net::default();
+    /// let (free, held) = (net.place("free", 1), net.place("held", 0));
+    /// let take = net.transition("take", [(free, 1)], [(held, 1)]);
+    /// let always_free = Property::parse("free == 1", &net)?;
+    /// let found = Explorer::new(&net).threads(2).always(always_free).run()?;
+    /// let Verdict::Reached(path) = &found.verdicts[0] else { panic!() };
+    /// assert_eq!((path[0].transition, &path[0].marking[..]), (take, &[0, 1][..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If a place gets too many tokens, or a marking is too wide.
+    ///
+    /// # Panics
+    /// If an arc of the net refers to a place that the net does not have.
     pub fn run(&self) -> Result<Found, ExploreError> {
         let structure = Structure::of(self.net);
         let mut guessed = self.first_guess()?;
         loop {
-            let layout = Layout::new(self.net, &structure, &guessed);
+            let layout = Layout::new(self.net, &structure, &guessed)?;
             let tried = match layout.words {
                 1 => self.search::<1>(&layout, &mut guessed),
                 2 => self.search::<2>(&layout, &mut guessed),
@@ -278,11 +299,11 @@ impl<'n> Explorer<'n> {
         initial: [u64; W],
         elapsed: Duration,
     ) -> Found {
-        let verdict = |decided: &Option<[u64; W]>| match decided {
-            None => Verdict::NotFound,
-            Some(marking) => {
-                Verdict::Reached(trace::path(self.net, kernel, layout, initial, marking))
-            }
+        let targets = searched.decided.iter().flatten().copied().collect();
+        let paths = trace::paths(self.net, kernel, layout, initial, &targets);
+        let verdict = |decided: &Option<[u64; W]>| {
+            let path = decided.and_then(|marking| paths.get(&marking));
+            path.map_or(Verdict::NotFound, |path| Verdict::Reached(path.clone()))
         };
         Found {
             states: searched.states,

@@ -10,8 +10,10 @@ use super::table::{Budget, Inserted, Probe, Table};
 use crate::net::Net;
 use crate::property::Compiled;
 
-/// How many markings a block has.
+/// How many markings a block has, unless their sets of enabled transitions are large.
 const BLOCK: usize = 1 << 10;
+/// How many words the sets of enabled transitions of a block have.
+const BLOCK_WORDS: usize = 1 << 18;
 /// How many successors are looked up together.
 const BATCH: usize = 64;
 
@@ -24,12 +26,18 @@ struct Block<const W: usize> {
     tokens: Vec<u64>,
 }
 
+/// Returns how many markings a block has, if their sets of enabled transitions have this many words each.
+fn block_markings(set_words: usize) -> usize {
+    (BLOCK_WORDS / set_words).clamp(1, BLOCK)
+}
+
 impl<const W: usize> Block<W> {
     fn new(set_words: usize, with_tokens: bool) -> Self {
+        let markings = block_markings(set_words);
         Self {
-            markings: Vec::with_capacity(BLOCK),
-            enabled: Vec::with_capacity(BLOCK * set_words),
-            tokens: Vec::with_capacity(if with_tokens { BLOCK } else { 0 }),
+            markings: Vec::with_capacity(markings),
+            enabled: Vec::with_capacity(markings * set_words),
+            tokens: Vec::with_capacity(if with_tokens { markings } else { 0 }),
         }
     }
 
@@ -58,8 +66,7 @@ struct Successor<const W: usize> {
 struct Postponed<const W: usize> {
     marking: Marking<W>,
     transition: u32,
-    /// The enabled transitions and the tokens of its predecessor.
-    enabled: Vec<u64>,
+    /// The tokens of its predecessor.
     tokens: u64,
 }
 
@@ -299,7 +306,7 @@ impl<'a, const W: usize> Worker<'a, W> {
         for one in postponed {
             let probe = self.table.probe(&one.marking);
             match self.table.insert(probe, &one.marking, &mut self.found.left) {
-                Inserted::New => self.visit(&one.marking, one.transition, &one.enabled, one.tokens),
+                Inserted::New => self.visit(&one.marking, one.transition, None, one.tokens),
                 Inserted::Known => {}
                 Inserted::Full => self.found.postponed.push(one),
             }
@@ -356,15 +363,19 @@ impl<'a, const W: usize> Worker<'a, W> {
                 continue;
             }
             let before = successor.before as usize;
-            let enabled = &block.enabled[before * words..(before + 1) * words];
             let tokens = block.tokens.get(before).copied().unwrap_or(0);
             if inserted == Inserted::New {
-                self.visit(&successor.marking, successor.transition, enabled, tokens);
+                let enabled = &block.enabled[before * words..(before + 1) * words];
+                self.visit(
+                    &successor.marking,
+                    successor.transition,
+                    Some(enabled),
+                    tokens,
+                );
             } else {
                 self.found.postponed.push(Postponed {
                     marking: successor.marking,
                     transition: successor.transition,
-                    enabled: enabled.to_vec(),
                     tokens,
                 });
             }
@@ -372,10 +383,17 @@ impl<'a, const W: usize> Worker<'a, W> {
         self.batch.clear();
     }
 
-    /// Visits a new marking. `enabled` and `tokens` are those of the marking before.
-    fn visit(&mut self, marking: &Marking<W>, transition: u32, enabled: &[u64], tokens: u64) {
+    /// Visits a new marking. `enabled`, if it is known, and `tokens` are those of the marking before.
+    fn visit(
+        &mut self,
+        marking: &Marking<W>,
+        transition: u32,
+        enabled: Option<&[u64]>,
+        tokens: u64,
+    ) {
         let kernel = self.search.kernel;
-        if (self.found.next.last()).is_none_or(|block| block.markings.len() == BLOCK) {
+        let full = |block: &Block<W>| block.markings.len() >= block_markings(kernel.set_words);
+        if self.found.next.last().is_none_or(full) {
             let fresh = || Block::new(kernel.set_words, !kernel.conserves_tokens);
             let mut block = self.spare.take().unwrap_or_else(fresh);
             block.clear();
@@ -386,10 +404,18 @@ impl<'a, const W: usize> Worker<'a, W> {
         };
         next.markings.push(*marking);
         let at = next.enabled.len();
-        next.enabled.extend_from_slice(enabled);
-        kernel.enabled_after(transition, marking, &mut next.enabled[at..]);
+        match enabled {
+            Some(enabled) => {
+                next.enabled.extend_from_slice(enabled);
+                kernel.enabled_after(transition, marking, &mut next.enabled[at..]);
+            }
+            None => {
+                next.enabled.resize(at + kernel.set_words, 0);
+                kernel.enabled(marking, &mut next.enabled[at..]);
+            }
+        }
         if !kernel.conserves_tokens {
-            let tokens = tokens.wrapping_add_signed(kernel.tokens(transition));
+            let tokens = tokens.saturating_add_signed(kernel.tokens(transition));
             next.tokens.push(tokens);
             self.found.tokens_max = self.found.tokens_max.max(tokens);
         }

@@ -223,3 +223,76 @@ fn grow_part<const W: usize>(slots: &mut Vec<AtomicU64>) {
 fn empty(len: usize) -> Vec<AtomicU64> {
     (0..len).map(|_| AtomicU64::new(0)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Many threads insert overlapping sets into small parts, which grow between rounds, as the search does it. Each marking must be new
+    /// exactly once.
+    fn contended<const W: usize>(threads: usize, markings: u64) {
+        let marking = |n: u64| -> Marking<W> {
+            // Markings that differ in their last word only, or in their first only.
+            let mut words = [0; W];
+            words[if n.is_multiple_of(2) { 0 } else { W - 1 }] = n / 2 + 1;
+            words[0] &= !TAKEN;
+            words
+        };
+        let distinct: HashSet<Marking<W>> = (0..markings).map(marking).collect();
+        let mut table = Table::<W>::new(0);
+        let mut open: Vec<Vec<u64>> = vec![(0..markings).collect(); threads];
+        let (mut new, mut rounds) = (0, 0);
+        while open.iter().any(|open| !open.is_empty()) {
+            rounds += 1;
+            let done: Vec<_> = std::thread::scope(|scope| {
+                let table = &table;
+                let work = |(thread, open): (usize, Vec<u64>)| {
+                    let (given, mut left) = (table.budget(threads), table.budget(threads));
+                    let (mut new, mut postponed) = (0, Vec::new());
+                    let from = thread * open.len() / threads;
+                    let (after, before) = (&open[from..], &open[..from]);
+                    for n in after.iter().chain(before) {
+                        let marking = marking(*n);
+                        match table.insert(table.probe(&marking), &marking, &mut left) {
+                            Inserted::New => new += 1,
+                            Inserted::Known => {}
+                            Inserted::Full => postponed.push(*n),
+                        }
+                    }
+                    (given, left, new, postponed)
+                };
+                let spawn = |part| scope.spawn(move || work(part));
+                let open = std::mem::take(&mut open).into_iter().enumerate();
+                let handles: Vec<_> = open.map(spawn).collect();
+                handles
+                    .into_iter()
+                    .map(|handle| handle.join().unwrap())
+                    .collect()
+            });
+            for (given, left, inserted, postponed) in done {
+                table.settle(&given, &left);
+                new += inserted;
+                open.push(postponed);
+            }
+            table.grow(threads);
+        }
+        assert!(rounds > 2, "the table is too large for the test");
+        assert_eq!((new, table.len()), (distinct.len(), distinct.len()));
+        for marking in &distinct {
+            let mut left = table.budget(1);
+            let again = table.insert(table.probe(marking), marking, &mut left);
+            assert_eq!(again, Inserted::Known);
+        }
+    }
+
+    #[test]
+    fn threads_insert_each_marking_once() {
+        for threads in [1, 2, 7, 40] {
+            contended::<1>(threads, 20_001);
+            contended::<2>(threads, 20_001);
+            contended::<6>(threads, 20_001);
+        }
+    }
+}

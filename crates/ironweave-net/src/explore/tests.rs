@@ -212,3 +212,159 @@ fn an_unbounded_net_ends_at_the_limit_or_with_an_error() {
         "{error}"
     );
 }
+
+#[test]
+fn small_nets_of_each_kind_are_explored() {
+    // No place and no transition.
+    let empty = Explorer::new(&Net::default()).run().unwrap();
+    assert_eq!(numbers(&empty), (1, 0, 1, 0, 0));
+    // Places without transitions.
+    let mut net = Net::default();
+    net.place("a", 7);
+    net.place("b", 0);
+    let found = Explorer::new(&net).threads(0).run().unwrap();
+    assert_eq!((numbers(&found), found.depth), ((1, 0, 1, 7, 7), 0));
+    // A constant place that enables a transition, a constant place that does not, and a transition that changes nothing.
+    let (on, off, count) = (
+        net.place("on", 2),
+        net.place("off", 1),
+        net.place("count", 3),
+    );
+    net.transition("down", [(on, 2), (count, 1)], [(on, 2)]);
+    net.transition("never", [(off, 2), (count, 1)], [(off, 2)]);
+    net.transition("idle", [(on, 1)], [(on, 1)]);
+    let found = Explorer::new(&net).threads(usize::MAX).run().unwrap();
+    assert_eq!(Some(numbers(&found)), naive(&net, 100));
+    assert_eq!(numbers(&found), (4, 7, 0, 7, 13));
+    // A transition without inputs, whose place is emptied by nothing.
+    let mut net = Net::default();
+    let a = net.place("a", 0);
+    net.transition("make", [], [(a, 1)]);
+    let found = Explorer::new(&net).limit(0).run().unwrap();
+    assert_eq!((found.states, found.depth, found.complete), (2, 0, false));
+}
+
+#[test]
+fn many_threads_find_what_one_finds() {
+    let net = philosophers(9);
+    let violated = || Property::parse("eat0 + eat2 + eat4 <= 2", &net).unwrap();
+    let one = Explorer::new(&net).always(violated()).run().unwrap();
+    for threads in [2, 16, 64] {
+        let explorer = Explorer::new(&net).threads(threads).always(violated());
+        let found = explorer.run().unwrap();
+        assert_eq!(numbers(&found), numbers(&one));
+        assert_eq!(found.verdicts, one.verdicts);
+    }
+}
+
+#[test]
+fn a_property_that_the_initial_marking_decides_has_an_empty_path() {
+    let net = philosophers(3);
+    let violated = Property::parse("fork0 == 0", &net).unwrap();
+    let reached = Property::parse("fork0 == 1", &net).unwrap();
+    let found = Explorer::new(&net).always(violated).ever(reached).run();
+    assert_eq!(
+        found.unwrap().verdicts,
+        vec![Verdict::Reached(Vec::new()); 2]
+    );
+}
+
+#[test]
+fn places_in_several_invariants_have_one_home() {
+    // Each lock is in an invariant of its own, which shares the busy places with those of the other lock and of the workers.
+    let mut net = Net::default();
+    let locks = [net.place("lock0", 1), net.place("lock1", 1)];
+    for i in 0..4 {
+        let (idle, busy) = (
+            net.place(format!("idle{i}"), 1),
+            net.place(format!("busy{i}"), 0),
+        );
+        let both = [(idle, 1), (locks[0], 1), (locks[1], 1)];
+        net.transition(format!("enter{i}"), both, [(busy, 1)]);
+        net.transition(format!("leave{i}"), [(busy, 1)], both);
+    }
+    let found = Explorer::new(&net).threads(2).run().unwrap();
+    assert_eq!(Some(numbers(&found)), naive(&net, 100));
+    assert_eq!(found.states, 5);
+}
+
+#[test]
+fn lists_of_affected_transitions_may_be_left_out() {
+    for seed in 0..40 {
+        let net = random_net(seed);
+        let structure = Structure::of(&net);
+        let guessed = Explorer::new(&net).first_guess().unwrap();
+        let layout = Layout::new(&net, &structure, &guessed).unwrap();
+        const W: usize = 16;
+        assert!(layout.words <= W);
+        let (with, without) = (
+            Kernel::<W>::with_lists(&net, &layout, usize::MAX),
+            Kernel::<W>::with_lists(&net, &layout, 3),
+        );
+        let mut marking = [0; W];
+        let packed = layout.pack(|place| net.places[place.0 as usize].tokens);
+        marking[..packed.len()].copy_from_slice(&packed);
+        let (mut a, mut b) = (vec![0; with.set_words], vec![0; with.set_words]);
+        with.enabled(&marking, &mut a);
+        without.enabled(&marking, &mut b);
+        let mut random = Random(seed + 1);
+        for _ in 0..100 {
+            assert_eq!(a, b, "seed {seed}");
+            let enabled: Vec<u32> = (0..64 * a.len() as u32)
+                .filter(|t| a[*t as usize / 64] >> (t % 64) & 1 == 1)
+                .collect();
+            if enabled.is_empty() {
+                break;
+            }
+            let fired = enabled[random.below(enabled.len() as u64) as usize];
+            let Some(next) = with.fire(fired, &marking) else {
+                break;
+            };
+            marking = next;
+            with.enabled_after(fired, &marking, &mut a);
+            without.enabled_after(fired, &marking, &mut b);
+        }
+    }
+}
+
+#[test]
+fn large_nets_are_prepared_in_time() {
+    // Each transition is live only after the next in the list, and there are too many places that nothing bounds.
+    let mut net = Net::default();
+    let places: Vec<_> = (0..50_000)
+        .map(|i| net.place(format!("p{i}"), u64::from(i == 49_999)))
+        .collect();
+    for pair in places.windows(2) {
+        net.transition(
+            format!("t{}", pair[0].0),
+            [(pair[1], 1)],
+            [(pair[0], 1), (pair[1], 2)],
+        );
+    }
+    let error = Explorer::new(&net).run().unwrap_err();
+    assert!(
+        matches!(error, ExploreError::TooWide { words, .. } if words > 1_000),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("at most 64 are supported"),
+        "{error}"
+    );
+}
+
+#[test]
+fn numbers_beyond_the_fields_are_refused_or_never_fire() {
+    let mut net = Net::default();
+    let (a, b) = (net.place("a", 1), net.place("b", 0));
+    net.transition("grow", [(a, 1)], [(a, 2)]);
+    net.transition("huge", [(a, u64::MAX)], [(b, 1)]);
+    net.transition("also", [(a, u64::MAX), (b, u64::MAX)], [(b, 1)]);
+    let found = Explorer::new(&net).limit(10).run().unwrap();
+    assert_eq!((found.states, found.place_max), (10, 10));
+    net.transition("fill", [], [(b, 1 << 41)]);
+    let error = Explorer::new(&net).run().unwrap_err().to_string();
+    assert!(
+        error.starts_with("the place `b` gets more than 1099511627775 tokens"),
+        "{error}"
+    );
+}

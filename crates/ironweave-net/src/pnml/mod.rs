@@ -31,8 +31,16 @@ pub struct Limits {
     pub depth: usize,
     /// The most tokens of the initial marking, and the largest weight of an arc. Default: 100,000,000.
     pub tokens: u64,
-    /// The most places, transitions and arcs after unfolding, and the most bindings that are tried. Default: 50,000,000.
+    /// The most places, transitions and arcs after unfolding, with the bindings, conditions and colours that are evaluated for them; and
+    /// the most XML elements that describe the net. At most 2^32 - 1. Default: 50,000,000, which may take some gigabytes of memory.
     pub unfolded: u64,
+}
+
+impl Limits {
+    /// The limit of `unfolded`. Positions of places and transitions have 32 bits.
+    fn unfolded_max(&self) -> u64 {
+        self.unfolded.min(u64::from(u32::MAX))
+    }
 }
 
 impl Default for Limits {

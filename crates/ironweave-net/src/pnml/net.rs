@@ -188,31 +188,49 @@ impl Nodes {
                 of_kind.insert(id, at);
             }
         }
-        // A reference may refer to a reference.
-        let mut open: Vec<&Element> = self.references.iter().collect();
-        while !open.is_empty() {
-            let before = open.len();
-            let mut rest = Vec::new();
-            for reference in open {
-                let (id, to) = (
-                    reference.start.required("id")?,
-                    reference.start.required("ref")?,
-                );
-                let of_kind = match reference.name() {
-                    "referencePlace" => &mut places,
-                    _ => &mut transitions,
-                };
-                match of_kind.get(to).copied() {
-                    Some(at) => _ = of_kind.insert(id, at),
-                    None => rest.push(reference),
+        let mut references: HashMap<&str, &Element> = HashMap::new();
+        for reference in &self.references {
+            let id = reference.start.required("id")?;
+            let known = places.contains_key(id) || transitions.contains_key(id);
+            if known || references.insert(id, reference).is_some() {
+                return Err(reference.error(format!("a second node has the id `{id}`")));
+            }
+        }
+        // A reference may refer to a reference. Each is followed once, and then known with all on its way.
+        for reference in &self.references {
+            let (of_kind, of_other) = match reference.name() {
+                "referencePlace" => (&mut places, &transitions),
+                _ => (&mut transitions, &places),
+            };
+            let mut way = Vec::new();
+            let mut next = reference;
+            let at = loop {
+                let (id, to) = (next.start.required("id")?, next.start.required("ref")?);
+                if let Some(at) = of_kind.get(id) {
+                    break *at;
                 }
-            }
-            if rest.len() == before {
-                let to = rest[0].start.required("ref")?;
-                let what = format!("the reference leads to `{to}`, which does not exist");
-                return Err(rest[0].error(what));
-            }
-            open = rest;
+                way.push(id);
+                if let Some(at) = of_kind.get(to) {
+                    break *at;
+                }
+                let other = references.get(to);
+                if of_other.contains_key(to) || other.is_some_and(|o| o.name() != reference.name())
+                {
+                    let what = format!("the reference leads to `{to}`, which is of another kind");
+                    return Err(next.error(what));
+                }
+                next = match other {
+                    Some(_) if way.len() > references.len() => {
+                        return Err(reference.error("the reference leads back to itself"));
+                    }
+                    Some(other) => other,
+                    None => {
+                        let what = format!("the reference leads to `{to}`, which does not exist");
+                        return Err(next.error(what));
+                    }
+                };
+            };
+            of_kind.extend(way.into_iter().map(|id| (id, at)));
         }
         Ok((places, transitions))
     }
@@ -265,7 +283,7 @@ impl Nodes {
         let mut total = 0;
         for place in &self.places {
             let tokens = number(place, "initialMarking", 0)?;
-            total = checked(total + tokens, place.line(), limits)?;
+            total = checked(u64::saturating_add(total, tokens), place.line(), limits)?;
             net.place(place.start.required("id")?, tokens);
         }
         let mut arcs = vec![(Vec::new(), Vec::new()); self.transitions.len()];

@@ -1,6 +1,6 @@
 //! The sorts, constants and variables that a symmetric net declares.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::xml::Element;
 use super::{Limits, PnmlError};
@@ -20,8 +20,21 @@ pub(super) enum Sort {
     Product(Vec<usize>),
 }
 
+/// The most components of a tuple, with those of the tuples in it.
+const COMPONENTS_MAX: u64 = 1_000;
+
+struct Sized {
+    sort: Sort,
+    /// How many colours it has.
+    size: u64,
+    /// How many components a colour has, with those of products in products.
+    components: u64,
+    /// How deeply products nest in it.
+    depth: usize,
+}
+
 pub(super) struct Sorts {
-    sorts: Vec<(Sort, u64)>,
+    sorts: Vec<Sized>,
     /// Sorts by the ids of their declarations.
     by_id: HashMap<String, usize>,
     /// The constants of enumerations, with their sorts.
@@ -33,7 +46,12 @@ pub(super) struct Sorts {
 impl Sorts {
     pub fn read(declarations: &[Element], limits: &Limits) -> Result<Self, PnmlError> {
         let mut sorts = Self {
-            sorts: vec![(Sort::Dot, 1)],
+            sorts: vec![Sized {
+                sort: Sort::Dot,
+                size: 1,
+                components: 1,
+                depth: 0,
+            }],
             by_id: HashMap::new(),
             constants: HashMap::new(),
             variables: HashMap::new(),
@@ -59,30 +77,7 @@ impl Sorts {
                 }
             }
         }
-        // A sort may be declared after one that uses it.
-        while !named.is_empty() {
-            let before = named.len();
-            let mut rest = Vec::new();
-            for item in named {
-                let id = item.start.required("id")?;
-                let Some(definition) = item.children.first() else {
-                    return Err(item.error("the sort has no definition"));
-                };
-                if sorts.uses_unknown(definition)? {
-                    rest.push(item);
-                    continue;
-                }
-                let sort = sorts.sort(definition, limits)?;
-                if sorts.by_id.insert(id.to_owned(), sort).is_some() {
-                    return Err(item.error(format!("a second sort has the id `{id}`")));
-                }
-            }
-            if rest.len() == before {
-                let what = "the sort uses a sort that is not declared, or itself";
-                return Err(rest[0].error(what));
-            }
-            named = rest;
-        }
+        sorts.read_named(&named, limits)?;
         for item in variables {
             let id = item.start.required("id")?;
             let Some(sort) = item.children.first() else {
@@ -96,16 +91,44 @@ impl Sorts {
         Ok(sorts)
     }
 
-    fn uses_unknown(&self, definition: &Element) -> Result<bool, PnmlError> {
-        let is_unknown = |used: &Element| -> Result<bool, PnmlError> {
-            let is_used = used.name() == "usersort";
-            Ok(is_used && !self.by_id.contains_key(used.start.required("declaration")?))
-        };
-        let mut unknown = is_unknown(definition)?;
-        for child in &definition.children {
-            unknown |= is_unknown(child)?;
+    /// Reads the sorts that have names. One may be declared after another that uses it, so each waits for those that it uses.
+    fn read_named(&mut self, named: &[&Element], limits: &Limits) -> Result<(), PnmlError> {
+        let mut waiting: Vec<usize> = Vec::with_capacity(named.len());
+        let mut used_by: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut ids = HashSet::new();
+        for (at, item) in named.iter().enumerate() {
+            let id = item.start.required("id")?;
+            if !ids.insert(id) {
+                return Err(item.error(format!("a second sort has the id `{id}`")));
+            }
+            let Some(definition) = item.children.first() else {
+                return Err(item.error("the sort has no definition"));
+            };
+            let mut used = HashSet::new();
+            uses(definition, &mut used)?;
+            waiting.push(used.len());
+            for other in used {
+                used_by.entry(other).or_default().push(at);
+            }
         }
-        Ok(unknown)
+        let mut ready: Vec<usize> = (0..named.len()).filter(|&at| waiting[at] == 0).collect();
+        while let Some(at) = ready.pop() {
+            let id = named[at].start.required("id")?;
+            let sort = self.sort(&named[at].children[0], limits)?;
+            self.by_id.insert(id.to_owned(), sort);
+            for user in used_by.remove(id).unwrap_or_default() {
+                waiting[user] -= 1;
+                if waiting[user] == 0 {
+                    ready.push(user);
+                }
+            }
+        }
+        match waiting.iter().position(|waiting| *waiting > 0) {
+            Some(at) => {
+                Err(named[at].error("the sort uses a sort that is not declared, or itself"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Returns the sort that a structure uses.
@@ -144,6 +167,13 @@ impl Sorts {
                     constants.push((constant, id, names.len() as u64));
                     names.push(constant.start.attribute("name").unwrap_or(id).to_owned());
                 }
+                // The names of unfolded places are made of these, and must differ.
+                if names.iter().collect::<HashSet<_>>().len() < names.len() {
+                    names = constants
+                        .iter()
+                        .map(|(_, id, _)| (*id).to_owned())
+                        .collect();
+                }
                 let is_cyclic = kind == "cyclicenumeration";
                 Sort::Enumeration { names, is_cyclic }
             }
@@ -178,9 +208,9 @@ impl Sorts {
             }
         };
         let size = size
-            .filter(|size| *size <= limits.unfolded)
+            .filter(|size| *size <= limits.unfolded_max())
             .ok_or_else(|| {
-                let most = limits.unfolded;
+                let most = limits.unfolded_max();
                 definition.error(format!(
                     "the sort has more colours than the limit of {most}"
                 ))
@@ -188,7 +218,29 @@ impl Sorts {
         if size == 0 {
             return Err(definition.error("the sort has no colour"));
         }
-        self.sorts.push((sort, size));
+        let (components, depth) = match &sort {
+            Sort::Product(parts) => {
+                let parts = || parts.iter().map(|part| &self.sorts[*part]);
+                let components = parts().map(|part| part.components);
+                let depth = parts().map(|part| part.depth).max().unwrap_or(0);
+                (components.fold(0, u64::saturating_add), depth + 1)
+            }
+            _ => (1, 0),
+        };
+        // Sorts with one colour, or of one component, nest without a larger number of colours.
+        if components > COMPONENTS_MAX || depth > limits.depth {
+            let what = format!(
+                "the sort has more than {COMPONENTS_MAX} components, or nests deeper than the limit of {}",
+                limits.depth
+            );
+            return Err(definition.error(what));
+        }
+        self.sorts.push(Sized {
+            sort,
+            size,
+            components,
+            depth,
+        });
         let at = self.sorts.len() - 1;
         for (element, id, value) in constants {
             if self.constants.insert(id.to_owned(), (at, value)).is_some() {
@@ -199,11 +251,11 @@ impl Sorts {
     }
 
     pub fn sort_of(&self, sort: usize) -> &Sort {
-        &self.sorts[sort].0
+        &self.sorts[sort].sort
     }
 
     pub fn size(&self, sort: usize) -> u64 {
-        self.sorts[sort].1
+        self.sorts[sort].size
     }
 
     /// Writes the name of a colour.
@@ -226,4 +278,15 @@ impl Sorts {
             }
         }
     }
+}
+
+/// Collects the ids of the sorts that a definition uses.
+fn uses<'e>(definition: &'e Element, to: &mut HashSet<&'e str>) -> Result<(), PnmlError> {
+    if definition.name() == "usersort" {
+        to.insert(definition.start.required("declaration")?);
+    }
+    definition
+        .children
+        .iter()
+        .try_for_each(|part| uses(part, to))
 }

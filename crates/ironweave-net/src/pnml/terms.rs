@@ -1,5 +1,7 @@
 //! Terms over colours: the multisets of markings and arcs, and the conditions of transitions.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::sorts::{Sort, Sorts};
 use super::xml::Element;
 use super::{Limits, PnmlError};
@@ -11,6 +13,7 @@ pub(super) enum Multiset {
     /// Each colour of a sort of this size.
     All(u64),
     Sum(Vec<Multiset>),
+    /// Colours of which fewer are there than are subtracted are left out.
     Minus(Box<Multiset>, Box<Multiset>),
     Times(u64, Box<Multiset>),
     /// For each component its number of colours and its colours.
@@ -62,6 +65,13 @@ impl Colour {
         }
     }
 
+    fn shifts(&self) -> u64 {
+        match self {
+            Self::Constant(_) | Self::Variable(_) => 0,
+            Self::Shifted(colour, ..) => 1 + colour.shifts(),
+        }
+    }
+
     fn variable_max(&self) -> Option<usize> {
         match self {
             Self::Constant(_) => None,
@@ -102,6 +112,15 @@ impl Condition {
         }
     }
 
+    /// Returns the number of terms, as a measure of how long it takes to evaluate the condition.
+    pub fn terms(&self) -> u64 {
+        match self {
+            Self::Compare(a, _, b) => 1 + a.shifts() + b.shifts(),
+            Self::All(parts) | Self::Any(parts) => 1 + parts.iter().map(Self::terms).sum::<u64>(),
+            Self::Not(part) => 1 + part.terms(),
+        }
+    }
+
     /// Splits a conjunction into its parts.
     pub fn parts(self) -> Vec<Self> {
         match self {
@@ -121,30 +140,61 @@ impl Multiset {
         Self::One(Colour::Constant(0))
     }
 
-    /// Adds the multiset, so many times, to a list of colours with their numbers. Returns `None` if a number gets too large.
-    pub fn add_to(&self, times: i128, binding: &[u64], to: &mut Vec<(u64, i128)>) -> Option<()> {
+    /// Adds the multiset, so many times, to a list of colours with their numbers. `left` is how many terms and colours may be
+    /// evaluated.
+    pub fn add_to(
+        &self,
+        times: u64,
+        binding: &[u64],
+        left: &mut u64,
+        to: &mut Vec<(u64, u64)>,
+    ) -> Result<(), TooLarge> {
+        let mut take = |n: u64| {
+            *left = left.checked_sub(n).ok_or(TooLarge::Evaluation)?;
+            Ok(())
+        };
+        take(1)?;
         match self {
             Self::One(colour) => to.push((colour.value(binding), times)),
-            Self::All(size) => to.extend((0..*size).map(|colour| (colour, times))),
+            Self::All(size) => {
+                take(*size)?;
+                to.extend((0..*size).map(|colour| (colour, times)));
+            }
             Self::Sum(parts) => {
                 for part in parts {
-                    part.add_to(times, binding, to)?;
+                    part.add_to(times, binding, left, to)?;
                 }
             }
             Self::Minus(a, b) => {
-                a.add_to(times, binding, to)?;
-                b.add_to(times.checked_neg()?, binding, to)?;
+                let (mut some, mut fewer) = (Vec::new(), Vec::new());
+                a.add_to(1, binding, left, &mut some)?;
+                b.add_to(1, binding, left, &mut fewer)?;
+                let mut rest = added_up(some)?;
+                for (colour, n) in added_up(fewer)? {
+                    if let Some(rest) = rest.get_mut(&colour) {
+                        *rest = rest.saturating_sub(n);
+                    }
+                }
+                for (colour, n) in rest.into_iter().filter(|(_, n)| *n > 0) {
+                    to.push((colour, n.checked_mul(times).ok_or(TooLarge::Number)?));
+                }
             }
-            Self::Times(n, part) => part.add_to(times.checked_mul(i128::from(*n))?, binding, to)?,
+            Self::Times(n, part) => {
+                let times = times.checked_mul(*n).ok_or(TooLarge::Number)?;
+                part.add_to(times, binding, left, to)?;
+            }
             Self::Tuple(parts) => {
                 let mut all = vec![(0u64, times)];
                 for (size, part) in parts {
                     let mut colours = Vec::new();
-                    part.add_to(1, binding, &mut colours)?;
-                    let mut next = Vec::with_capacity(all.len() * colours.len());
+                    part.add_to(1, binding, left, &mut colours)?;
+                    let pairs = (all.len() as u64).saturating_mul(colours.len() as u64);
+                    *left = left.checked_sub(pairs).ok_or(TooLarge::Evaluation)?;
+                    let mut next = Vec::with_capacity(pairs as usize);
                     for (colour, n) in &all {
                         for (digit, m) in &colours {
-                            next.push((colour * size + digit, n.checked_mul(*m)?));
+                            let n = n.checked_mul(*m).ok_or(TooLarge::Number)?;
+                            next.push((colour * size + digit, n));
                         }
                     }
                     all = next;
@@ -152,8 +202,27 @@ impl Multiset {
                 to.extend(all);
             }
         }
-        Some(())
+        Ok(())
     }
+}
+
+/// Adds up the numbers of equal colours.
+pub(super) fn added_up(colours: Vec<(u64, u64)>) -> Result<BTreeMap<u64, u64>, TooLarge> {
+    let mut sums: BTreeMap<u64, u64> = BTreeMap::new();
+    for (colour, n) in colours {
+        let sum = sums.entry(colour).or_default();
+        *sum = sum.checked_add(n).ok_or(TooLarge::Number)?;
+    }
+    Ok(sums)
+}
+
+/// Why a multiset is not evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TooLarge {
+    /// A number of tokens exceeds 64 bits.
+    Number,
+    /// More terms and colours would be evaluated than are allowed.
+    Evaluation,
 }
 
 /// Reads the terms of one transition, or of a place, and collects the variables that they use.
@@ -161,6 +230,7 @@ pub(super) struct Scope<'a> {
     sorts: &'a Sorts,
     limits: &'a Limits,
     used: Vec<(&'a str, usize)>,
+    positions: HashMap<&'a str, usize>,
 }
 
 impl<'a> Scope<'a> {
@@ -169,6 +239,7 @@ impl<'a> Scope<'a> {
             sorts,
             limits,
             used: Vec::new(),
+            positions: HashMap::new(),
         }
     }
 
@@ -182,8 +253,7 @@ impl<'a> Scope<'a> {
         let Some((id, sort)) = self.sorts.variables.get_key_value(id) else {
             return Err(term.error(format!("the variable `{id}` is not declared")));
         };
-        let known = self.used.iter().position(|(other, _)| other == id);
-        let at = known.unwrap_or_else(|| {
+        let at = *self.positions.entry(id).or_insert_with(|| {
             self.used.push((id, *sort));
             self.used.len() - 1
         });

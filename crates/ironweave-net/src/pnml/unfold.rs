@@ -1,10 +1,8 @@
 //! Unfolding a symmetric net to a place/transition net.
 
-use std::collections::BTreeMap;
-
 use super::net::{ColouredArc, ColouredPlace, ColouredTransition, checked};
 use super::sorts::Sorts;
-use super::terms::{Condition, Multiset};
+use super::terms::{Condition, Multiset, TooLarge, added_up};
 use super::{Limits, PnmlError};
 use crate::net::{Net, PlaceIx};
 
@@ -42,7 +40,7 @@ impl<'a> Unfolding<'a> {
             let mut tokens = vec![0; size as usize];
             for (colour, n) in unfolding.colours(&place.initial, &[], place.line)? {
                 tokens[colour as usize] = n;
-                total = checked(total + n, place.line, limits)?;
+                total = checked(u64::saturating_add(total, n), place.line, limits)?;
             }
             for (colour, tokens) in (0..).zip(tokens) {
                 let mut name = place.id.clone();
@@ -51,6 +49,7 @@ impl<'a> Unfolding<'a> {
                     sorts.name(place.sort, colour, &mut name);
                     name.push(')');
                 }
+                unfolding.grow_by_name(&name, place.line)?;
                 unfolding.net.place(name, tokens);
             }
         }
@@ -60,37 +59,45 @@ impl<'a> Unfolding<'a> {
 
     fn grow(&mut self, by: u64, line: u64) -> Result<(), PnmlError> {
         self.size = self.size.saturating_add(by);
-        let most = self.limits.unfolded;
-        if self.size > most {
-            let what = format!(
-                "unfolding the net takes more than the limit of {most} nodes, arcs and bindings"
-            );
-            return Err(PnmlError::at(line, what));
+        match self.size > self.limits.unfolded_max() {
+            true => Err(self.too_large(line)),
+            false => Ok(()),
         }
-        Ok(())
     }
 
-    /// Returns the colours of a multiset with their numbers. Colours of which there are less than none have no token.
+    /// Long names take memory of their own.
+    fn grow_by_name(&mut self, name: &str, line: u64) -> Result<(), PnmlError> {
+        self.grow(name.len() as u64 / 64, line)
+    }
+
+    fn too_large(&self, line: u64) -> PnmlError {
+        let most = self.limits.unfolded_max();
+        let what = format!(
+            "unfolding the net takes more than the limit of {most} nodes, arcs and bindings"
+        );
+        PnmlError::at(line, what)
+    }
+
+    /// Returns the colours of a multiset with their numbers, in order.
     fn colours(
-        &self,
+        &mut self,
         multiset: &Multiset,
         binding: &[u64],
         line: u64,
     ) -> Result<Vec<(u64, u64)>, PnmlError> {
         let mut all = Vec::new();
-        let too_many = || PnmlError::at(line, "a number of tokens is too large");
-        multiset.add_to(1, binding, &mut all).ok_or_else(too_many)?;
-        let mut sums: BTreeMap<u64, i128> = BTreeMap::new();
-        for (colour, n) in all {
-            let sum = sums.entry(colour).or_default();
-            *sum = sum.checked_add(n).ok_or_else(too_many)?;
-        }
+        let before = self.limits.unfolded_max().saturating_sub(self.size);
+        let mut left = before;
+        let evaluated = multiset.add_to(1, binding, &mut left, &mut all);
+        self.size += before - left;
+        let sums = evaluated.and_then(|()| added_up(all));
+        let sums = sums.map_err(|e| match e {
+            TooLarge::Number => PnmlError::at(line, "a number of tokens is too large"),
+            TooLarge::Evaluation => self.too_large(line),
+        })?;
         let some = sums.into_iter().filter(|(_, n)| *n > 0);
-        some.map(|(colour, n)| {
-            let n = u64::try_from(n).map_err(|_| too_many())?;
-            Ok((colour, checked(n, line, self.limits)?))
-        })
-        .collect()
+        some.map(|(colour, n)| Ok((colour, checked(n, line, self.limits)?)))
+            .collect()
     }
 
     /// Adds a transition for each binding of the variables that satisfies the condition.
@@ -110,6 +117,10 @@ impl<'a> Unfolding<'a> {
             let bound = part.variable_max().map_or(0, |last| last + 1);
             conditions[bound].push(part);
         }
+        // Long conditions take time of their own.
+        let costs: Vec<u64> = (conditions.iter())
+            .map(|parts| 1 + parts.iter().map(Condition::terms).sum::<u64>() / 16)
+            .collect();
         let holds = |bound: usize, binding: &[u64]| {
             conditions[bound].iter().all(|part| part.holds(binding))
         };
@@ -132,7 +143,7 @@ impl<'a> Unfolding<'a> {
                 binding[at] += 1;
                 continue;
             }
-            self.grow(1, transition.line)?;
+            self.grow(costs[at + 1], transition.line)?;
             if !holds(at + 1, &binding) {
                 binding[at] += 1;
             } else if at + 1 < variables.len() {
@@ -150,7 +161,7 @@ impl<'a> Unfolding<'a> {
         variables: &[(&str, usize)],
         binding: &[u64],
     ) -> Result<(), PnmlError> {
-        let arcs = |unfolding: &Self, arcs: &[ColouredArc]| -> Result<Vec<_>, PnmlError> {
+        let arcs = |unfolding: &mut Self, arcs: &[ColouredArc]| -> Result<Vec<_>, PnmlError> {
             let mut all = Vec::new();
             for arc in arcs {
                 for (colour, n) in unfolding.colours(&arc.tokens, binding, arc.line)? {
@@ -174,6 +185,7 @@ impl<'a> Unfolding<'a> {
         if !variables.is_empty() {
             name.push(')');
         }
+        self.grow_by_name(&name, transition.line)?;
         self.net.transition(name, inputs, outputs);
         Ok(())
     }

@@ -9,6 +9,9 @@ use quick_xml::{Reader, XmlVersion};
 
 use super::{Limits, PnmlError};
 
+/// The most attributes of an element. Finding duplicates among them takes quadratic time.
+const ATTRIBUTES_MAX: usize = 100;
+
 /// The start of an element.
 #[derive(Clone, Debug)]
 pub(super) struct Start {
@@ -115,6 +118,9 @@ pub(super) struct Xml<R: BufRead> {
     buffer: Vec<u8>,
     depth: usize,
     depth_max: usize,
+    /// How many elements were kept.
+    kept: u64,
+    kept_max: u64,
 }
 
 impl<R: BufRead> Xml<R> {
@@ -133,7 +139,20 @@ impl<R: BufRead> Xml<R> {
             buffer: Vec::new(),
             depth: 0,
             depth_max: limits.depth,
+            kept: 0,
+            kept_max: limits.unfolded_max(),
         }
+    }
+
+    /// Counts an element that is kept.
+    fn keep(&mut self, line: u64) -> Result<(), PnmlError> {
+        self.kept += 1;
+        if self.kept > self.kept_max {
+            let most = self.kept_max;
+            let what = format!("the net has more elements than the limit of {most}");
+            return Err(PnmlError::at(line, what));
+        }
+        Ok(())
     }
 
     pub fn line(&self) -> u64 {
@@ -193,6 +212,7 @@ impl<R: BufRead> Xml<R> {
 
     /// Reads the rest of an element. Drawing instructions and what tools have added are left out.
     pub fn element(&mut self, start: Start, is_empty: bool) -> Result<Element, PnmlError> {
+        self.keep(start.line)?;
         let mut open = vec![Element {
             start,
             text: String::new(),
@@ -208,6 +228,7 @@ impl<R: BufRead> Xml<R> {
                         self.skip(is_empty)?;
                         continue;
                     }
+                    self.keep(start.line)?;
                     let element = Element {
                         start,
                         text: String::new(),
@@ -274,6 +295,10 @@ fn not_xml(e: &quick_xml::Error) -> String {
 fn read_start(start: &BytesStart<'_>, line: u64) -> Result<Start, PnmlError> {
     let mut attributes = Vec::new();
     for attribute in start.attributes() {
+        if attributes.len() == ATTRIBUTES_MAX {
+            let what = format!("an element has more attributes than the limit of {ATTRIBUTES_MAX}");
+            return Err(PnmlError::at(line, what));
+        }
         let read = attribute.map_err(|e| e.to_string()).and_then(|attribute| {
             let value = attribute.normalized_value(XmlVersion::Implicit1_0);
             let value = value.map_err(|e| e.to_string())?.into_owned();
