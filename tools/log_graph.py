@@ -3,6 +3,7 @@
 The graph knows everything by name, because the numbers in frames are those of the schema before them.
 """
 
+import struct
 from collections import Counter
 
 from log_format import *
@@ -48,8 +49,31 @@ def reads(now, was):
     if name in RANGES and before in RANGES:
         (low, high), (least, most) = RANGES[name], RANGES[before]
         return low <= least and most <= high
+    if (name, before) == ("F64", "F32"):
+        return True
     # Entity types have other numbers in each schema.
     return name == before and (name in ("Id", "Key") or inner == within)
+
+
+def carried(encoding, data):
+    """Returns a value as it is carried over to an encoding: a float of 4 bytes where that has one of 8 gets 8."""
+    name, of = kind_of(encoding)
+    if name == "Option":
+        return carried(of, data)
+    if name == "F64" and data[0] == 0xFA:
+        bits = int.from_bytes(data[1:], "big")
+        if bits & 0x7F800000 == 0x7F800000:  # An infinity, or a NaN with its bits.
+            wide = bits >> 31 << 63 | 0x7FF << 52 | (bits & 0x7FFFFF) << 29
+            return b"\xfb" + wide.to_bytes(8, "big")
+        return b"\xfb" + struct.pack(">d", struct.unpack(">f", data[1:])[0])
+    if name == "List" and data[0] >> 5 == ARRAY:
+        at = read_head(data, 0)[2]
+        parts = [data[:at]]
+        while at < len(data) and data[at] != BREAK:
+            start, at = at, item_end(data, at)
+            parts.append(carried(of, data[start:at]))
+        return b"".join(parts) + data[at:]
+    return data
 
 
 class Renamed:
@@ -166,6 +190,7 @@ class Graph:
             value = table.values[slot].get(column.path)
             if state is None or value is None:
                 continue
+            value = carried(to.encoding, value)
             check_value(to.encoding, value, schema)
             taken.values[slot][to.path] = value
             self.add(value_term(to.path, taken.id(slot), value))
@@ -195,11 +220,11 @@ class Graph:
             for end, slot in ends:
                 self.degrees[end.path, slot] += 1
             keeps = edge.has_data and to.has_data and reads(to.encoding, edge.encoding)
-            links[a, b] = data if keeps else None
+            links[a, b] = carried(to.encoding, data) if keeps and data is not None else None
             self.add(link_term(to.start.path, near.id(a), far.id(b)))
             if links[a, b] is not None:
-                check_value(to.encoding, data, schema)
-                self.add(link_term(to.start.path, near.id(a), far.id(b), data))
+                check_value(to.encoding, links[a, b], schema)
+                self.add(link_term(to.start.path, near.id(a), far.id(b), links[a, b]))
 
     def must_be_whole(self, schema):
         """Checks, at the end of a migration, that entities and links have all that they must have."""

@@ -71,6 +71,7 @@ impl Encoding {
                 now.reads(was)
             }
             (Self::Option(now), was) => now.reads(was),
+            (Self::F64, Self::F32) => true,
             (now, was) => now == was || range(now).zip(range(was)).is_some_and(holds),
         }
     }

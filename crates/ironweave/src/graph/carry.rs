@@ -73,7 +73,7 @@ fn reads(
 ) -> bool {
     now.zip(was).is_none_or(|(now, was)| {
         let was = with_entities(was, of);
-        was.is_some_and(|was| floats::narrowed(now, &was).reads(&was))
+        was.is_some_and(|was| now.reads(&was))
     })
 }
 
@@ -91,26 +91,13 @@ fn with_entities(
     })
 }
 
-/// Returns the encodings of values that have to be encoded again.
-fn widening<'e>(
-    now: Option<&'e Encoding>,
-    was: Option<&'e Encoding>,
-) -> Option<(&'e Encoding, &'e Encoding)> {
-    now.zip(was)
-        .filter(|(now, was)| floats::are_widened(now, was))
-}
-
-/// Returns a value as it is carried over.
-fn widened<'v>(
-    widens: Option<(&Encoding, &Encoding)>,
-    value: &'v [u8],
-    wide: &'v mut Vec<u8>,
-) -> &'v [u8] {
-    let Some((now, was)) = widens else {
+/// Returns a value as it is carried over to a column or an edge with an encoding.
+fn carried<'v>(now: Option<&Encoding>, value: &'v [u8], wide: &'v mut Vec<u8>) -> &'v [u8] {
+    let Some(now) = now.filter(|now| floats::has_f64(now)) else {
         return value;
     };
     wide.clear();
-    floats::widened(now, was, value, wide);
+    floats::widen(now, value, wide);
     wide
 }
 
@@ -316,10 +303,8 @@ impl<S: Storage> Graph<S> {
         let entity = self.layout.columns[usize::from(column)].entity;
         let old = from.column(was);
         let (mut scratch, mut wide) = (Vec::new(), Vec::new());
-        let widens = widening(
-            self.layout.schema[column].encoding.as_ref(),
-            from.layout.schema[was].encoding.as_ref(),
-        );
+        let layout = Arc::clone(&self.layout);
+        let encoding = layout.schema[column].encoding.as_ref();
         for slot in 0..old.len() as u32 {
             if !self.is_alive(entity, slot) {
                 continue;
@@ -328,10 +313,10 @@ impl<S: Storage> Graph<S> {
                 continue;
             };
             scratch.clear();
-            let value = widened(widens, &value, &mut wide);
+            let value = carried(encoding, &value, &mut wide);
             let cells = &mut self.columns[usize::from(column)];
             if let Err(e) = cells.set_encoded(slot, value, &mut scratch) {
-                let what = &self.layout.columns[usize::from(column)].path;
+                let what = &layout.columns[usize::from(column)].path;
                 return Err(self.not_carried(what, entity, slot, e));
             }
             cells.forget_replaced();
@@ -370,6 +355,7 @@ impl<S: Storage> Graph<S> {
         data: bool,
     ) -> Result<(), NotCarried> {
         let layout = Arc::clone(&self.layout);
+        let encoding = layout.schema[edge].encoding.as_ref();
         let layout = &layout.edges[usize::from(edge)];
         let slots = [&layout.from, &layout.to].map(|end| self.slots(end.entity));
         let ones = [&layout.from, &layout.to]
@@ -379,11 +365,6 @@ impl<S: Storage> Graph<S> {
             self.edges[usize::from(edge)].forget_order(slots[0] as usize);
         }
         let (mut scratch, mut wide) = (Vec::new(), Vec::new());
-        let widens = widening(
-            self.layout.schema[edge].encoding.as_ref(),
-            from.layout.schema[was].encoding.as_ref(),
-        );
-        let widens = widens.map(|(now, was)| (now.clone(), was.clone()));
         for slot in (0..slots[0]).filter(|_| data) {
             let far = self.edges[usize::from(edge)].held(true, slot).to_vec();
             for other in far {
@@ -394,8 +375,7 @@ impl<S: Storage> Graph<S> {
                     continue;
                 };
                 scratch.clear();
-                let widens = widens.as_ref().map(|(now, was)| (now, was));
-                let value = widened(widens, &value, &mut wide);
+                let value = carried(encoding, &value, &mut wide);
                 let Some(cells) = &mut self.edges[usize::from(edge)].data else {
                     continue;
                 };

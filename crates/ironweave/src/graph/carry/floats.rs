@@ -2,63 +2,77 @@
 //! value is encoded again: a graph that is read without types must have the bytes that the types of the program would write.
 
 use minicbor::Decoder;
+use minicbor::data::Type;
 
 use crate::schema::Encoding;
 
 const F32: u8 = 0xfa;
 const F64: u8 = 0xfb;
 
-/// Returns an encoding with `f32` in each place in which another one has `f64` and it has `f32`.
-pub(super) fn narrowed(now: &Encoding, was: &Encoding) -> Encoding {
-    let inner = |now: &Encoding, was: &Encoding| Box::new(narrowed(now, was));
-    match (now, was) {
-        (Encoding::F64, Encoding::F32) => Encoding::F32,
-        (Encoding::Option(now), Encoding::Option(was)) => Encoding::Option(inner(now, was)),
-        (Encoding::Option(now), was) => Encoding::Option(inner(now, was)),
-        (Encoding::List(now), Encoding::List(was)) => Encoding::List(inner(now, was)),
-        (now, _) => now.clone(),
+/// Returns whether values of an encoding have floats of 8 bytes, so that shorter ones have to be encoded again.
+pub(super) fn has_f64(encoding: &Encoding) -> bool {
+    match encoding {
+        Encoding::F64 => true,
+        Encoding::Option(of) | Encoding::List(of) => has_f64(of),
+        _ => false,
     }
 }
 
-/// Returns whether values of one encoding have to be encoded again for another one.
-pub(super) fn are_widened(now: &Encoding, was: &Encoding) -> bool {
-    narrowed(now, was) != *now
-}
-
-/// Encodes a value again. A value that is not of the encoding is left as it is.
-pub(super) fn widened(now: &Encoding, was: &Encoding, value: &[u8], to: &mut Vec<u8>) {
-    match (now, was) {
-        (Encoding::F64, Encoding::F32) => {
+/// Appends a value with 8 bytes for each float of 4 bytes that is where the encoding has one of 8. The value may have been written with
+/// an encoding that is not known. All else is appended as it is.
+pub(super) fn widen(now: &Encoding, value: &[u8], to: &mut Vec<u8>) {
+    let start = to.len();
+    match now {
+        Encoding::F64 => {
             if let [F32, bytes @ ..] = value
                 && let Ok(bytes) = <[u8; 4]>::try_from(bytes)
             {
                 to.push(F64);
-                to.extend(f64::from(f32::from_be_bytes(bytes)).to_be_bytes());
+                to.extend(f64_bits(u32::from_be_bytes(bytes)).to_be_bytes());
                 return;
             }
         }
-        (Encoding::Option(now), Encoding::Option(was)) => return widened(now, was, value, to),
-        (Encoding::Option(now), was) => return widened(now, was, value, to),
-        (Encoding::List(now), Encoding::List(was)) => {
-            let mut list = Decoder::new(value);
-            if let Ok(Some(count)) = list.array() {
-                let mut items = Vec::new();
-                items.extend_from_slice(&value[..list.position()]);
-                for _ in 0..count {
-                    let from = list.position();
-                    if list.skip().is_err() {
-                        to.extend_from_slice(value);
-                        return;
-                    }
-                    widened(now, was, &value[from..list.position()], &mut items);
-                }
-                to.extend(items);
+        Encoding::Option(now) => return widen(now, value, to),
+        Encoding::List(now) => {
+            if widen_list(now, value, to).is_some() {
                 return;
             }
+            to.truncate(start);
         }
         _ => {}
     }
     to.extend_from_slice(value);
+}
+
+/// As [`widen`], for a list. Returns `None` if the value is none.
+fn widen_list(now: &Encoding, value: &[u8], to: &mut Vec<u8>) -> Option<()> {
+    let mut list = Decoder::new(value);
+    let mut left = list.array().ok()?;
+    to.extend_from_slice(value.get(..list.position())?);
+    loop {
+        match &mut left {
+            Some(0) => break,
+            Some(left) => *left -= 1,
+            None if list.datatype().ok()? == Type::Break => break,
+            None => {}
+        }
+        let from = list.position();
+        list.skip().ok()?;
+        widen(now, value.get(from..list.position())?, to);
+    }
+    to.extend_from_slice(value.get(list.position()..)?);
+    Some(())
+}
+
+/// Returns the bits of the `f64` with the value of an `f32`. The conversion of the processor may change the bits of a NaN, and a graph
+/// must have the same ones everywhere.
+fn f64_bits(bits: u32) -> u64 {
+    let float = f32::from_bits(bits);
+    if !float.is_nan() {
+        return f64::from(float).to_bits();
+    }
+    let (sign, fraction) = (u64::from(bits >> 31), u64::from(bits & 0x007f_ffff));
+    sign << 63 | 0x7ff << 52 | fraction << 29
 }
 
 #[cfg(test)]
@@ -71,34 +85,48 @@ mod tests {
         bytes
     }
 
+    fn widened(now: &Encoding, value: &[u8]) -> Vec<u8> {
+        let mut to = Vec::new();
+        widen(now, value, &mut to);
+        to
+    }
+
     #[test]
     fn a_value_is_encoded_as_the_wider_type_would_be() {
         let some = |inner: Encoding| Encoding::Option(Box::new(inner));
         let list = |inner: Encoding| Encoding::List(Box::new(inner));
-        let check = |was: &Encoding, now: &Encoding, value: &[u8], expected: &[u8]| {
-            assert!(are_widened(now, was));
-            let mut to = Vec::new();
-            widened(now, was, value, &mut to);
-            assert_eq!(to, expected);
+        let check = |now: &Encoding, value: &[u8], expected: &[u8]| {
+            assert!(has_f64(now));
+            assert_eq!(widened(now, value), expected);
         };
-        let (f32s, f64s) = (Encoding::F32, Encoding::F64);
-        check(
-            &f32s,
-            &f64s,
-            &encoded(&0.1f32),
-            &encoded(&f64::from(0.1f32)),
-        );
-        check(
-            &f32s,
-            &some(Encoding::F64),
-            &encoded(&-1.5f32),
-            &encoded(&-1.5f64),
-        );
-        let (was, now) = (some(Encoding::F32), some(Encoding::F64));
-        check(&was, &now, &encoded(&None::<f32>), &encoded(&None::<f64>));
-        let (was, now) = (list(was), list(now));
+        let wide = f64::from(0.1f32);
+        check(&Encoding::F64, &encoded(&0.1f32), &encoded(&wide));
+        check(&Encoding::F64, &encoded(&wide), &encoded(&wide));
+        let now = some(Encoding::F64);
+        check(&now, &encoded(&-1.5f32), &encoded(&-1.5f64));
+        check(&now, &encoded(&None::<f32>), &encoded(&None::<f64>));
+        let now = list(now);
         let (old, new) = (vec![Some(0.25f32), None], vec![Some(0.25f64), None]);
-        check(&was, &now, &encoded(&old), &encoded(&new));
-        assert!(!are_widened(&Encoding::U64, &Encoding::U32));
+        check(&now, &encoded(&old), &encoded(&new));
+        // A list of unknown length, and what is no list.
+        let (head, float, rest) = ([0x9f], encoded(&0.25f32), [0xf6, 0xff]);
+        let expected = [&head[..], &encoded(&0.25f64), &rest].concat();
+        check(&now, &[&head[..], &float, &rest].concat(), &expected);
+        check(&now, &encoded(&"no list"), &encoded(&"no list"));
+        assert!(!has_f64(&list(some(Encoding::U64))));
+    }
+
+    #[test]
+    fn a_number_that_is_none_keeps_its_bits() {
+        for (bits, expected) in [
+            (0x7fc0_0000_u32, 0x7ff8_0000_0000_0000_u64),
+            (0xffc0_0001, 0xfff8_0000_2000_0000),
+            (0x7f80_0001, 0x7ff0_0000_2000_0000),
+            (0xff80_0000, f64::NEG_INFINITY.to_bits()),
+        ] {
+            let value = [&[F32][..], &bits.to_be_bytes()].concat();
+            let found = widened(&Encoding::F64, &value);
+            assert_eq!(found, [&[F64][..], &expected.to_be_bytes()].concat());
+        }
     }
 }
