@@ -256,7 +256,7 @@ impl<S: Storage> Graph<S> {
         now.count_watched();
         now.fingerprinting = self.fingerprinting;
         if now.fingerprinting {
-            now.fingerprint = now.recomputed_fingerprint();
+            now.fingerprint = now.fingerprint_as_written();
             now.committed_fingerprint = now.fingerprint;
         }
         Ok(now)

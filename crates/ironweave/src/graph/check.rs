@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::base::error::Inconsistency;
 use crate::base::hash::{cell_term, link_data_term, state_term};
 use crate::base::id::{FIRST_GENERATION, GENERATION_MAX};
+use crate::graph::column::AnyColumn;
 use crate::graph::edge::NONE;
 use crate::graph::layout::Bounded;
 use crate::graph::storage::{Storage, Table};
@@ -16,6 +17,9 @@ const MISSING: &str = "no entry";
 /// What a value is expected to be that was hashed, written or indexed.
 const SOUND: &str = "a value as it was written";
 
+/// Returns the hash of the value of a cell, or what is wrong with it.
+type CellHash = fn(&dyn AnyColumn, u32) -> Result<Option<u64>, String>;
+
 fn presence(present: bool) -> &'static str {
     if present { PRESENT } else { MISSING }
 }
@@ -24,7 +28,7 @@ impl<S: Storage> Graph<S> {
     /// Recomputes the sets of states, columns, keys, both directions of every edge, counters, bounds and the fingerprint,
     /// and returns every difference; empty if the graph is consistent. O(size of the graph).
     pub(crate) fn differences(&self, journal: &Journal) -> Vec<Inconsistency> {
-        let (fingerprint, mut wrong) = self.recomputed();
+        let (fingerprint, mut wrong) = self.recomputed(|column, slot| column.recheck(slot));
         let kept = self.fingerprint_with(journal);
         if self.fingerprinting && fingerprint != kept {
             wrong.push(Inconsistency::new(
@@ -48,21 +52,27 @@ impl<S: Storage> Graph<S> {
 
     /// Computes the fingerprint; O(size of the graph).
     pub(crate) fn recomputed_fingerprint(&self) -> u128 {
-        self.recomputed().0
+        self.recomputed(|column, slot| column.recheck(slot)).0
     }
 
-    fn recomputed(&self) -> (u128, Vec<Inconsistency>) {
+    /// Returns the sum of the terms of all that there is, with the hashes of values as they were written: a type may read a value that
+    /// it would write otherwise.
+    pub(crate) fn fingerprint_as_written(&self) -> u128 {
+        self.recomputed(|column, slot| Ok(column.hash(slot))).0
+    }
+
+    fn recomputed(&self, hash: CellHash) -> (u128, Vec<Inconsistency>) {
         let mut wrong = Vec::new();
         let mut fingerprint = 0u128;
         for entity in EntityIx::all(self.entities.len()) {
             self.check_states(entity, &mut fingerprint, &mut wrong);
-            self.check_columns(entity, &mut fingerprint, &mut wrong);
+            self.check_columns(entity, hash, &mut fingerprint, &mut wrong);
             for slot in self.living(entity) {
                 wrong.extend(self.bounds_broken(entity, slot));
             }
         }
         for edge in EdgeIx::all(self.edges.len()) {
-            self.check_edge(edge, &mut fingerprint, &mut wrong);
+            self.check_edge(edge, hash, &mut fingerprint, &mut wrong);
         }
         self.check_counters(&mut wrong);
         (fingerprint, wrong)
@@ -168,6 +178,7 @@ impl<S: Storage> Graph<S> {
     fn check_columns(
         &self,
         entity: EntityIx,
+        hash: CellHash,
         fingerprint: &mut u128,
         wrong: &mut Vec<Inconsistency>,
     ) {
@@ -186,7 +197,7 @@ impl<S: Storage> Graph<S> {
                     None => self.is_alive(entity, slot),
                 };
                 let who = || Some(self.entity_ref(entity, slot));
-                let cell = self.column(column).recheck(slot);
+                let cell = hash(self.column(column), slot);
                 let cell = match cell {
                     // The slot has no entity, so its cell must have the default.
                     Ok(Some(hash)) if !expected && unset == Some(hash) => Ok(None),
@@ -220,7 +231,13 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    fn check_edge(&self, edge: EdgeIx, fingerprint: &mut u128, wrong: &mut Vec<Inconsistency>) {
+    fn check_edge(
+        &self,
+        edge: EdgeIx,
+        hash: CellHash,
+        fingerprint: &mut u128,
+        wrong: &mut Vec<Inconsistency>,
+    ) {
         let layout = &self.layout.edges[usize::from(edge)];
         let [forward, backward] = [true, false].map(|forward| Hop { edge, forward });
         let mut there = HashSet::new();
@@ -237,7 +254,7 @@ impl<S: Storage> Graph<S> {
                     continue;
                 }
                 *fingerprint = fingerprint.wrapping_add(self.link_term(layout, from, to));
-                self.check_link_data(edge, (from, to), fingerprint, wrong);
+                self.check_link_data((edge, from, to), hash, fingerprint, wrong);
                 let noted = self.edges[usize::from(edge)].noted(from, to);
                 let at = noted.is_some_and(|n| {
                     n.from as usize == position
@@ -303,8 +320,8 @@ impl<S: Storage> Graph<S> {
 
     fn check_link_data(
         &self,
-        edge: EdgeIx,
-        (from, to): (u32, u32),
+        (edge, from, to): (EdgeIx, u32, u32),
+        hash: CellHash,
         fingerprint: &mut u128,
         wrong: &mut Vec<Inconsistency>,
     ) {
@@ -313,7 +330,7 @@ impl<S: Storage> Graph<S> {
         };
         let layout = &self.layout.edges[usize::from(edge)];
         let (a, b) = self.end_ids(layout, from, to);
-        let found = match column.recheck(row) {
+        let found = match hash(column, row) {
             Ok(Some(hash)) => {
                 *fingerprint = fingerprint.wrapping_add(link_data_term(layout.salt, a, b, hash));
                 return;

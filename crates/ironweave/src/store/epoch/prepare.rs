@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::base::error::{MigrationError, OpenError, RefusedDifference};
+use crate::base::hash::hash_bytes;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::graph::Graph;
 use crate::graph::any::Either;
 use crate::graph::carry::{CarryMap, CarrySummary};
-use crate::graph::column::ColumnTypes;
+use crate::graph::column::{AnyColumn, ColumnTypes};
 use crate::graph::storage::Flat;
 use crate::schema::{
-    Check, ColumnIx, Difference, EdgeIx, Encoding, Hop, Refused, Schema, Usage, Verdict,
+    Check, ColumnDef, ColumnIx, Difference, EdgeIx, Encoding, Hop, Refused, Schema, Usage, Verdict,
 };
 use crate::step::migrate::{Carried, MigrationCode};
 use crate::step::plan::Plan;
@@ -95,6 +96,7 @@ pub(super) fn prepare(
     let summary = CarrySummary::of(&old, &core.graph, &map);
     let begun = core.graph.fingerprint;
     core.begin();
+    write_as_read(core, plan, &map).map_err(MigrationError::new)?;
     set_defaults(core, plan, &map).map_err(MigrationError::new)?;
     let has_code = code.is_some();
     let carried = Carried {
@@ -142,6 +144,58 @@ pub(super) fn carry(
     let ColumnTypes { columns, data } = &plan.columns;
     let carried = old.carried_over(&plan.layout, (columns, data), map);
     carried.map_err(|e| MigrationError::new(e.to_string()).into())
+}
+
+/// Sets the values that were carried over and that their types have read, but would write otherwise. Without it, a graph with the types
+/// of the program would differ from one that is read without them, which has the bytes of the log.
+pub(super) fn write_as_read(core: &mut Core, plan: &Plan, map: &CarryMap) -> Result<(), String> {
+    let layout = &plan.layout;
+    let Core { graph, open, .. } = core;
+    let journal = &mut open.journal;
+    for column in map.columns() {
+        let ColumnDef { entity, key, .. } = layout.schema[column];
+        for slot in 0..graph.slots(entity) {
+            let value = match graph.is_alive(entity, slot) {
+                true => written_otherwise(graph.column(column), slot),
+                false => continue,
+            };
+            let path = &layout.columns[usize::from(column)].path;
+            let failed = |e: &str| format!("{path} of {}: {e}", graph.entity_ref(entity, slot));
+            let Some(value) = value.map_err(|e| failed(&e))? else {
+                continue;
+            };
+            if key {
+                return Err(failed(
+                    "its new type would write the key otherwise than it is in the log; keep the type of the key",
+                ));
+            }
+            let set = graph.set_encoded(journal, column, slot, &value);
+            set.map_err(|e| e.to_string())?;
+        }
+    }
+    for (edge, def) in EdgeIx::all(layout.edges.len()).zip(&layout.schema.edges) {
+        if !map.has_data(edge) {
+            continue;
+        }
+        let forward = true;
+        for slot in 0..graph.slots(def.from.entity) {
+            for far in graph.links(Hop { edge, forward }, slot).to_vec() {
+                let row = graph.link_row(edge, slot, far);
+                let value = row.map_or(Ok(None), |(cells, row)| written_otherwise(cells, row));
+                if let Some(value) = value? {
+                    let set = graph.set_link_encoded(journal, edge, (slot, far), &value);
+                    set.map_err(|e| e.to_string())?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the encoding that the type of a column gives to a value, if that is not the one that was read.
+fn written_otherwise(cells: &dyn AnyColumn, slot: u32) -> Result<Option<Vec<u8>>, String> {
+    let value = cells.copied(slot)?;
+    Ok(value.filter(|value| cells.hash(slot) != Some(hash_bytes(value))))
 }
 
 /// Sets the defaults of the columns that the old graph does not have, and null in those that are options.

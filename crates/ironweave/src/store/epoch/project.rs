@@ -23,7 +23,7 @@ use crate::step::model::Model;
 use crate::step::{Core, flat};
 use crate::store::epoch::is_of_another_model;
 use crate::store::epoch::judge::Judge;
-use crate::store::epoch::prepare::{carry, set_defaults};
+use crate::store::epoch::prepare::{carry, set_defaults, write_as_read};
 use crate::store::{Epochs, Store};
 
 /// The state of a replay: a graph, and how far the log was applied to it.
@@ -106,6 +106,7 @@ impl<M: Model> Store<M> {
         let mut core: Core = flat::core(plan, None);
         core.graph = carry(graph, plan, &map)?;
         core.begin();
+        write_as_read(&mut core, plan, &map).map_err(failed)?;
         set_defaults(&mut core, plan, &map).map_err(failed)?;
         core.graph.must_be_whole().map_err(failed)?;
         core.fingerprint();
