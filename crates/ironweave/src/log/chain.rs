@@ -17,9 +17,9 @@ use positions::PositionParts;
 pub(super) use replaced::{follows, replaced};
 
 use super::archived::{self, Archived};
-use super::frame::{BLOCK_BYTES, Block, BlockFault, Fault};
+use super::frame::{BLOCK_BYTES, Block, Fault};
 use super::listing::segments;
-use super::scan::{self, Found, Scan, Search};
+use super::scan::{self, Found, Scan};
 use super::segment_file::SegmentFile;
 use super::segments::Sealed;
 use super::{FrameHeader, GroupPart, Head, Seq, StorageError};

@@ -544,3 +544,80 @@ fn the_script_refuses_the_changed_logs_that_ironweave_refuses() {
     agrees_on_changed_logs::<shop::Model>("version3/constructs");
     agrees_on_changed_logs::<first::bank::Model>("version3/epochs");
 }
+
+/// A model with floats of 4 bytes, and the same with 8.
+macro_rules! scales {
+    ($model:ident, $float:ty) => {
+        #[ironweave::model]
+        pub mod $model {
+            use ironweave::prelude::*;
+
+            #[entity]
+            pub struct Scale {
+                #[key]
+                pub number: u32,
+                pub weight: $float,
+                pub readings: Vec<$float>,
+                #[edge(data = $float)]
+                pub next: Option<Scale>,
+                #[inverse(Scale::next)]
+                pub previous: Many<Scale>,
+            }
+
+            #[event]
+            #[create(scale: Scale { number, weight, readings })]
+            pub struct Installed {
+                pub number: u32,
+                pub weight: $float,
+                pub readings: Vec<$float>,
+            }
+
+            #[event]
+            #[link(scale.next += next { data = factor })]
+            pub struct Joined {
+                pub scale: Key<Scale>,
+                pub next: Key<Scale>,
+                pub factor: $float,
+            }
+        }
+    };
+}
+
+scales!(short_floats, f32);
+scales!(long_floats, f64);
+
+#[test]
+fn the_script_widens_floats() {
+    let dir = scratch_dir();
+    let mut store = Store::<short_floats::Model>::open(dir.path()).expect("the store opens");
+    let signalling = f32::from_bits(0xff80_0001);
+    for (number, weight) in [(1, 0.1), (2, signalling), (3, f32::NEG_INFINITY)] {
+        let readings = vec![-0.0, 2.5e-41, f32::MAX];
+        store.step(short_floats::Installed {
+            number,
+            weight,
+            readings,
+        });
+    }
+    store.step(short_floats::Joined {
+        scale: Key::new(1u32),
+        next: Key::new(2u32),
+        factor: 0.7,
+    });
+    drop(store);
+    let mut store = Store::<long_floats::Model>::open(dir.path()).expect("floats may be wider");
+    store.step(long_floats::Joined {
+        scale: Key::new(2u32),
+        next: Key::new(3u32),
+        factor: 0.7,
+    });
+    let fingerprint = store.fingerprint();
+    drop(store);
+    let store = Store::<long_floats::Model>::open(dir.path()).expect("the log is read again");
+    assert_eq!(store.fingerprint(), fingerprint);
+    drop(store);
+    if let Some(lines) = read(dir.path()) {
+        let expected = format!("fingerprint {fingerprint:032x}");
+        assert_eq!(lines[lines.len() - 2], expected);
+    }
+}

@@ -8,5 +8,6 @@ mod changes_are_taken;
 mod changes_that_the_data_does_not_permit_are_refused;
 mod hospital;
 mod the_past_is_that_of_earlier_epochs;
+mod types_that_read_what_another_wrote_are_taken;
 mod upcasters_read_logged_events;
 mod whole_epochs_are_written;

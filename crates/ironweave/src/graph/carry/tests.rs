@@ -15,6 +15,7 @@ use crate::schema::{Cardinality, ColumnDef, EdgeDef, EndDef, EntityDef, Hop, Sta
 #[path = "../../../tests/harness/random.rs"]
 mod random;
 mod schemas;
+mod values;
 
 use random::Random;
 use schemas::{Names, changed, graph, renamed, schema};

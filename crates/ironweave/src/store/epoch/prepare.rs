@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::base::cbor::NULL;
-use crate::base::error::{MigrationError, OpenError, RefusedDifference, StepError};
+use crate::base::error::{MigrationError, OpenError, RefusedDifference};
 use crate::base::hash::hash_bytes;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::graph::Graph;
@@ -100,7 +100,7 @@ pub(super) fn prepare(
     let summary = CarrySummary::of(&old, &core.graph, &map);
     let begun = core.graph.fingerprint;
     core.begin();
-    encode_again(core).map_err(MigrationError::from)?;
+    encode_again(core)?;
     set_defaults(core, plan, &map).map_err(MigrationError::new)?;
     let has_code = code.is_some();
     let carried = Carried {
@@ -134,19 +134,27 @@ pub(super) fn carry(
 }
 
 /// Writes the values again that the types of the program encode differently than they were carried over: an `f64` that was an `f32`,
-/// or a value of a type that has changed inside. Keys stay as they are.
-pub(super) fn encode_again(core: &mut Core) -> Result<(), StepError> {
+/// or a value of a type that has changed inside. A key must stay as it is, because logged events and histories refer to it.
+pub(super) fn encode_again(core: &mut Core) -> Result<(), MigrationError> {
     let Core { graph, open, .. } = core;
     let journal = &mut open.journal;
     let layout = Arc::clone(&graph.layout);
     for (column, def) in ColumnIx::all(layout.columns.len()).zip(&layout.schema.columns) {
-        if def.key || graph.column(column).is_mandatory() {
+        if graph.column(column).is_mandatory() {
             continue;
         }
         for slot in 0..graph.slots(def.entity) {
-            if let Some(value) = encoded_otherwise(graph.column(column), slot) {
-                graph.set_encoded(journal, column, slot, &value)?;
+            let Some(value) = encoded_otherwise(graph.column(column), slot) else {
+                continue;
+            };
+            if def.key {
+                let path = &layout.columns[usize::from(column)].path;
+                let entity = graph.entity_ref(def.entity, slot);
+                return Err(MigrationError::new(format!(
+                    "{path} of {entity}: the new type of the key encodes it differently than it is in the log; keep the type of the key"
+                )));
             }
+            graph.set_encoded(journal, column, slot, &value)?;
         }
     }
     for (edge, def) in EdgeIx::all(layout.edges.len()).zip(&layout.schema.edges) {

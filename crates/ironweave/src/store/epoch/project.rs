@@ -106,7 +106,7 @@ impl<M: Model> Store<M> {
         let mut core: Core = flat::core(plan, None);
         core.graph = carry(graph, plan, &map)?;
         core.begin();
-        encode_again(&mut core).map_err(MigrationError::from)?;
+        encode_again(&mut core)?;
         set_defaults(&mut core, plan, &map).map_err(failed)?;
         core.graph.must_be_whole().map_err(failed)?;
         core.fingerprint();
