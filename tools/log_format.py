@@ -293,7 +293,7 @@ def check_value(encoding, data, schema):
     elif name == "F32":
         good = first == 0xFA
     elif name == "F64":
-        good = first == 0xFB
+        good = first in (0xFA, 0xFB)  # A value that was an "F32" stays as it is when it is carried over.
     elif name == "Char":
         good = is_int and 0 <= value < 0x110000 and not 0xD800 <= value < 0xE000
     elif name == "Text":

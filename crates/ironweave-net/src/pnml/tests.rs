@@ -380,7 +380,7 @@ fn each_mistake_of_a_symmetric_net_has_its_message() {
         (
             sort("A", "<finiteintrange start=\"x\" end=\"0\"/>"),
             String::new(),
-            "line 1: `x` is no integer",
+            "line 1: `x` is not an integer",
         ),
         (
             "<partition/>".to_owned(),
