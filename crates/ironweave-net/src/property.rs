@@ -450,7 +450,10 @@ mod tests {
     fn deep_nesting_is_refused_at_once() {
         for opening in ["(", "not ", "!", "(!", "a + (", "a == 1 and ("] {
             let error = message(&opening.repeat(100_000));
-            assert!(error.contains("conditions may nest at most 100 deep"), "{error}");
+            assert!(
+                error.contains("conditions may nest at most 100 deep"),
+                "{error}"
+            );
         }
         let deep = format!("{}a > 1{}", "(".repeat(100), ")".repeat(100));
         assert!(holds(&deep));

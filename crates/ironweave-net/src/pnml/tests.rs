@@ -425,7 +425,7 @@ fn each_mistake_of_a_symmetric_net_has_its_message() {
         (
             RING.to_owned(),
             place("p", "R", &subterms("tuple", &[&constant("r0")])),
-            "line 10: a tuple is used where the sort is no product",
+            "line 10: a tuple is used where the sort is not a product",
         ),
         (
             RING.to_owned(),
