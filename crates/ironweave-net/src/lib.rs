@@ -1,22 +1,23 @@
-//! Petri nets: place/transition nets as plain data, and what can be computed from them.
+//! Petri nets: the net of an ironweave model, place/transition nets, and what can be computed from them.
 //!
 //! | to | use |
 //! |---|---|
-//! | build a net | [`Net`] |
-//! | read a net from PNML, unfolding a symmetric one | [`pnml::read`] |
-//! | write a net as PNML | [`pnml::write`] |
-//! | find place invariants | [`invariants`] |
-//! | visit all reachable markings, and check properties of them | [`Explorer`] |
+//! | derive the net of a model from its schema | [`Net::of`] |
+//! | work with place/transition nets: invariants, all reachable markings | [`plain`] |
+//! | read a place/transition net from PNML, unfolding a symmetric one (feature `pnml`) | [`pnml::read`] |
+//! | write a place/transition net as PNML (feature `pnml`) | [`pnml::write`] |
 #![doc = "\n"]
 #![doc = include_str!("../README.md")]
 
-mod explore;
-mod invariants;
 mod net;
+pub mod plain;
+#[cfg(feature = "pnml")]
 pub mod pnml;
-mod property;
 
-pub use explore::{ExploreError, Explorer, Found, Step, Verdict};
-pub use invariants::{Invariant, invariants};
-pub use net::{Net, Place, PlaceIx, Transition, TransitionIx};
-pub use property::{Property, PropertyError};
+pub use ironweave_schema::{
+    BindBy, Cardinality, EdgeIx, EntityIx, EventIx, Hop, NameIx, OnDelete, Path, StateIx,
+};
+pub use net::{
+    Action, Arc, Edge, End, Entity, Field, Firing, Handler, Inscription, Invariant, Lifecycle, Net,
+    Place, PlaceIx, PlaceKind, Read, Tokens, Transition, Variable,
+};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ironweave_net::{Explorer, pnml};
+use ironweave_net::{plain::Explorer, pnml};
 
 #[test]
 fn answers_are_the_published_ones() {

@@ -5,7 +5,8 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ironweave_net::{Explorer, Net, Property, Verdict, invariants, pnml};
+use ironweave_net::plain::{Explorer, Net, Place, PlaceIx, Property, Step, Verdict, invariants};
+use ironweave_net::pnml;
 use serde::Serialize;
 
 use crate::cli::Show;
@@ -148,7 +149,7 @@ pub fn stat(show: &Show, args: &StatArgs) -> Result<ExitCode> {
         total: u64,
     }
     for invariant in found.iter().filter(|_| args.invariants) {
-        let term = |&(place, weight): &(ironweave_net::PlaceIx, u64)| {
+        let term = |&(place, weight): &(PlaceIx, u64)| {
             let name = &net.places[place.0 as usize].name;
             match weight {
                 1 => name.clone(),
@@ -274,7 +275,7 @@ fn report(
     };
     let holds = steps.is_some() != is_always;
     let expected = if is_always { "always" } else { "ever" };
-    let name = |step: &ironweave_net::Step| &*net.transitions[step.transition.0 as usize].name;
+    let name = |step: &Step| &*net.transitions[step.transition.0 as usize].name;
     if out.is_json() {
         out.object(&Checked {
             property: text,
@@ -300,7 +301,7 @@ fn report(
     let Some(steps) = steps else {
         return Ok(holds);
     };
-    let marked = |tokens: &mut dyn Iterator<Item = (u64, &ironweave_net::Place)>| {
+    let marked = |tokens: &mut dyn Iterator<Item = (u64, &Place)>| {
         let marked = tokens.filter(|(tokens, _)| *tokens > 0);
         let shown = marked.map(|(tokens, place)| match tokens {
             1 => place.name.clone(),

@@ -18,7 +18,7 @@ mod xml;
 use std::fmt;
 use std::io::BufRead;
 
-use crate::net::Net;
+use crate::plain::Net;
 
 pub use write::write;
 

@@ -8,7 +8,7 @@ use super::terms::{Condition, Multiset, Scope};
 use super::unfold;
 use super::xml::{Element, Start, Token, Xml};
 use super::{Document, Kind, Limits, PnmlError};
-use crate::net::{Net, PlaceIx};
+use crate::plain::{Net, PlaceIx};
 
 /// The nodes and declarations of a net, in the order of the file.
 #[derive(Default)]

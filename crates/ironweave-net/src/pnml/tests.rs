@@ -1,7 +1,7 @@
 //! Mistakes in PNML, each with its line.
 
 use super::*;
-use crate::net::Net;
+use crate::plain::Net;
 
 fn plain(body: &str) -> String {
     let ty = "http://www.pnml.org/version-2009/grammar/ptnet";
@@ -473,7 +473,7 @@ fn references_are_followed_in_any_order_and_their_ids_are_their_own() {
     let document = read(plain(&body).as_bytes(), &Limits::default()).unwrap();
     assert_eq!(
         document.net.transitions[0].inputs,
-        [(crate::net::PlaceIx(0), 1)]
+        [(crate::plain::PlaceIx(0), 1)]
     );
     for (nodes, expected) in [
         (

@@ -4,7 +4,7 @@ use super::net::{ColouredArc, ColouredPlace, ColouredTransition, checked};
 use super::sorts::Sorts;
 use super::terms::{Condition, Multiset, TooLarge, added_up};
 use super::{Limits, PnmlError};
-use crate::net::{Net, PlaceIx};
+use crate::plain::{Net, PlaceIx};
 
 /// A net of which all places, and the transitions so far, are unfolded.
 pub(super) struct Unfolding<'a> {

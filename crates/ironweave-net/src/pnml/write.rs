@@ -5,12 +5,12 @@ use std::io::{self, Write};
 
 use quick_xml::escape::escape;
 
-use crate::net::Net;
+use crate::plain::Net;
 
 /// Writes a net as PNML. O(size of the net).
 ///
 /// ```
-/// use ironweave_net::{Net, pnml};
+/// use ironweave_net::{plain::Net, pnml};
 ///
 /// let mut net = Net::default();
 /// let a = net.place("a", 2);

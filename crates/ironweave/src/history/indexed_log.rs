@@ -15,18 +15,19 @@ use crate::base::hash::FastMap;
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::graph::Graph;
-use crate::graph::fact::Facts;
-use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
-use crate::history::index::{GrowingIndex, Indexer, SortedIndex, TypeNames};
 use crate::history::recent::Recent;
-use crate::log::{Frame, FrameKind, ReadLog, ReadPoint, Sealed, Segment, SegmentIndex, Segments};
+use crate::log::{Frame, ReadLog, ReadPoint, Sealed, Segment, SegmentIndex, Segments};
 use crate::schema::EntityIx;
 use crate::step::plan::Plan;
 use crate::store::checkpoint::read::Loader;
+use crate::store::entity_index::{
+    FrameIndexer, GrowingIndex, Schemas, SortedIndex, TypeNameEpochs, TypeNames, index_segment,
+    learn_names,
+};
 use crate::store::record::DecodedTransaction;
 use crate::store::view::LogView;
-use crate::store::{Epochs, bad_frame, lost_frame, no_schema};
+use crate::store::{Epochs, bad_frame, lost_frame};
 
 /// The indexes that a store holds in memory, with the state of indexing.
 #[derive(Default)]
@@ -58,14 +59,11 @@ impl HistoryIndex {
     }
 }
 
-/// The names of types in the log, each with the first frame that has them.
-type TypeNameEpochs = Vec<(Seq, TypeNames)>;
-
 /// The index of the segment that is not sealed, or of a whole log in memory.
 struct LastSegmentIndex {
     /// The end of the frames that are indexed.
     mark: ReadPoint,
-    indexer: Indexer,
+    frames: FrameIndexer,
     index: GrowingIndex,
 }
 
@@ -73,7 +71,7 @@ impl LastSegmentIndex {
     fn of(first: Seq) -> Self {
         Self {
             mark: ReadPoint::start(first),
-            indexer: Indexer::default(),
+            frames: FrameIndexer::default(),
             index: GrowingIndex::default(),
         }
     }
@@ -102,27 +100,13 @@ impl Context<'_> {
         self.epochs.entity(seq, entity)
     }
 
-    /// Calls `see` with the facts of a frame, and with the names of types and the layout that they have, if the frame is a
-    /// transaction.
-    fn facts(
-        &self,
-        (seq, kind): (Seq, FrameKind),
-        payload: &[u8],
-        named: &TypeNameEpochs,
-        room: &mut Facts,
-        see: impl FnOnce(&Facts, &TypeNames, &Layout),
-    ) -> Result<(), StorageError> {
-        if !kind.has_facts() {
-            return Ok(());
+    /// Returns what the frames of an index are decoded by.
+    fn schemas<'n>(&'n self, names: &'n TypeNameEpochs) -> Schemas<'n> {
+        Schemas {
+            epochs: self.epochs,
+            plan: self.plan,
+            names,
         }
-        let names = named.iter().rev().find(|(from, _)| *from <= seq);
-        let (_, names) = names.ok_or_else(|| no_schema(seq))?;
-        let room_for = std::mem::take(room);
-        let decoded = (self.epochs).decode_facts((seq, kind), payload, room_for)?;
-        let plan = self.epochs.plan(seq, self.plan);
-        see(&decoded.facts, names, &plan.layout);
-        *room = decoded.facts;
-        Ok(())
     }
 }
 
@@ -187,22 +171,16 @@ impl<'a> IndexedLog<'a> {
     }
 
     fn learn_names(&mut self) {
-        fn learn(into: &mut TypeNameEpochs, (from, names): (Seq, Vec<(u32, Option<&str>)>)) {
-            let names = TypeNames::new(names.into_iter());
-            if into.last().is_none_or(|(_, n)| *n != names) {
-                into.push((from, names));
-            }
-        }
         let epochs = self.context.epochs;
         let schemas = epochs.names();
         let known = std::mem::replace(&mut self.index.schemas, schemas.len());
         if known == schemas.len() {
             return;
         }
-        (schemas.skip(known)).for_each(|epoch| learn(&mut self.index.names, epoch));
+        (schemas.skip(known)).for_each(|epoch| learn_names(&mut self.index.names, epoch));
         // If the model is read from the log, its last schema is another one now.
         self.index.asked.clear();
-        (epochs.names_of_program()).for_each(|epoch| learn(&mut self.index.asked, epoch));
+        (epochs.names_of_program()).for_each(|epoch| learn_names(&mut self.index.asked, epoch));
     }
 
     /// Indexes the frames that were written since the last call.
@@ -230,15 +208,12 @@ impl<'a> IndexedLog<'a> {
         let HistoryIndex { names, last, .. } = &mut *self.index;
         let LastSegmentIndex {
             mark,
-            indexer,
+            frames,
             index: growing,
         } = last;
-        let (context, room) = (self.context, &mut Facts::default());
-        let mut index = |place, (seq, kind), payload: &[u8]| {
-            context.facts((seq, kind), payload, names, room, |facts, names, layout| {
-                let put = |hash| growing.put(hash, place);
-                indexer.index(facts, layout, names, put);
-            })
+        let schemas = self.context.schemas(names);
+        let mut index = |place, frame, payload: &[u8]| {
+            frames.index(schemas, frame, payload, |hash| growing.put(hash, place))
         };
         match self.segments {
             Some(segments) => segments.scan(mark, until, |place, header, payload| {
@@ -264,25 +239,13 @@ impl<'a> IndexedLog<'a> {
 
     /// Returns the index of a whole segment. O(bytes of the segment).
     fn index_segment(&self, sealed: &Sealed) -> Result<SortedIndex, StorageError> {
-        let (mut indexer, mut entries) = (Indexer::default(), Vec::new());
-        let (context, mut room) = (self.context, Facts::default());
-        if let Some(segments) = self.segments {
-            let mut mark = ReadPoint::start(sealed.first);
-            segments.scan(&mut mark, sealed.next, |place, header, payload| {
-                let frame = (header.seq, header.kind);
-                context.facts(
-                    frame,
-                    payload,
-                    &self.index.names,
-                    &mut room,
-                    |facts, names, layout| {
-                        let put = |hash| entries.push((hash, place));
-                        indexer.index(facts, layout, names, put);
-                    },
-                )
-            })?;
+        match self.segments {
+            Some(segments) => {
+                index_segment(segments, sealed, self.context.schemas(&self.index.names))
+            }
+            // A log in memory has no sealed segments.
+            None => Ok(SortedIndex::new(Vec::new())),
         }
-        Ok(SortedIndex::new(entries))
     }
 
     /// Rebuilds the indexes of all sealed segments, and replaces existing ones.

@@ -6,7 +6,6 @@
 //! [`retention`] archives and drops the first segments. `store.rs` has the methods that this layer adds to the store.
 
 mod as_of;
-mod index;
 mod indexed_log;
 mod recent;
 mod retention;

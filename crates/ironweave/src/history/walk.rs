@@ -10,9 +10,9 @@ use crate::graph::fact::Fact;
 use crate::graph::layout::Layout;
 use crate::graph::paged::Paged;
 use crate::history::FoundFacts;
-use crate::history::index::{BEFORE_SEGMENT, CreatedKeys, TypeNames, pair};
 use crate::history::indexed_log::{IndexedLog, SegmentReader};
 use crate::schema::{ColumnIx, EntityIx};
+use crate::store::entity_index::{BEFORE_SEGMENT, CreatedKeys, TypeNames, pair};
 use crate::store::record::{DecodedTransaction, about};
 
 /// An entity whose history is read, with its status at the end of a segment.

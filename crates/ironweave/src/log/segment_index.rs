@@ -1,6 +1,6 @@
 //! The index of a sealed segment, which maps hashes to the offsets of frames.
 //!
-//! 1. The index does not interpret hashes. `history/index.rs` computes them, and checks the frames that a lookup returns.
+//! 1. The index does not interpret hashes. `store/entity_index` computes them, and `history` checks the frames that a lookup returns.
 //! 2. The file is written once, under a temporary name, and then synced and renamed. It is read a page at a time. A lookup
 //!    reads O(log pages) pages to find a hash, and then the pages that the hash fills.
 //! 3. The header identifies the segment and its content, and each page has a checksum that is seeded with that of the header.

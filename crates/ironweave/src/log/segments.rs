@@ -1,6 +1,6 @@
-//! Access to single segments of a log and their indexes, for the history layer.
+//! Access to single segments of a log and their indexes, for the layers above.
 //!
-//! The log does not interpret payloads, so it cannot create an index. The layer `history` creates indexes from the frames
+//! The log does not interpret payloads, so it cannot create an index. `store/entity_index` creates indexes from the frames
 //! that it reads here.
 
 use std::path::{Path, PathBuf};

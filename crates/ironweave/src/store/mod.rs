@@ -11,6 +11,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod commit;
 #[cfg(test)]
 mod cost;
+pub(crate) mod entity_index;
 pub(crate) mod epoch;
 mod epochs;
 pub(crate) mod feed;

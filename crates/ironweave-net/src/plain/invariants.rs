@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::net::{Net, PlaceIx};
+use crate::plain::{Net, PlaceIx};
 
 /// A place invariant: in every reachable marking, the tokens of its places, each times its weight, add up to its total.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +41,7 @@ const STEPS_MAX: u64 = 500_000_000;
 /// left out, those that are returned need not have minimal support, and the second value is `false`.
 ///
 /// ```
-/// use ironweave_net::{Net, invariants};
+/// use ironweave_net::plain::{Net, invariants};
 ///
 /// let mut net = Net::default();
 /// let (free, held) = (net.place("free", 2), net.place("held", 0));

@@ -4,8 +4,8 @@
 use std::collections::BinaryHeap;
 
 use super::ExploreError;
-use crate::invariants::invariants;
-use crate::net::{Net, PlaceIx};
+use crate::plain::invariants::invariants;
+use crate::plain::{Net, PlaceIx};
 
 /// How many rows the computation of invariants may have, if the net does not have more places.
 const ROWS_MAX: usize = 1_000;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::kernel::{Kernel, Marking};
 use super::layout::Layout;
 use super::{Step, unpacked};
-use crate::net::{Net, TransitionIx};
+use crate::plain::{Net, TransitionIx};
 
 /// Returns the shortest firings from the initial marking to each of several others, which are reachable. Time and memory O(markings
 /// that are at most as far away as the farthest of these), and more memory for each of them than the search takes.

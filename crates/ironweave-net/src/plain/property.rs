@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::net::{Net, PlaceIx};
+use crate::plain::{Net, PlaceIx};
 
 /// A condition on markings, read from text by [`Property::parse`].
 ///
@@ -129,7 +129,7 @@ impl Property {
     /// Reads a property of the markings of a net.
     ///
     /// ```
-    /// use ironweave_net::{Net, Property};
+    /// use ironweave_net::plain::{Net, Property};
     ///
     /// let mut net = Net::default();
     /// net.place("free", 1);
@@ -363,7 +363,7 @@ impl Parser<'_> {
         if let Some(place) = self.net.find(name) {
             return Ok(vec![place]);
         }
-        let unfolded = |place: &crate::net::Place| {
+        let unfolded = |place: &crate::plain::Place| {
             (place.name.strip_prefix(name)).is_some_and(|rest| rest.starts_with('('))
         };
         let all = self

@@ -1,7 +1,7 @@
 //! The transitions of a net, compiled for packed markings.
 
 use super::layout::{Field, Home, Layout};
-use crate::net::{Net, PlaceIx};
+use crate::plain::{Net, PlaceIx};
 
 /// A packed marking.
 pub(super) type Marking<const W: usize> = [u64; W];
@@ -157,7 +157,7 @@ impl<const W: usize> Kernel<W> {
 
 /// Returns the transition on packed markings, or `None` if it can never fire.
 fn compiled<const W: usize>(
-    transition: &crate::net::Transition,
+    transition: &crate::plain::Transition,
     layout: &Layout,
 ) -> Option<Firing<W>> {
     let mut firing = Firing {

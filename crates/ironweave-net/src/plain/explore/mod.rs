@@ -13,8 +13,8 @@ use kernel::Kernel;
 use layout::{Home, Layout, Structure};
 use search::{Search, Searched, Stopped};
 
-use crate::net::{Net, PlaceIx, TransitionIx};
-use crate::property::{Compiled, Property};
+use crate::plain::property::{Compiled, Property};
+use crate::plain::{Net, PlaceIx, TransitionIx};
 
 /// Visits all reachable markings of a net, breadth first.
 ///
@@ -185,7 +185,7 @@ impl<'n> Explorer<'n> {
     /// again with more bits when a place that no invariant bounds gets more tokens than were provided for.
     ///
     /// ```
-    /// use ironweave_net::{Explorer, Net, Property, Verdict};
+    /// use ironweave_net::plain::{Explorer, Net, Property, Verdict};
     ///
     /// let mut net = Net::default();
     /// let (free, held) = (net.place("free", 1), net.place("held", 0));
@@ -240,7 +240,7 @@ impl<'n> Explorer<'n> {
                 *most = n.max(*most);
             }
         }
-        let bits = |(most, place): (&u64, &crate::net::Place)| {
+        let bits = |(most, place): (&u64, &crate::plain::Place)| {
             let bits = (64 - most.leading_zeros()).max(1);
             match bits <= TOKEN_BITS_MAX {
                 true => Ok(bits),

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::kernel::{Kernel, Marking};
 use super::layout::Layout;
 use super::table::{Budget, Inserted, Probe, Table};
-use crate::net::Net;
-use crate::property::Compiled;
+use crate::plain::Net;
+use crate::plain::property::Compiled;
 
 /// How many markings a block has, unless their sets of enabled transitions are large.
 const BLOCK: usize = 1 << 10;

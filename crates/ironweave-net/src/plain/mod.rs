@@ -1,4 +1,24 @@
-//! Place/transition nets as plain data.
+//! Place/transition nets: places with a number of tokens, and transitions with weighted arcs. The tokens have no identity.
+//!
+//! | to | use |
+//! |---|---|
+//! | build a net | [`Net`] |
+//! | find place invariants | [`invariants`] |
+//! | visit all reachable markings, and check properties of them (feature `explore`) | [`Explorer`] |
+//!
+//! [`pnml`](crate::pnml) reads and writes them.
+
+#[cfg(feature = "explore")]
+mod explore;
+mod invariants;
+#[cfg(feature = "explore")]
+mod property;
+
+#[cfg(feature = "explore")]
+pub use explore::{ExploreError, Explorer, Found, Step, Verdict};
+pub use invariants::{Invariant, invariants};
+#[cfg(feature = "explore")]
+pub use property::{Property, PropertyError};
 
 /// A place of a [`Net`], by its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

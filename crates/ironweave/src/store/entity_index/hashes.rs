@@ -1,5 +1,5 @@
-//! The index of a segment, by which histories find frames. It maps hashes to the places of frames. The hashes are of
-//! entities that the frame is about, of pairs that it links or unlinks, and of keys of entities that it creates.
+//! The hashes under which an index has a frame: of entities that the frame is about, of pairs that it links or unlinks, and of
+//! keys of entities that it creates.
 //!
 //! An index depends on its own segment alone, so that it can be rebuilt from that segment. Facts name slots and
 //! not generations. An entity that is created in the segment is indexed with its generation; an entity that had its slot
@@ -7,25 +7,25 @@
 //! order of their declaration changes. Hashes may collide, so a frame that is found must be checked.
 
 use std::cell::OnceCell;
-use std::collections::hash_map::Entry;
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::base::hash::FastMap;
+use crate::base::position::Seq;
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::schema::{ColumnIx, EntityIx};
 
 /// In place of the generation of an entity that existed when the segment began. No entity has this generation.
-pub(super) const BEFORE_SEGMENT: u32 = 0;
+pub(crate) const BEFORE_SEGMENT: u32 = 0;
 
 /// For each type, a number that it has in the whole log, and the hash of its name in a part of the log, or `None` if that part
 /// has no such type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TypeNames(pub Vec<(u32, Option<u64>)>);
+pub(crate) struct TypeNames(pub Vec<(u32, Option<u64>)>);
 
 impl TypeNames {
-    pub(super) fn new<'n>(names: impl Iterator<Item = (u32, Option<&'n str>)>) -> Self {
+    pub(crate) fn new<'n>(names: impl Iterator<Item = (u32, Option<&'n str>)>) -> Self {
         let hashed = |(number, name): (u32, Option<&str>)| {
             (number, name.map(|name| xxh3_64(name.as_bytes())))
         };
@@ -41,22 +41,36 @@ impl TypeNames {
     }
 
     /// Returns the hash of an entity.
-    pub(super) fn entity(&self, entity: EntityIx, slot: u32, generation: u32) -> Option<u64> {
+    pub(crate) fn entity(&self, entity: EntityIx, slot: u32, generation: u32) -> Option<u64> {
         let id = u64::from(slot) | u64::from(generation) << 32;
         Some(xxh3_64_with_seed(&id.to_le_bytes(), self.of(entity)?))
     }
 
     /// Returns the hash of a key. It does not depend on the order of the columns, which may be declared in another order
     /// later.
-    pub(super) fn key(&self, entity: EntityIx, key: &[&[u8]]) -> Option<u64> {
+    pub(crate) fn key(&self, entity: EntityIx, key: &[&[u8]]) -> Option<u64> {
         let seed = !self.of(entity)?;
         let values = key.iter().map(|value| xxh3_64_with_seed(value, seed));
         Some(values.fold(0, u64::wrapping_add))
     }
 }
 
+/// The names of types in the log, each with the first frame that has them.
+pub(crate) type TypeNameEpochs = Vec<(Seq, TypeNames)>;
+
+/// Adds the names that types have in an epoch, if they are not those of the epoch before it.
+pub(crate) fn learn_names(
+    into: &mut TypeNameEpochs,
+    (from, names): (Seq, Vec<(u32, Option<&str>)>),
+) {
+    let names = TypeNames::new(names.into_iter());
+    if into.last().is_none_or(|(_, n)| *n != names) {
+        into.push((from, names));
+    }
+}
+
 /// Returns the hash of a pair of entities that are linked or unlinked, over any edge.
-pub(super) fn pair(a: u64, b: u64) -> u64 {
+pub(crate) fn pair(a: u64, b: u64) -> u64 {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&a.min(b).to_le_bytes());
     bytes[8..].copy_from_slice(&a.max(b).to_le_bytes());
@@ -65,14 +79,14 @@ pub(super) fn pair(a: u64, b: u64) -> u64 {
 
 /// Computes the hashes of the frames of a segment, in order.
 #[derive(Default)]
-pub(super) struct Indexer {
+pub(crate) struct Indexer {
     /// The generations of the entities that were created in the segment, by the number of the type and the slot.
     created: FastMap<(u32, u32), u32>,
 }
 
 impl Indexer {
     /// Calls `add` with each hash of a frame with these facts, perhaps repeatedly.
-    pub(super) fn index(
+    pub(crate) fn index(
         &mut self,
         facts: &Facts,
         layout: &Layout,
@@ -109,7 +123,7 @@ impl Indexer {
 }
 
 /// The keys of the entities that a transaction creates.
-pub(super) struct CreatedKeys<'f> {
+pub(crate) struct CreatedKeys<'f> {
     facts: &'f Facts,
     layout: &'f Layout,
     /// The indexes of the facts that set each cell. It is computed when a cell is not set soon after its entity is created.
@@ -121,7 +135,7 @@ pub(super) struct CreatedKeys<'f> {
 const NEAR: usize = 64;
 
 impl<'f> CreatedKeys<'f> {
-    pub(super) fn new(facts: &'f Facts, layout: &'f Layout) -> Self {
+    pub(crate) fn new(facts: &'f Facts, layout: &'f Layout) -> Self {
         Self {
             facts,
             layout,
@@ -131,7 +145,7 @@ impl<'f> CreatedKeys<'f> {
 
     /// Returns the values of the key of the entity that fact `i` creates, or `None` if its type has no key. Keys never
     /// change, and the transaction that creates an entity sets its key. O(1) amortized, in any order of the facts.
-    pub(super) fn of(&self, i: usize) -> Option<Vec<&'f [u8]>> {
+    pub(crate) fn of(&self, i: usize) -> Option<Vec<&'f [u8]>> {
         let Fact::Create { entity, slot, .. } = *self.facts.list.get(i)? else {
             return None;
         };
@@ -166,87 +180,5 @@ impl<'f> CreatedKeys<'f> {
         let places = all.get(&(of, at))?;
         let after = places.get(places.partition_point(|place| *place < i))?;
         self.facts.list.get(*after)
-    }
-}
-
-/// The index of a segment that is not sealed, or of a log in memory.
-#[derive(Default)]
-pub(super) struct GrowingIndex(FastMap<u64, Places>);
-
-/// The places of one hash. Most hashes have one.
-enum Places {
-    One(u64),
-    Many(Vec<u64>),
-}
-
-impl Places {
-    fn as_slice(&self) -> &[u64] {
-        match self {
-            Self::One(place) => std::slice::from_ref(place),
-            Self::Many(places) => places,
-        }
-    }
-}
-
-impl GrowingIndex {
-    /// Adds the place of a frame, which must be that of the last call or greater.
-    pub(super) fn put(&mut self, hash: u64, place: u64) {
-        match self.0.entry(hash) {
-            Entry::Vacant(entry) => {
-                entry.insert(Places::One(place));
-            }
-            Entry::Occupied(mut entry) => match entry.get_mut() {
-                Places::One(first) if *first == place => {}
-                Places::One(first) => {
-                    let places = vec![*first, place];
-                    entry.insert(Places::Many(places));
-                }
-                Places::Many(places) => {
-                    if places.last() != Some(&place) {
-                        places.push(place);
-                    }
-                }
-            },
-        }
-    }
-
-    /// Returns the first places of a hash, at most `most`.
-    pub(super) fn places(&self, hash: u64, most: usize) -> Vec<u64> {
-        let places = self.0.get(&hash).map(Places::as_slice);
-        let places = places.unwrap_or_default();
-        places[..places.len().min(most)].to_vec()
-    }
-
-    /// Returns the index of the segment once it is complete.
-    pub(super) fn into_sorted(self) -> SortedIndex {
-        let all = |(hash, places): (&u64, &Places)| {
-            let hash = *hash;
-            let places = places.as_slice().to_vec();
-            places.into_iter().map(move |place| (hash, place))
-        };
-        SortedIndex::new(self.0.iter().flat_map(all).collect())
-    }
-}
-
-/// The index of a complete segment.
-pub(super) struct SortedIndex(Vec<(u64, u64)>);
-
-impl SortedIndex {
-    pub(super) fn new(mut entries: Vec<(u64, u64)>) -> Self {
-        entries.sort_unstable();
-        entries.dedup();
-        entries.shrink_to_fit();
-        Self(entries)
-    }
-
-    pub(super) fn entries(&self) -> &[(u64, u64)] {
-        &self.0
-    }
-
-    /// Returns the first places of a hash, at most `most`.
-    pub(super) fn places(&self, hash: u64, most: usize) -> Vec<u64> {
-        let from = self.0.partition_point(|(h, _)| *h < hash);
-        let all = self.0[from..].iter().take_while(|(h, _)| *h == hash);
-        all.map(|(_, place)| *place).take(most).collect()
     }
 }

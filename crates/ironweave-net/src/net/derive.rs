@@ -1,0 +1,515 @@
+//! The net of a schema.
+
+use std::collections::BTreeSet;
+
+use ironweave_schema::{
+    Arc as ArcDef, BindBy, Cardinality, ColumnDef, EdgeIx, EndDef, EntityIx, EventDef, Hop,
+    Invalid, May, NameIx, OnDelete, Path, Quantifier, Schema, Scope, StateIx,
+};
+
+use super::{
+    Action, Arc, Edge, End, Entity, Field, Firing, Handler, Inscription, Invariant, Lifecycle, Net,
+    Place, PlaceIx, PlaceKind, Read, Tokens, Transition, Variable,
+};
+
+impl Net {
+    /// Derives the net of a model from its schema. O(size of the schema), and for each `delete` O(edges).
+    ///
+    /// # Errors
+    /// If the schema is not [valid](Schema::validate).
+    pub fn of(schema: &Schema) -> Result<Self, Invalid> {
+        schema.validate()?;
+        let mut net = Self {
+            name: schema.name.clone(),
+            ..Self::default()
+        };
+        net.add_states(schema);
+        net.add_edges(schema);
+        let mut priority = 0;
+        for event in &schema.events {
+            let firing = match event.immediate {
+                true => Firing::Immediate { priority },
+                false => Firing::Requested,
+            };
+            priority += u32::from(event.immediate);
+            let transition = Derive::new(schema, &net, event).transition(firing);
+            net.transitions.push(transition);
+        }
+        net.invariants = (schema.invariants.iter())
+            .map(|def| Invariant {
+                name: def.name.clone(),
+                entity: def.entity,
+                via: def.via.clone(),
+                check: def.check.clone(),
+            })
+            .collect();
+        Ok(net)
+    }
+
+    fn add(&mut self, name: String, kind: PlaceKind) -> PlaceIx {
+        self.places.push(Place { name, kind });
+        PlaceIx(self.places.len() as u32 - 1)
+    }
+
+    fn add_states(&mut self, schema: &Schema) {
+        for (ix, def) in EntityIx::all(schema.entities.len()).zip(&schema.entities) {
+            let fields = |of: Option<StateIx>| -> Vec<Field> {
+                let own = |c: &&ColumnDef| c.entity == ix && c.state == of;
+                schema.columns.iter().filter(own).map(field).collect()
+            };
+            let mut states = Vec::with_capacity(def.states.len());
+            for (state, of) in StateIx::all(def.states.len()).zip(&def.states) {
+                let kind = PlaceKind::State {
+                    entity: ix,
+                    state,
+                    initial: state == def.initial,
+                    terminal: of.terminal,
+                    data: fields(Some(state)),
+                };
+                states.push(self.add(format!("{}::{}", def.name, of.name), kind));
+            }
+            let moves = def.states.iter().zip(&states).flat_map(|(of, from)| {
+                let to = of.to.iter();
+                to.map(|to| Lifecycle {
+                    from: *from,
+                    to: states[to.to.index()],
+                    verb: to.verb.clone(),
+                })
+            });
+            self.entities.push(Entity {
+                name: def.name.clone(),
+                initial: states[def.initial.index()],
+                fields: fields(None),
+                lifecycle: moves.collect(),
+                states,
+            });
+        }
+    }
+
+    fn add_edges(&mut self, schema: &Schema) {
+        for (ix, def) in EdgeIx::all(schema.edges.len()).zip(&schema.edges) {
+            let name = format!("{}.{}", schema[def.from.entity].name, def.from.name);
+            let place = self.add(name, PlaceKind::Edge(ix));
+            self.edges.push(Edge {
+                place,
+                from: end(&def.from),
+                to: end(&def.to),
+                data: def.data.clone(),
+                acyclic: def.acyclic,
+            });
+        }
+    }
+}
+
+fn field(column: &ColumnDef) -> Field {
+    Field {
+        name: column.name.clone(),
+        ty: column.ty.clone(),
+        key: column.key,
+    }
+}
+
+fn end(def: &EndDef) -> End {
+    End {
+        entity: def.entity,
+        name: def.name.clone(),
+        cardinality: def.cardinality,
+        min: def.min.max(u32::from(def.cardinality == Cardinality::One)),
+        max: match def.cardinality {
+            Cardinality::Many => def.max,
+            Cardinality::One | Cardinality::Option => Some(1),
+        },
+        on_delete: def.on_delete,
+        counted: def.counted,
+    }
+}
+
+/// The transition of one event, in the making.
+struct Derive<'a> {
+    schema: &'a Schema,
+    net: &'a Net,
+    event: &'a EventDef,
+    reads: Vec<Read>,
+    arcs: Vec<Arc>,
+    unknown: usize,
+}
+
+impl<'a> Derive<'a> {
+    fn new(schema: &'a Schema, net: &'a Net, event: &'a EventDef) -> Self {
+        Self {
+            schema,
+            net,
+            event,
+            reads: Vec::new(),
+            arcs: Vec::new(),
+            unknown: 0,
+        }
+    }
+
+    fn transition(mut self, firing: Firing) -> Transition {
+        for (name, def) in NameIx::all(self.event.names.len()).zip(&self.event.names) {
+            let root = Path {
+                root: name,
+                hops: Vec::new(),
+            };
+            match def.by {
+                BindBy::Ensure => {
+                    let to = self.net[def.entity].initial;
+                    self.arc(Action::Ensure { to }, &root);
+                }
+                BindBy::Token(state) if !self.is_moved(name) => {
+                    self.read(vec![self.net.place_of(def.entity, state)], None, root);
+                }
+                BindBy::Token(_) | BindBy::Handle | BindBy::Key | BindBy::Created => {}
+            }
+        }
+        for arc in &self.event.arcs {
+            self.declared(arc);
+        }
+        let handler = self.handler();
+        let variables = self.event.names.iter().map(|def| Variable {
+            name: def.name.clone(),
+            entity: def.entity,
+            count: def.count,
+            by: def.by,
+        });
+        Transition {
+            name: self.event.name.clone(),
+            firing,
+            variables: variables.collect(),
+            reads: self.reads,
+            arcs: self.arcs,
+            guards: self.event.guards.clone(),
+            handler,
+            unknown: self.unknown,
+        }
+    }
+
+    /// Returns whether an arc moves all entities that a name is bound to, so that it requires their state.
+    fn is_moved(&self, name: NameIx) -> bool {
+        self.event.arcs.iter().any(|arc| match arc {
+            ArcDef::Move { scope, path, .. } => {
+                *scope == Scope::Each && path.root == name && path.hops.is_empty()
+            }
+            _ => false,
+        })
+    }
+
+    /// Returns whether a path reaches at most one entity.
+    fn is_one(&self, path: &Path) -> bool {
+        let root = &self.event.names[path.root.index()];
+        let one = |hop: &Hop| self.schema[hop.edge].near(hop.forward).cardinality;
+        root.count != Cardinality::Many && path.hops.iter().all(|hop| one(hop) != Cardinality::Many)
+    }
+
+    fn scope(&self, path: &Path) -> Inscription {
+        match self.is_one(path) {
+            true => Inscription::Bound,
+            false => Inscription::Each,
+        }
+    }
+
+    fn entity(&self, path: &Path) -> EntityIx {
+        match path.hops.last() {
+            Some(hop) => self.schema[hop.edge].far(hop.forward).entity,
+            None => self.event.names[path.root.index()].entity,
+        }
+    }
+
+    fn places(&self, path: &Path, states: &[StateIx]) -> Vec<PlaceIx> {
+        let entity = self.entity(path);
+        let places = states.iter().map(|s| self.net.place_of(entity, *s));
+        places.collect()
+    }
+
+    /// Adds a read of the links that a path follows.
+    fn follow(&mut self, path: &Path) {
+        for (at, hop) in path.hops.iter().enumerate() {
+            let near = Path {
+                root: path.root,
+                hops: path.hops[..at].to_vec(),
+            };
+            let read = Read {
+                places: vec![self.net[hop.edge].place],
+                inscription: Inscription::Those,
+                tokens: Tokens::Links {
+                    near,
+                    hop: *hop,
+                    far: None,
+                },
+            };
+            if !self.reads.contains(&read) {
+                self.reads.push(read);
+            }
+        }
+    }
+
+    fn read(&mut self, places: Vec<PlaceIx>, inscription: Option<Inscription>, path: Path) {
+        self.follow(&path);
+        let read = Read {
+            places,
+            inscription: inscription.unwrap_or_else(|| self.scope(&path)),
+            tokens: Tokens::Entities(path),
+        };
+        if !self.reads.contains(&read) {
+            self.reads.push(read);
+        }
+    }
+
+    fn arc(&mut self, action: Action, path: &Path) {
+        let inscription = self.scope(path);
+        self.arc_with(action, inscription, path);
+    }
+
+    fn arc_with(&mut self, action: Action, inscription: Inscription, path: &Path) {
+        self.follow(path);
+        self.arcs.push(Arc {
+            action,
+            inscription,
+            tokens: Tokens::Entities(path.clone()),
+            implied: false,
+        });
+    }
+
+    fn links(&mut self, action: Action, those: bool, near: &Path, hop: Hop, far: &Path) {
+        self.follow(near);
+        self.follow(far);
+        self.arcs.push(Arc {
+            action,
+            inscription: match (those, self.is_one(near) && self.is_one(far)) {
+                (true, _) => Inscription::Those,
+                (false, true) => Inscription::Bound,
+                (false, false) => Inscription::Each,
+            },
+            tokens: Tokens::Links {
+                near: near.clone(),
+                hop,
+                far: Some(far.clone()),
+            },
+            implied: false,
+        });
+    }
+
+    fn declared(&mut self, arc: &ArcDef) {
+        let place = |hop: &Hop| self.net[hop.edge].place;
+        match arc {
+            ArcDef::Create { name, state, .. } => {
+                let root = Path {
+                    root: *name,
+                    hops: Vec::new(),
+                };
+                let to = self.net.place_of(self.entity(&root), *state);
+                self.arc(Action::Create { to }, &root);
+            }
+            ArcDef::Move {
+                scope,
+                path,
+                from,
+                to,
+                ..
+            } => {
+                let to = self.net.place_of(self.entity(path), *to);
+                let mut from = from.clone();
+                if let (BindBy::Token(state), true) =
+                    (self.event.names[path.root.index()].by, path.hops.is_empty())
+                {
+                    from.retain(|from| *from == state);
+                }
+                let from = self.places(path, &from);
+                let inscription = match scope {
+                    Scope::Each => self.scope(path),
+                    Scope::Those => Inscription::Those,
+                };
+                self.arc_with(Action::Move { from, to }, inscription, path);
+            }
+            ArcDef::Link {
+                path, hop, with, ..
+            } => {
+                let edge = place(hop);
+                self.links(Action::Link { edge }, false, path, *hop, with);
+            }
+            ArcDef::Relink {
+                path, hop, with, ..
+            } => {
+                let edge = place(hop);
+                self.links(Action::Relink { edge }, false, path, *hop, with);
+            }
+            ArcDef::Unlink { path, hop, with } => {
+                let edge = place(hop);
+                self.links(Action::Unlink { edge }, true, path, *hop, with);
+            }
+            ArcDef::SetLink {
+                path, hop, with, ..
+            } => {
+                let edge = place(hop);
+                self.links(Action::SetLink { edge }, false, path, *hop, with);
+            }
+            ArcDef::Set { path, value } => {
+                let action = self.set(value.column);
+                let is_created = self.event.names[path.root.index()].by == BindBy::Created;
+                if let (
+                    Action::Set {
+                        state: Some(state), ..
+                    },
+                    false,
+                ) = (&action, is_created && path.hops.is_empty())
+                {
+                    self.read(vec![*state], None, path.clone());
+                }
+                self.arc(action, path);
+            }
+            ArcDef::Delete { path } => {
+                let entity = self.entity(path);
+                self.arc(self.delete(entity), path);
+                self.implied(entity, path);
+            }
+            ArcDef::When {
+                quantifier,
+                path,
+                states,
+            } => {
+                let inscription = match quantifier {
+                    Quantifier::All => Inscription::All,
+                    Quantifier::Any => Inscription::Any,
+                    Quantifier::None => Inscription::None,
+                };
+                let places = self.places(path, states);
+                self.read(places, Some(inscription), path.clone());
+            }
+            ArcDef::Unknown(_) => self.unknown += 1,
+        }
+    }
+
+    fn set(&self, column: ironweave_schema::ColumnIx) -> Action {
+        let def = &self.schema[column];
+        Action::Set {
+            entity: def.entity,
+            state: def.state.map(|s| self.net.place_of(def.entity, s)),
+            field: def.name.clone(),
+        }
+    }
+
+    fn delete(&self, entity: EntityIx) -> Action {
+        let from = self.net[entity].states.clone();
+        Action::Delete { from }
+    }
+
+    /// Adds what the deletion of the entities that a path reaches implies: their links are removed, and the entities are deleted
+    /// that a cascade reaches. A type of entities is followed once, on the shortest way.
+    fn implied(&mut self, entity: EntityIx, path: &Path) {
+        let mut seen = BTreeSet::from([entity]);
+        let mut queue = std::collections::VecDeque::from([(entity, path.clone())]);
+        while let Some((entity, path)) = queue.pop_front() {
+            for (hop, end) in self.ends(entity) {
+                let edge = self.net[hop.edge].place;
+                let tokens = Tokens::Links {
+                    near: path.clone(),
+                    hop,
+                    far: None,
+                };
+                if end.on_delete == OnDelete::Restrict {
+                    self.reads.push(Read {
+                        places: vec![edge],
+                        inscription: Inscription::None,
+                        tokens,
+                    });
+                    continue;
+                }
+                let implied = |action, inscription, tokens| Arc {
+                    action,
+                    inscription,
+                    tokens,
+                    implied: true,
+                };
+                self.arcs
+                    .push(implied(Action::Unlink { edge }, Inscription::Those, tokens));
+                let far = self.schema[hop.edge].far(hop.forward).entity;
+                if end.on_delete == OnDelete::Cascade && seen.insert(far) {
+                    let mut path = path.clone();
+                    path.hops.push(hop);
+                    let tokens = Tokens::Entities(path.clone());
+                    self.arcs
+                        .push(implied(self.delete(far), self.scope(&path), tokens));
+                    queue.push_back((far, path));
+                }
+            }
+        }
+    }
+
+    /// Returns the hops that start at an entity type, with their near ends.
+    fn ends(&self, entity: EntityIx) -> Vec<(Hop, &'a EndDef)> {
+        let schema = self.schema;
+        let edges = EdgeIx::all(schema.edges.len());
+        let hops = edges.flat_map(|edge| [true, false].map(|forward| Hop { edge, forward }));
+        hops.map(|hop| (hop, schema[hop.edge].near(hop.forward)))
+            .filter(|(_, end)| end.entity == entity)
+            .collect()
+    }
+
+    fn handler(&mut self) -> Option<Handler> {
+        let mut permits = Vec::new();
+        for may in &self.event.mays {
+            let place = |edge: &EdgeIx| self.net[*edge].place;
+            permits.push(match may {
+                May::Create(entity) => Action::Create {
+                    to: self.net[*entity].initial,
+                },
+                May::Ensure(entity) => Action::Ensure {
+                    to: self.net[*entity].initial,
+                },
+                May::Move { entity, from, to } => Action::Move {
+                    from: vec![self.net.place_of(*entity, *from)],
+                    to: self.net.place_of(*entity, *to),
+                },
+                May::Link(edge) => Action::Link { edge: place(edge) },
+                May::Unlink(edge) => Action::Unlink { edge: place(edge) },
+                May::Relink(edge) => Action::Relink { edge: place(edge) },
+                May::SetLink(edge) => Action::SetLink { edge: place(edge) },
+                May::Set(column) => self.set(*column),
+                May::Delete(entity) => {
+                    permits.extend(self.deletes(*entity));
+                    continue;
+                }
+                May::Unknown(_) => {
+                    self.unknown += 1;
+                    continue;
+                }
+            });
+        }
+        if self.event.mays.is_empty() {
+            return None;
+        }
+        let mut distinct = Vec::with_capacity(permits.len());
+        for action in permits {
+            if !distinct.contains(&action) {
+                distinct.push(action);
+            }
+        }
+        Some(Handler {
+            name: format!("{}::apply", self.event.name),
+            permits: distinct,
+        })
+    }
+
+    /// Returns the deletion of an entity by a handler, with what it implies.
+    fn deletes(&self, entity: EntityIx) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let mut seen = BTreeSet::from([entity]);
+        let mut queue = vec![entity];
+        while let Some(entity) = queue.pop() {
+            actions.push(self.delete(entity));
+            for (hop, end) in self.ends(entity) {
+                if end.on_delete == OnDelete::Restrict {
+                    continue;
+                }
+                let edge = self.net[hop.edge].place;
+                actions.push(Action::Unlink { edge });
+                let far = self.schema[hop.edge].far(hop.forward).entity;
+                if end.on_delete == OnDelete::Cascade && seen.insert(far) {
+                    queue.push(far);
+                }
+            }
+        }
+        actions
+    }
+}
