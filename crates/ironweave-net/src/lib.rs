@@ -13,6 +13,8 @@ mod net;
 pub mod plain;
 #[cfg(feature = "pnml")]
 pub mod pnml;
+#[cfg(test)]
+mod tests;
 
 pub use ironweave_schema::{
     BindBy, Cardinality, EdgeIx, EntityIx, EventIx, Hop, NameIx, OnDelete, Path, StateIx,

@@ -230,6 +230,9 @@ macro_rules! assert_compatible {
     };
 }
 
+/// The net of a model as plain data, what can never happen in it, and place/transition nets.
+#[cfg(feature = "net")]
+pub use ironweave_net as net;
 pub use log::TornTail;
 #[cfg(feature = "sqlite")]
 pub use project::sqlite::{SqliteError, SqliteOptions, SqliteProjection};

@@ -451,9 +451,12 @@ impl<'a> Derive<'a> {
         for may in &self.event.mays {
             let place = |edge: &EdgeIx| self.net[*edge].place;
             permits.push(match may {
-                May::Create(entity) => Action::Create {
-                    to: self.net[*entity].initial,
-                },
+                May::Create(entity) => {
+                    let to = self.net[*entity].initial;
+                    permits.push(Action::Create { to });
+                    permits.extend(self.links_of_new(*entity));
+                    continue;
+                }
                 May::Ensure(entity) => Action::Ensure {
                     to: self.net[*entity].initial,
                 },
@@ -488,6 +491,18 @@ impl<'a> Derive<'a> {
         Some(Handler {
             name: format!("{}::apply", self.event.name),
             permits: distinct,
+        })
+    }
+
+    /// Returns the links with which a handler creates an entity: those that it must have.
+    fn links_of_new(&self, entity: EntityIx) -> impl Iterator<Item = Action> + use<'a> {
+        let ends = self.ends(entity).into_iter();
+        let (net, ones) = (
+            self.net,
+            ends.filter(|(_, end)| end.cardinality == Cardinality::One),
+        );
+        ones.map(|(hop, _)| Action::Link {
+            edge: net[hop.edge].place,
         })
     }
 

@@ -4,6 +4,8 @@
 //! a token of exactly one place at any time. There is a transition for each event.
 
 mod derive;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::ops::Index;

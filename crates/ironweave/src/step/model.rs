@@ -1,5 +1,8 @@
 //! A model as a Rust type, and its schema bound to code.
 
+#[cfg(feature = "net")]
+use ironweave_net::Net;
+
 use crate::graph::column::ColumnType;
 use crate::schema::{Encoding, Schema};
 use crate::step::any_event::AnyEvent;
@@ -21,6 +24,29 @@ pub trait Model: Sized + 'static {
     /// The schema, bound to code.
     #[doc(hidden)]
     fn binding() -> Binding;
+
+    /// Returns the net of the model: places, transitions and arcs as plain data. It needs the feature `net`. O(size of the model).
+    ///
+    /// For [`Dynamic`](crate::dynamic::Dynamic) it is empty; use [`Net::of`] with the schema of the store.
+    ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::prelude::*;
+    ///
+    /// let net = lamps::Model::net();
+    /// let lit = net.transitions.iter().find(|event| event.name == "Lit").unwrap();
+    /// let arcs: Vec<String> = lit.arcs.iter().map(|arc| net.action_text(&arc.action)).collect();
+    /// assert_eq!(arcs, ["ensure Lamp::Off", "Off -> On"]);
+    /// ```
+    #[cfg(feature = "net")]
+    #[must_use]
+    fn net() -> Net {
+        let schema = Self::binding().schema;
+        match Net::of(&schema) {
+            Ok(net) => net,
+            Err(e) => unreachable!("the macro refuses an invalid model: {e}"),
+        }
+    }
 }
 
 /// A model's schema, bound to code: one entry for each column, event and invariant of the schema, in order.

@@ -1,0 +1,3 @@
+//! Models for tests, written as text.
+
+pub(crate) mod model;
