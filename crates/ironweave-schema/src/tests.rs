@@ -238,6 +238,11 @@ fn an_encoding_that_is_not_known_is_no_difference() {
         "a wider number reads the narrower ones"
     );
     assert!(shape(&large, &small) && shape(&large, &text));
+    let [single, double] = [Encoding::F32, Encoding::F64].map(|encoding| column(Some(encoding)));
+    assert!(
+        shape(&single, &double),
+        "the values are encoded again as wider ones"
+    );
     let old = small.to_cbor();
     assert!(
         none.to_cbor().len() < old.len(),

@@ -407,6 +407,73 @@ mod tests {
     }
 
     #[test]
+    fn random_nets_have_all_invariants_of_minimal_support_with_the_smallest_weights() {
+        let mut random = 0x9e37_79b9_7f4a_7c15u64;
+        let mut below = |n: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 16) % n
+        };
+        for _ in 0..300 {
+            let mut net = Net::default();
+            let places: Vec<_> = (0..4 + below(4))
+                .map(|i| net.place(format!("p{i}"), 1))
+                .collect();
+            for t in 0..2 + below(3) {
+                let mut arcs = || {
+                    let mut arc = || (places[below(places.len() as u64) as usize], 1 + below(2));
+                    [arc(), arc(), arc()]
+                };
+                let (inputs, outputs) = (arcs(), arcs());
+                net.transition(format!("t{t}"), inputs, outputs);
+            }
+            let (found, complete) = invariants(&net, 1_000, None);
+            assert!(complete);
+            let weights_of = |invariant: &Invariant| {
+                let mut weights = vec![0; places.len()];
+                for (place, weight) in &invariant.weights {
+                    weights[place.0 as usize] = *weight;
+                }
+                weights
+            };
+            let supports: Vec<Vec<u64>> = found.iter().map(weights_of).collect();
+            let is_within = |small: &[u64], large: &[u64]| {
+                small
+                    .iter()
+                    .zip(large)
+                    .all(|(small, large)| *small == 0 || *large > 0)
+            };
+            for (i, weights) in supports.iter().enumerate() {
+                assert!(is_invariant(&net, &found[i]), "{net:?}: {weights:?}");
+                let divisor = weights.iter().fold(0, |d, &n| gcd(d, n.into()));
+                assert_eq!(divisor, 1, "{net:?}: {weights:?}");
+                let mut others = (supports.iter().enumerate()).filter(|(other, _)| *other != i);
+                assert!(
+                    !others.any(|(_, other)| is_within(other, weights)),
+                    "{net:?}: {supports:?}"
+                );
+            }
+            // Each invariant with small weights has the places of one that was found, and perhaps more.
+            for number in 1..3u64.pow(places.len() as u32) {
+                let weight = |at: u32| number / 3u64.pow(at) % 3;
+                let weights: Vec<u64> = (0..places.len() as u32).map(weight).collect();
+                let all = places.iter().copied().zip(weights.iter().copied());
+                let invariant = Invariant {
+                    weights: all.filter(|(_, weight)| *weight > 0).collect(),
+                    total: 0,
+                };
+                if is_invariant(&net, &invariant) {
+                    assert!(
+                        supports.iter().any(|found| is_within(found, &weights)),
+                        "{net:?}: {weights:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
     fn places_that_only_grow_have_none() {
         let mut net = Net::default();
         let a = net.place("a", 0);

@@ -427,6 +427,8 @@ mod tests {
             ("a == 9 and (a == 9 or b == 3)", false),
             ("not a == 9 and b == 3", true),
             ("not (a == 2 and b == 3)", false),
+            ("not a == 2 or b == 3", true),
+            ("not a == 2 and b == 9", false),
             ("!a != 2", true),
             ("((a)) > ((1))", true),
             ("((a > 1) and ((b) > (1)))", true),

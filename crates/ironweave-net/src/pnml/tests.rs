@@ -328,6 +328,11 @@ fn conditions_choose_bindings() {
             subterms("or", &["<booleanconstant value=\"false\"/>", &equal]),
             "00 11 22",
         ),
+        (
+            "<booleanconstant value=\"true\"/>".to_owned(),
+            "00 01 02 10 11 12 20 21 22",
+        ),
+        ("<booleanconstant value=\"false\"/>".to_owned(), ""),
     ] {
         assert_eq!(fired(&condition), expected, "{condition}");
     }

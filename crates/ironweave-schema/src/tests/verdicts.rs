@@ -450,6 +450,14 @@ fn a_key_in_an_event_is_read_if_the_key_has_the_same_parts() {
     let was = of_key(column("no", "u8"));
     let wider = was.compatibility(&of_key(column("no", "u64")));
     assert!(wider.is_free(), "{wider:?}");
+    // A key that is logged in an event is a list of values without names.
+    let renamed = was.compatibility(&of_key(column("number", "u8")));
+    let refused = renamed.refused(|_| Usage::default());
+    let text = refused.first().map(ToString::to_string).unwrap_or_default();
+    assert!(
+        text.contains("`list of key of `Bed` by number: u8`"),
+        "{text}"
+    );
     let other = was.compatibility(&of_key(column("no", "String")));
     let refused = other.refused(|_| Usage::default());
     assert_eq!(

@@ -227,6 +227,7 @@ fn empty(len: usize) -> Vec<AtomicU64> {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::sync::atomic::AtomicBool;
 
     use super::*;
 
@@ -284,6 +285,31 @@ mod tests {
             let mut left = table.budget(1);
             let again = table.insert(table.probe(marking), marking, &mut left);
             assert_eq!(again, Inserted::Known);
+        }
+    }
+
+    #[test]
+    fn an_insertion_waits_until_another_thread_has_written_the_slot() {
+        // The first word of the slot is busy and the second is not written yet. The other thread writes the same marking.
+        let marking = [5, 7];
+        for _ in 0..50 {
+            let slots = [AtomicU64::new(BUSY), AtomicU64::new(0)];
+            let begun = AtomicBool::new(false);
+            let inserted = std::thread::scope(|scope| {
+                let other = scope.spawn(|| {
+                    begun.store(true, Ordering::Release);
+                    insert_into(&slots, 0, &marking, &mut 1)
+                });
+                while !begun.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+                // An insertion that does not wait ends in this time. One that waits does not depend on it.
+                (0..100).for_each(|_| std::thread::yield_now());
+                slots[1].store(marking[1], Ordering::Relaxed);
+                slots[0].store(marking[0] | TAKEN, Ordering::Release);
+                other.join().unwrap()
+            });
+            assert_eq!(inserted, Inserted::Known);
         }
     }
 

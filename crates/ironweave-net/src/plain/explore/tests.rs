@@ -289,6 +289,24 @@ fn places_in_several_invariants_have_one_home() {
 }
 
 #[test]
+fn a_field_has_a_number_for_none_of_its_places() {
+    // Processes that go round four places each. The last needs the lock that all share, so it is in two invariants, and has its home in
+    // the field of the lock. The field of the other three has a number for the time when the process holds the lock.
+    let mut net = Net::default();
+    let lock = net.place("lock", 1);
+    for i in 0..6 {
+        let [idle, thinks, waits, holds] = ["idle", "thinks", "waits", "holds"]
+            .map(|name| net.place(format!("{name}{i}"), u64::from(name == "idle")));
+        net.transition(format!("think{i}"), [(idle, 1)], [(thinks, 1)]);
+        net.transition(format!("ask{i}"), [(thinks, 1)], [(waits, 1)]);
+        net.transition(format!("take{i}"), [(waits, 1), (lock, 1)], [(holds, 1)]);
+        net.transition(format!("free{i}"), [(holds, 1)], [(idle, 1), (lock, 1)]);
+    }
+    let found = Explorer::new(&net).run().unwrap();
+    assert_eq!(Some(numbers(&found)), naive(&net, 5_000));
+}
+
+#[test]
 fn lists_of_affected_transitions_may_be_left_out() {
     for seed in 0..40 {
         let net = random_net(seed);
