@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::base::error::ErrorKind;
+use crate::base::error::{ErrorKind, FrameLocation};
 use crate::base::position::Seq;
 
 /// The version of the on-disk format that this program writes.
@@ -90,14 +90,10 @@ impl StorageError {
     }
 
     /// Returns the error with the location of its frame, which is also put in front of its message.
-    pub(crate) fn in_file(mut self, segment: PathBuf, offset: u64) -> Self {
-        self.0.message = format!(
-            "{} at offset {offset}: {}",
-            segment.display(),
-            self.0.message
-        );
-        self.0.segment = Some(segment);
-        self.0.offset = Some(offset);
+    pub(crate) fn in_file(mut self, at: &FrameLocation) -> Self {
+        self.0.message = format!("{at}: {}", self.0.message);
+        self.0.segment = Some(at.segment.to_path_buf());
+        self.0.offset = Some(at.offset);
         self
     }
 

@@ -256,6 +256,7 @@ fn replay_until(
             header,
             payload,
             position,
+            ..
         } = frame?;
         let seq = header.seq;
         let mut after = At {

@@ -356,12 +356,19 @@ impl<'a> IndexedLog<'a> {
                     Some(file) => file,
                     None => segments.open(first)?,
                 };
-                part.file.insert(file).read(place, &mut part.buffer)?
+                let file = part.file.insert(file);
+                let location = file.location(place);
+                let (header, payload, position) = file.read(place, &mut part.buffer)?;
+                (header, payload, (position, Some(location)))
             }
             None => {
                 let seq = Seq::new(place);
                 of_memory = self.log.frame(seq)?.ok_or_else(|| lost_frame(seq))?;
-                (of_memory.header, &*of_memory.payload, of_memory.position)
+                (
+                    of_memory.header,
+                    &*of_memory.payload,
+                    (of_memory.position, None),
+                )
             }
         };
         if !header.kind.has_facts() {

@@ -471,7 +471,13 @@ fn time_of(read: &crate::log::Frame) -> Result<Option<Timestamp>, StorageError> 
         return Ok(None);
     }
     let time = frame::time(header.version, &read.payload);
-    time.map(Some).map_err(|e| bad_frame(header.seq, e))
+    time.map(Some).map_err(|e| {
+        let error = bad_frame(header.seq, e);
+        match &read.location {
+            Some(location) => error.in_file(location),
+            None => error,
+        }
+    })
 }
 
 /// Returns the named subscriptions that have not acknowledged the frame before one, each with the last frame that it has.

@@ -245,6 +245,7 @@ impl Archived {
                 },
                 header,
                 payload: payload.to_vec(),
+                location: None,
             })
         });
         frames.collect()

@@ -90,6 +90,7 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::base::error::FrameLocation;
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, FORMAT_VERSION, StorageError, StorageFailure};
 pub(crate) use archive::{Archiving, SegmentPlace, segment_places};
@@ -220,13 +221,15 @@ impl FrameHeader {
 }
 
 /// A frame that was read from a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Frame {
     pub header: FrameHeader,
     /// The payload, which the log does not interpret.
     pub payload: Vec<u8>,
     /// Identifies the frame across copies of the log.
     pub position: Position,
+    /// Where it was read from, unless it is a copy in memory.
+    pub location: Option<FrameLocation>,
 }
 
 /// The last frame of a log.

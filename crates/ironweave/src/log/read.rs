@@ -120,11 +120,13 @@ impl ChainReader {
                 payload,
                 checksum,
             } => {
+                let payload = wanted.then(|| payload.to_vec());
                 self.next += 1;
                 self.before = Some(Head::of(&header));
-                return Ok(wanted.then(|| Frame {
+                return Ok(payload.map(|payload| Frame {
                     header,
-                    payload: payload.to_vec(),
+                    payload,
+                    location: Some(self.scan.location_at(offset)),
                     position: Position {
                         store: self.store,
                         timeline: self.timeline,

@@ -11,6 +11,7 @@ use super::frame::{
 };
 use super::segment_file::SegmentFile;
 use super::{FrameHeader, Seq, StorageError};
+use crate::base::error::FrameLocation;
 
 const CHUNK_BYTES: usize = 64 << 10;
 /// The number of bytes that are read at once for a single frame. Most frames are shorter.
@@ -55,6 +56,16 @@ impl Scan {
     /// Returns the path of the file that is read.
     pub fn path(&self) -> &Path {
         self.file.path()
+    }
+
+    /// Returns the location of the next frame.
+    pub fn location(&self) -> FrameLocation {
+        self.location_at(self.offset)
+    }
+
+    /// Returns the location of a frame in the file.
+    pub fn location_at(&self, offset: u64) -> FrameLocation {
+        self.file.location(offset)
     }
 
     /// Returns the offset of the next frame in the file.

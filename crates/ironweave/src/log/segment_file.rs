@@ -5,7 +5,8 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use super::archived::{Archived, ArchivedSegment};
 use super::compressed::{CompressedSegment, compressed_path};
@@ -13,10 +14,11 @@ use super::disk::parent;
 use super::scan::read_at;
 use super::segments::Sealed;
 use super::{Seq, StorageError, StorageFailure};
+use crate::base::error::FrameLocation;
 
 /// A segment that is open for reading.
 pub(super) struct SegmentFile {
-    path: PathBuf,
+    path: Arc<Path>,
     form: Form,
 }
 
@@ -39,7 +41,7 @@ impl SegmentFile {
         let missing = match File::open(path) {
             Ok(file) => {
                 return Ok(Self {
-                    path: path.to_owned(),
+                    path: path.into(),
                     form: Form::Plain(file),
                 });
             }
@@ -112,7 +114,7 @@ impl SegmentFile {
             return Err(StorageError::damage(path, 0, Some(of.first), &what));
         }
         Ok(Self {
-            path: path.to_owned(),
+            path: path.into(),
             form: Form::Compressed {
                 segment: Box::new(compressed),
                 at: 0,
@@ -123,6 +125,14 @@ impl SegmentFile {
     /// Returns the path of the file that is read. If it is in an archive, offsets are those of the segment before compression.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the location of a frame in the segment.
+    pub fn location(&self, offset: u64) -> FrameLocation {
+        FrameLocation {
+            segment: Arc::clone(&self.path),
+            offset,
+        }
     }
 
     /// Returns the length of the segment, before compression.

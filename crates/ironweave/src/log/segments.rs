@@ -14,6 +14,7 @@ use super::scan::{self, Found, Scan};
 use super::segment_file::SegmentFile;
 use super::segment_index::{self, SegmentIndex};
 use super::{Frame, FrameHeader, Seq, StorageError};
+use crate::base::error::FrameLocation;
 use crate::base::position::Position;
 
 /// The segments of a log on disk.
@@ -127,9 +128,9 @@ impl<'l> Segments<'l> {
     }
 
     /// Returns the segment of a frame and the offset in it, or `None` if the frame is missing or invalid.
-    pub(crate) fn location_of(&self, seq: Seq) -> Option<(PathBuf, u64)> {
+    pub(crate) fn location_of(&self, seq: Seq) -> Option<FrameLocation> {
         let (_, scan) = self.scan_to(seq)?;
-        Some((scan.path().to_owned(), scan.offset()))
+        Some(scan.location())
     }
 
     /// Returns the first frame of the segment of a frame, and the offset in the segment.
@@ -197,6 +198,11 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    /// Returns the location of a frame in the segment.
+    pub(crate) fn location(&self, offset: u64) -> FrameLocation {
+        self.file.location(offset)
+    }
+
     /// Reads the frame at an offset: its header, payload and position. `buf` is reused.
     pub(crate) fn read<'b>(
         &mut self,

@@ -172,7 +172,7 @@ pub(crate) fn place(log: &dyn ReadLog, error: StorageError) -> StorageError {
         .zip(seq)
         .and_then(|(segments, seq)| segments.location_of(seq))
     {
-        Some((segment, offset)) => error.in_file(segment, offset),
+        Some(location) => error.in_file(&location),
         None => error,
     }
 }

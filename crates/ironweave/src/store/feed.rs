@@ -29,6 +29,7 @@ use crate::log::cursor::Cursors;
 use crate::log::{Flush, Frame, LogReader};
 use crate::step::model::Model;
 use crate::step::plan::Plan;
+use crate::store::backend::place;
 use crate::store::commit::{Acknowledged, Commit, CommitFrame, Follower};
 use crate::store::epochs::Epochs;
 use crate::store::view::LogView;
@@ -114,6 +115,7 @@ impl Published {
             header: frame.header,
             payload: frame.payload.to_vec(),
             position: frame.position,
+            location: None,
         }));
         while self.frames.len() > FRAMES_MAX || self.bytes > BYTES_MAX {
             let Some(first) = self.frames.pop_front() else {
@@ -275,6 +277,21 @@ impl Feed {
 
     fn cursors(&self) -> Option<Cursors> {
         self.log.cursors()
+    }
+
+    /// Adds the file and the offset of the frame to an error that has only a sequence number.
+    #[cold]
+    pub(crate) fn place(&self, error: StorageError) -> StorageError {
+        let mut log = LogReader::clone(&self.log);
+        self.place_in(&mut log, error)
+    }
+
+    /// As [`Feed::place`], with a reader of the log, which is brought up to date.
+    #[cold]
+    fn place_in(&self, log: &mut LogReader, error: StorageError) -> StorageError {
+        // If the log cannot be read any more, the error has the sequence number alone.
+        let _ = self.refresh(log);
+        place(log.log(), error)
     }
 
     /// Returns the position of a published frame from the log.

@@ -414,6 +414,7 @@ impl<M: Model> Store<M> {
                 header,
                 payload,
                 position,
+                ..
             } = frame?;
             epochs.check(&header)?;
             bounds.check(header.kind, header.seq, payload.len())?;

@@ -164,8 +164,9 @@ impl RawLog {
             failed: false,
         };
         for schema in self.schemas_before(start)? {
-            frames.epochs.check(&schema.header)?;
-            frames.begin_epoch(&schema)?;
+            let begun =
+                (frames.epochs.check(&schema.header)).and_then(|()| frames.begin_epoch(&schema));
+            begun.map_err(|e| place(&self.log, e))?;
         }
         Ok(frames)
     }

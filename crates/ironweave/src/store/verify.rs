@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::base::error::{ErrorKind, ReadError};
+use crate::base::error::{ErrorKind, FrameLocation, ReadError};
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
@@ -28,6 +28,8 @@ use crate::store::view::LogView;
 pub struct Difference {
     /// The sequence of the transaction.
     pub seq: Seq,
+    /// Where its frame is, if the log is in a directory.
+    pub location: Option<FrameLocation>,
     /// The time of the transaction.
     pub time: Timestamp,
     /// The name of the event.
@@ -42,11 +44,15 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             seq,
+            location,
             time,
             event,
             logged,
             today,
         } = self;
+        if let Some(location) = location {
+            write!(f, "{location}: ")?;
+        }
         write!(
             f,
             "frame {seq} ({time}), event {event}: the log has `{logged}`, and the current code does `{today}`"
@@ -275,6 +281,7 @@ fn verify(view: &LogView<'_>) -> Result<Verified, VerifyError> {
             .map_err(|(event, logged, today)| {
                 VerifyError::Differs(Box::new(Difference {
                     seq,
+                    location: frame.location.clone(),
                     time: decoded.time,
                     event,
                     logged,
@@ -366,6 +373,7 @@ mod tests {
     fn each_error_of_a_verification_has_its_kind() {
         let difference = Difference {
             seq: Seq::new(7),
+            location: None,
             time: Timestamp::from_secs(0),
             event: "Admit".into(),
             logged: "a".into(),

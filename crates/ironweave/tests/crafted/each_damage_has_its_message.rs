@@ -29,7 +29,7 @@ impl Fold<team::Model> for Tasks {
 }
 
 /// A log of three segments with a frame each in the first two, which is closed.
-fn log(dir: &Path) {
+pub fn log(dir: &Path) {
     use team::*;
     let options = Options::<Model>::default().segment_bytes_max(4_000);
     let mut store = options.open(dir).expect("the store opens");
@@ -59,10 +59,10 @@ fn log(dir: &Path) {
 }
 
 /// A log that is damaged by a case.
-struct Log {
-    dir: PathBuf,
+pub struct Log {
+    pub dir: PathBuf,
     /// The segments, in order.
-    segments: Vec<PathBuf>,
+    pub segments: Vec<PathBuf>,
 }
 
 impl Log {
@@ -113,7 +113,7 @@ fn frames(bytes: &[u8]) -> Vec<usize> {
 }
 
 /// Changes the nth frame of a segment, with a right checksum.
-fn change_frame(path: &Path, n: usize, at: usize, to: &[u8]) {
+pub fn change_frame(path: &Path, n: usize, at: usize, to: &[u8]) {
     change(path, |bytes| {
         let ends = frames(bytes);
         let store = u64::from_le_bytes(bytes[40..48].try_into().expect("8 bytes"));
@@ -270,7 +270,7 @@ const OPENED: &[Case] = &[
     }),
 ];
 
-fn damaged(scratch: &Path, case: usize) -> Log {
+pub fn damaged(scratch: &Path, case: usize) -> Log {
     let dir = scratch.join(case.to_string());
     copy(&scratch.join("log"), &dir).expect("a copy");
     let files = fs::read_dir(&dir).expect("a directory");

@@ -8,6 +8,7 @@ mod harness;
 mod a_decoder_of_the_page_agrees;
 mod cbor;
 mod each_damage_has_its_message;
+mod each_error_of_a_frame_has_its_place;
 mod forge;
 mod other_schemas_are_mapped_by_name;
 mod random_changes_do_no_harm;

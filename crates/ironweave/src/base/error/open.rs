@@ -2,7 +2,8 @@
 
 use std::error::Error;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use ironweave_schema::{Difference, Refused, Usage};
 
@@ -86,9 +87,17 @@ impl fmt::Display for RefusedDifference {
 #[non_exhaustive]
 pub struct FrameLocation {
     /// The file.
-    pub segment: PathBuf,
-    /// The offset in it, in bytes.
+    pub segment: Arc<Path>,
+    /// The offset in it, in bytes. In an archive, it is that before compression.
     pub offset: u64,
+}
+
+/// Renders the path and the offset.
+impl fmt::Display for FrameLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { segment, offset } = self;
+        write!(f, "{} at offset {offset}", segment.display())
+    }
 }
 
 /// The number of differences that the message lists.
@@ -226,7 +235,7 @@ impl OpenError {
                 let place = placed.segment().zip(placed.offset());
                 let found = place.map(|(segment, offset)| {
                     Box::new(FrameLocation {
-                        segment: segment.to_owned(),
+                        segment: segment.into(),
                         offset,
                     })
                 });
@@ -295,8 +304,7 @@ impl fmt::Display for OpenError {
                 differences,
             } => {
                 if let Some(location) = location {
-                    let FrameLocation { segment, offset } = &**location;
-                    write!(f, "{} at offset {offset}: ", segment.display())?;
+                    write!(f, "{location}: ")?;
                 }
                 if *is_newer && !differences.is_empty() {
                     write!(

@@ -46,6 +46,7 @@ pub(super) fn approach(
             header,
             payload,
             position,
+            ..
         } = frame?;
         let seq = header.seq;
         if seq >= stop {

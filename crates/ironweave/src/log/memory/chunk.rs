@@ -256,6 +256,7 @@ impl<C: Deref<Target = Chunk>> Iterator for ChunkFrames<C> {
             header: header.frame_header(self.seq),
             payload: payload.to_vec(),
             position: self.origin.position(self.seq, header.fingerprint),
+            location: None,
         };
         self.offset = end;
         self.seq += 1;

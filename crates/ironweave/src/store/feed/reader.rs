@@ -8,7 +8,6 @@ use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::log::{Frame, Frames, LogReader};
 use crate::step::plan::Plan;
-use crate::store::backend::place;
 #[cfg(feature = "async")]
 use crate::store::feed::StreamWaker;
 use crate::store::feed::{Feed, lock};
@@ -138,8 +137,9 @@ impl FeedReader {
             return Ok(());
         }
         let epochs = self.epochs();
-        let transaction = DecodedTransaction::read(frame, &epochs, self.feed.plan())
+        let mut transaction = DecodedTransaction::read(frame, &epochs, self.feed.plan())
             .map_err(|e| self.place(e))?;
+        transaction.origin.or_of_feed(&self.feed);
         self.peeked = Some(Arc::new(transaction));
         Ok(())
     }
@@ -189,10 +189,8 @@ impl FeedReader {
     /// Adds the file and the offset of the frame to an error that has only a sequence number.
     #[cold]
     pub(crate) fn place(&mut self, error: StorageError) -> StorageError {
-        // If the log cannot be read any more, the error has the sequence number alone.
-        let _ = self.feed.refresh(&mut self.log);
         self.log_frames = None;
-        place(self.log.log(), error)
+        self.feed.place_in(&mut self.log, error)
     }
 
     /// Returns the frame at `next` as soon as it is published and durable; `None` if the wait ended before that.

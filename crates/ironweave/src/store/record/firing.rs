@@ -58,7 +58,8 @@ impl<'r, M: Model> Firing<'r, M> {
     }
 
     fn bad(&self, e: DecodeError) -> StorageError {
-        bad_frame(self.transaction().seq, e)
+        let DecodedTransaction { seq, origin, .. } = self.transaction();
+        origin.place(bad_frame(*seq, e))
     }
 
     /// Returns the items of the model and the firing as an event of it, if the transaction has the indexes of another schema and the

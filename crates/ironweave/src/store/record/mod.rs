@@ -22,6 +22,7 @@ mod firing;
 mod foreign;
 mod json;
 mod net;
+mod origin;
 
 use std::any::Any;
 use std::fmt;
@@ -36,7 +37,9 @@ pub(crate) use foreign::{ToProgram, TypedFirings};
 pub use net::Occupant;
 use net::SlotChanges;
 pub(crate) use net::about;
+use origin::Origin;
 
+use crate::base::error::FrameLocation;
 use crate::base::meta::Meta;
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
@@ -68,6 +71,8 @@ pub(crate) struct DecodedTransaction {
     pub plan: Arc<Plan>,
     /// Whether it is a part of a migration, whose facts belong to no event.
     pub is_migration: bool,
+    /// Where its frame is, for errors.
+    pub origin: Origin,
     /// The items of the model of the store, if its indexes are those of a logged schema.
     pub foreign: Option<Arc<ToProgram>>,
     /// Its firings as the program reads them, if its indexes are those of a logged schema.
@@ -83,14 +88,15 @@ impl DecodedTransaction {
         epochs: &Epochs,
         plan: &Arc<Plan>,
     ) -> Result<Self, StorageError> {
-        Self::decode(&frame.header, &frame.payload, frame.position, epochs, plan)
+        let place = (frame.position, frame.location.clone());
+        Self::decode(&frame.header, &frame.payload, place, epochs, plan)
     }
 
     /// As [`DecodedTransaction::read`], of a frame in parts.
     pub(crate) fn decode(
         header: &FrameHeader,
         payload: &[u8],
-        position: Position,
+        (position, location): (Position, Option<FrameLocation>),
         epochs: &Epochs,
         plan: &Arc<Plan>,
     ) -> Result<Self, StorageError> {
@@ -108,6 +114,7 @@ impl DecodedTransaction {
             encodings: Arc::clone(&epochs.tags(seq)?.encodings),
             plan: Arc::clone(own),
             is_migration: header.kind == FrameKind::Migration,
+            origin: Origin::of(location),
             foreign: foreign.cloned(),
             slot_changes: OnceLock::new(),
         })
@@ -123,6 +130,7 @@ impl DecodedTransaction {
             encodings: Encodings::of_this_program(),
             plan: Arc::clone(plan),
             is_migration: false,
+            origin: Origin::Unknown,
             foreign: None,
             typed: TypedFirings::default(),
             slot_changes: OnceLock::new(),
