@@ -3,7 +3,7 @@
 use databuild::model::build;
 use ironweave::plumbing::compiled_events;
 use ironweave::prelude::*;
-use ironweave::{Meta, Model as _, Record, Seq};
+use ironweave::{Meta, Record, Seq};
 
 use crate::support::Place;
 
