@@ -244,7 +244,7 @@ impl<'a> IndexedLog<'a> {
                 index_segment(segments, sealed, self.context.schemas(&self.index.names))
             }
             // A log in memory has no sealed segments.
-            None => Ok(SortedIndex::new(Vec::new())),
+            None => Ok(SortedIndex::default()),
         }
     }
 

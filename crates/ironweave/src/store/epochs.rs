@@ -310,6 +310,17 @@ impl Epochs {
         frame::decode_facts(kind, payload, tags, room).map_err(|e| undecodable(seq, e))
     }
 
+    /// Returns the facts of the transaction or the migration in a frame. Nothing else in it is validated.
+    pub(crate) fn decode_facts_alone(
+        &self,
+        (seq, kind): (Seq, FrameKind),
+        payload: &[u8],
+        room: Facts,
+    ) -> Result<Facts, StorageError> {
+        let tags = self.tags(seq)?;
+        frame::decode_facts_alone(kind, payload, tags, room).map_err(|e| undecodable(seq, e))
+    }
+
     /// As [`Epochs::decode_facts`], with the indexes of the graph of a replay.
     pub(crate) fn decode_replayed(
         &self,

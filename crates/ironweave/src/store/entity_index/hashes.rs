@@ -77,11 +77,30 @@ pub(crate) fn pair(a: u64, b: u64) -> u64 {
     xxh3_64(&bytes)
 }
 
+/// The generations of the entities that were created in a segment, by the number of the type and the slot.
+#[derive(Default)]
+struct Created(FastMap<(u32, u32), [u32; SLOTS]>);
+
+/// The number of slots that have one entry in the table. Slots are next to each other, so that most of the table is in a cache.
+const SLOTS: usize = 64;
+
+impl Created {
+    fn insert(&mut self, number: u32, slot: u32, generation: u32) {
+        let page = self.0.entry((number, slot / SLOTS as u32));
+        page.or_insert([BEFORE_SEGMENT; SLOTS])[slot as usize % SLOTS] = generation;
+    }
+
+    /// Returns the generation under which the entity at a slot is indexed.
+    fn generation(&self, number: u32, slot: u32) -> u32 {
+        let page = self.0.get(&(number, slot / SLOTS as u32));
+        page.map_or(BEFORE_SEGMENT, |page| page[slot as usize % SLOTS])
+    }
+}
+
 /// Computes the hashes of the frames of a segment, in order.
 #[derive(Default)]
 pub(crate) struct Indexer {
-    /// The generations of the entities that were created in the segment, by the number of the type and the slot.
-    created: FastMap<(u32, u32), u32>,
+    created: Created,
 }
 
 impl Indexer {
@@ -103,7 +122,7 @@ impl Indexer {
             } = *fact
             {
                 if let Some(number) = names.number(entity) {
-                    self.created.insert((number, slot), generation);
+                    self.created.insert(number, slot, generation);
                 }
                 if let Some(hash) = keys.of(i).and_then(|key| names.key(entity, &key)) {
                     add(hash);
@@ -111,8 +130,8 @@ impl Indexer {
             }
             let hashes = fact.touches(layout).map(|at| {
                 let (entity, slot) = at?;
-                let generation = self.created.get(&(names.number(entity)?, slot)).copied();
-                names.entity(entity, slot, generation.unwrap_or(BEFORE_SEGMENT))
+                let generation = self.created.generation(names.number(entity)?, slot);
+                names.entity(entity, slot, generation)
             });
             hashes.into_iter().flatten().for_each(&mut add);
             if let [Some(a), Some(b)] = hashes {

@@ -8,7 +8,7 @@ use crate::graph::fact::Facts;
 use crate::log::{FrameKind, ReadPoint, Sealed, Segments};
 use crate::step::plan::Plan;
 use crate::store::entity_index::hashes::{Indexer, TypeNameEpochs};
-use crate::store::entity_index::places::SortedIndex;
+use crate::store::entity_index::places::{GrowingIndex, SortedIndex};
 use crate::store::{Epochs, no_schema};
 
 /// The schemas by which the frames of a log are decoded.
@@ -44,10 +44,10 @@ impl FrameIndexer {
         let names = (schemas.names.iter().rev()).find(|(from, _)| *from <= seq);
         let (_, names) = names.ok_or_else(|| no_schema(seq))?;
         let room = std::mem::take(&mut self.room);
-        let decoded = (schemas.epochs).decode_facts((seq, kind), payload, room)?;
+        let facts = (schemas.epochs).decode_facts_alone((seq, kind), payload, room)?;
         let plan = schemas.epochs.plan(seq, schemas.plan);
-        (self.indexer).index(&decoded.facts, &plan.layout, names, add);
-        self.room = decoded.facts;
+        (self.indexer).index(&facts, &plan.layout, names, add);
+        self.room = facts;
         Ok(())
     }
 }
@@ -58,12 +58,11 @@ pub(crate) fn index_segment(
     sealed: &Sealed,
     schemas: Schemas<'_>,
 ) -> Result<SortedIndex, StorageError> {
-    let (mut frames, mut entries) = (FrameIndexer::default(), Vec::new());
+    let (mut frames, mut index) = (FrameIndexer::default(), GrowingIndex::default());
     let mut mark = ReadPoint::start(sealed.first);
     segments.scan(&mut mark, sealed.next, |place, header, payload| {
         let frame = (header.seq, header.kind);
-        let add = |hash| entries.push((hash, place));
-        frames.index(schemas, frame, payload, add)
+        frames.index(schemas, frame, payload, |hash| index.put(hash, place))
     })?;
-    Ok(SortedIndex::new(entries))
+    Ok(index.into_sorted())
 }

@@ -208,6 +208,20 @@ pub(crate) fn decode_facts(
     }
 }
 
+/// As [`decode_facts`], but nothing except the facts is validated.
+pub(crate) fn decode_facts_alone(
+    kind: FrameKind,
+    payload: &[u8],
+    tags: &Tags,
+    mut room: Facts,
+) -> Result<Facts, FrameError> {
+    if tags.version < FORMAT_VERSION {
+        return Ok(decode_facts(kind, payload, tags, room)?.facts);
+    }
+    room.clear();
+    read::read_facts_alone(payload, tags, room)
+}
+
 /// Decodes a migration, of which version 2 has none.
 fn read_migration(payload: &[u8], tags: &Tags, facts: Facts) -> Result<Decoded, FrameError> {
     if tags.version < FORMAT_VERSION {

@@ -88,6 +88,16 @@ pub(super) fn read_migration(
     Ok(decoded)
 }
 
+/// Decodes the facts of a transaction or of a migration.
+pub(super) fn read_facts_alone(
+    payload: &[u8],
+    tags: &Tags,
+    mut facts: Facts,
+) -> Result<Facts, FrameError> {
+    read_facts(&Parts::of(payload)?, tags, &mut facts)?;
+    Ok(facts)
+}
+
 /// Decodes a transaction with or without its firings.
 pub(super) fn read(
     payload: &[u8],
