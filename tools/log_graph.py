@@ -220,10 +220,11 @@ class Graph:
                 raise Invalid(f"a link of {edge.start.path} has no data")
 
     def apply(self, facts, schema, is_whole=True):
-        """Applies the facts of a frame. At the end of a transaction, which is whole, it checks what must be true then."""
+        """Applies the facts of a frame. At the end of a transaction, which is whole, it checks what must be true then. The facts
+        of a migration may change keys."""
         for fact in facts:
             try:
-                self.apply_one(fact, schema)
+                self.apply_one(fact, schema, not is_whole)
             except Invalid as e:
                 raise Invalid(f"a fact of kind {fact.kind} does not fit: {e}")
         for fact in facts if is_whole else ():
@@ -239,7 +240,7 @@ class Graph:
             raise Invalid(f"another {entity.name} is in slot {slot}")
         return table.id(slot), slot
 
-    def apply_one(self, fact, schema):
+    def apply_one(self, fact, schema, may_change_keys):
         if fact.kind in (LINK, UNLINK, SET_LINK):
             return self.apply_link(fact, schema)
         entity = fact.item.entity if fact.kind == SET else fact.item
@@ -259,7 +260,7 @@ class Graph:
             return
         fact.entity, slot = self.resolve(entity, fact.entity)
         if fact.kind == SET:
-            self.set_value(fact, table, slot, schema)
+            self.set_value(fact, table, slot, schema, may_change_keys)
             return
         before = fact.states[0]
         if table.states[slot] != before:
@@ -287,13 +288,15 @@ class Graph:
         if value is not None:
             self.add(-value_term(path, table.id(slot), value))
 
-    def set_value(self, fact, table, slot, schema):
+    def set_value(self, fact, table, slot, schema, may_change_keys):
         column = fact.item
         check_value(column.encoding, fact.value, schema)
         if column.state is not None and table.states[slot] != column.state:
             raise Invalid(f"{column.path} is data of another state")
         if column.key and column.path in table.values[slot]:
-            raise Invalid("it has that part of its key already")
+            if not may_change_keys:
+                raise Invalid("it has that part of its key already")
+            table.keys.pop(self.key_of(column.entity, slot, schema), None)
         self.remove_value(table, slot, column.path)
         table.values[slot][column.path] = fact.value
         self.add(value_term(column.path, fact.entity, fact.value))

@@ -2,6 +2,9 @@
 //! read them: `cargo run --example write_logs -- crates/ironweave/tests/logs/version4`. With `describe`, it writes only the
 //! descriptions of the logs in a directory: `cargo run --example write_logs -- describe crates/ironweave/tests/logs`.
 //!
+//! `cargo run --features archive --example write_logs -- changes crates/ironweave/tests/logs/version3` writes the logs of changed
+//! models, of archived and dropped segments and of a restored log that are not yet in the directory, and the texts of all.
+//!
 //! A committed log is never rewritten, because it tests compatibility. If a new construct needs a log, add another one; for
 //! a new format version, another directory. The log of databuild in `tests/logs` was written by
 //! `databuild run --jobs crates/ironweave/tests/logs/databuild.toml`; see there.
@@ -14,13 +17,20 @@ use std::path::{Path, PathBuf};
 use ironweave::prelude::*;
 use ironweave::{Durability, Options};
 
+#[path = "../tests/logs/changes/mod.rs"]
+mod changes;
 #[path = "../tests/logs/describe.rs"]
 mod describe;
 #[path = "../tests/logs/graphs.rs"]
 mod graphs;
+#[path = "../tests/logs/manifest.rs"]
+mod manifest;
 #[path = "../tests/logs/models.rs"]
 mod models;
+#[path = "../tests/logs/retained.rs"]
+mod retained;
 
+use changes::{Change, Visitor};
 use models::{Kind, Label, first, second, shop};
 
 type Done = Result<(), Box<dyn Error>>;
@@ -38,9 +48,11 @@ fn main() -> Done {
                 // The file contains only the id of this process.
                 fs::remove_file(dir.join(name).join("LOCK"))?;
             }
-            describe_all(dir)
+            describe_all(dir)?;
+            changed(dir)
         }
         [word, dir] if word == "describe" => describe_all(Path::new(dir)),
+        [word, dir] if word == "changes" => changed(Path::new(dir)),
         _ => Err("usage: `cargo run --example write_logs -- DIR`".into()),
     }
 }
@@ -56,6 +68,42 @@ fn describe_all(dir: &Path) -> Done {
         fs::write(dir.join(format!("{name}.txt")), text?)?;
     }
     Ok(())
+}
+
+/// Writes the logs of changed models and the retained ones, with their manifest.
+fn changed(dir: &Path) -> Done {
+    struct Write<'a>(&'a Path, Done);
+    impl Visitor for Write<'_> {
+        fn visit<C: Change>(&mut self) {
+            let dir = self.0.join(C::NAME);
+            if self.1.is_ok() && !dir.exists() {
+                self.1 = changes::write::<C>(&dir);
+            }
+        }
+    }
+    let mut write = Write(dir, Ok(()));
+    changes::visit_all(&mut write);
+    write.1?;
+    for name in retained::NAMES {
+        if !dir.join(name).exists() {
+            retained::write(name, &dir.join(name))?;
+        }
+    }
+    let mut lines = String::new();
+    for name in manifest::names() {
+        for lock in ["LOCK", "ARCHIVED.lock", "archive/LOCK"] {
+            let lock = dir.join(name).join(lock);
+            if lock.exists() {
+                fs::remove_file(lock)?;
+            }
+        }
+        lines += &format!("{}\n", manifest::line(name, &dir.join(name))?);
+        fs::write(
+            dir.join(format!("{name}.txt")),
+            manifest::text(&dir.join(name))?,
+        )?;
+    }
+    Ok(fs::write(dir.join("manifest.txt"), lines)?)
 }
 
 /// The metadata of the nth second of a day.

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use ironweave::Seq;
 use ironweave::prelude::*;
 
 /// Copies the files of a store.
@@ -29,14 +30,32 @@ pub fn frames<M: ironweave::Model>(
     store: &Store<M>,
     text: &mut String,
 ) -> Result<(), Box<dyn Error>> {
+    frames_from(store, Seq::new(0), text)
+}
+
+/// The same of a log whose frames before `first` were dropped. Of the graphs between its first frame and its first checkpoint,
+/// it says that they are not there.
+pub fn frames_from<M: ironweave::Model>(
+    store: &Store<M>,
+    first: Seq,
+    text: &mut String,
+) -> Result<(), Box<dyn Error>> {
     let last = store.seq().ok_or("the log is empty")?;
     writeln!(
         text,
         "last {last}, fingerprint {:032x}",
         store.fingerprint()
     )?;
-    for seq in 0..=last.get() {
-        let then = store.as_of(seq)?;
+    for seq in first.get()..=last.get() {
+        // A store with a model reads only graphs of its shape.
+        let then = match store.as_of_by_name(seq) {
+            Ok(then) => then,
+            Err(_) if first > Seq::new(0) => {
+                writeln!(text, "as of {seq}: not there")?;
+                continue;
+            }
+            Err(e) => return Err(e.into()),
+        };
         writeln!(
             text,
             "as of {seq}: {:032x} at {}",
@@ -44,7 +63,7 @@ pub fn frames<M: ironweave::Model>(
             then.time()
         )?;
     }
-    for frame in store.frames(0)? {
+    for frame in store.frames(first)? {
         let frame = frame?;
         write!(text, "frame {} {}", frame.seq(), frame.time())?;
         let meta = frame.meta();

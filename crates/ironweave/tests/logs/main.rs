@@ -1,7 +1,8 @@
 //! A log that an earlier version wrote opens with the graph, the fingerprint, the past and the histories that it had.
 //!
 //! The logs are in this folder: those of format version 2, and in `version3` those of version 3. `examples/write_logs.rs`
-//! wrote them and the texts beside them; a log is never replaced.
+//! wrote them and the texts beside them; a log is never replaced. `version3/manifest.txt` lists the logs of changed models, of
+//! archived and dropped segments and of a restored store.
 #![allow(missing_docs)]
 
 use std::fs;
@@ -13,9 +14,13 @@ use ironweave::{Options, Seq, TornTail};
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod changed_models;
+mod changes;
 mod describe;
 mod graphs;
+mod manifest;
 mod models;
+mod retained;
 
 use harness::{assert_consistent, assert_sound, copy_dir, reopened, reopened_with, temp_dir};
 use models::{Kind, first, second, shop};
