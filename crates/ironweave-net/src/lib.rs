@@ -3,12 +3,15 @@
 //! | to | use |
 //! |---|---|
 //! | derive the net of a model from its schema | [`Net::of`] |
+//! | draw the lifecycles, the edges and the net of a model (feature `draw`) | `draw::Diagram` |
 //! | work with place/transition nets: invariants, all reachable markings | [`plain`] |
 //! | read a place/transition net from PNML, unfolding a symmetric one (feature `pnml`) | [`pnml::read`] |
 //! | write a place/transition net as PNML (feature `pnml`) | [`pnml::write`] |
 #![doc = "\n"]
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "draw")]
+pub mod draw;
 mod net;
 pub mod plain;
 #[cfg(feature = "pnml")]
