@@ -121,7 +121,7 @@ pub use base::clock::{Clock, ManualClock};
 pub use base::error::{
     Chain, EntityRef, ErrorKind, FrameLocation, Incomplete, Inconsistency, LoopLimit,
     MigrationError, Name, NameError, OpenError, Problem, ReadError, Reason, RefusedDifference,
-    Reject, StepError,
+    Reject, StepError, UpgradeError,
 };
 pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;

@@ -14,6 +14,7 @@ mod read;
 mod reject;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub(crate) use name::similar;
 pub use open::{FrameLocation, OpenError, RefusedDifference};
 pub use read::ReadError;
 pub use reject::{Reason, Reject};
+pub use upgrade::UpgradeError;
 
 use crate::base::id::Id;
 use crate::base::position::Seq;

@@ -167,7 +167,7 @@ impl<M: Model> Store<M> {
     /// - `is_before_beginning` for a point before the snapshot that the store began at.
     /// - `is_unlogged` if the store has no log.
     /// - `OtherShape` for a frame of an earlier epoch whose schema has other entities, fields or edges; see
-    ///   [`as_of_by_name`](Store::as_of_by_name).
+    ///   [`as_of_by_name`](Store::as_of_by_name) and [`upgrade`](Snapshot::upgrade).
     /// - A failure to read the log.
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
         let when = when.into();
@@ -183,7 +183,8 @@ impl<M: Model> Store<M> {
     }
 
     /// As [`Store::as_of`], for any epoch of the log: the graph has the schema of then, and is read by its names; see
-    /// [`Db::by_name`](crate::Db::by_name). Same cost.
+    /// [`Db::by_name`](crate::Db::by_name). [`upgrade`](Snapshot::upgrade) gives the typed snapshot if that needs no code. Same
+    /// cost.
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
@@ -398,10 +399,8 @@ fn as_of<M: Model>(
     let version = question.as_of(when)?;
     let seq = version.at.seq;
     let is_partial = seq.is_some_and(|seq| view.epochs.before_migration_of(seq).is_some());
-    if M::IS_DYNAMIC || !is_partial && Arc::ptr_eq(&version.plan.layout, &view.plan.layout) {
-        return Ok(Snapshot::of(version));
-    }
-    Err(ReadError::OtherShape {
+    let then = Snapshot::<Dynamic>::of(version).partial_if(is_partial);
+    then.typed().ok_or_else(|| ReadError::OtherShape {
         seq: seq.unwrap_or_default(),
     })
 }

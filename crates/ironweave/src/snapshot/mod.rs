@@ -13,6 +13,7 @@ pub(crate) mod keyframes;
 mod reader;
 pub(crate) mod replica;
 mod store;
+mod upgrade;
 mod with;
 
 use std::fmt;
@@ -55,6 +56,8 @@ use crate::store::version::Version;
 /// ```
 pub struct Snapshot<M: Model> {
     pub(crate) state: Arc<Version>,
+    /// Whether its last frame is within a migration.
+    is_partial: bool,
     model: PhantomData<fn() -> M>,
 }
 
@@ -68,8 +71,15 @@ impl<M: Model> Snapshot<M> {
     pub(crate) fn of(state: Arc<Version>) -> Self {
         Self {
             state,
+            is_partial: false,
             model: PhantomData,
         }
+    }
+
+    /// Returns the snapshot of a version whose last frame is within a migration if `is_partial`.
+    pub(crate) fn partial_if(mut self, is_partial: bool) -> Self {
+        self.is_partial = is_partial;
+        self
     }
 
     /// Returns the sequence of the last frame in the snapshot. A snapshot returned by [`with`](Snapshot::with) has the sequence
@@ -113,7 +123,7 @@ impl<M: Model> Snapshot<M> {
 
 impl<M: Model> Clone for Snapshot<M> {
     fn clone(&self) -> Self {
-        Self::of(Arc::clone(&self.state))
+        Self::of(Arc::clone(&self.state)).partial_if(self.is_partial)
     }
 }
 

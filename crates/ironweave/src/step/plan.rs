@@ -1,5 +1,6 @@
 //! The plan: the arcs of every event, sorted by the stage that executes them, with the texts that errors need.
 
+use std::any::TypeId;
 use std::sync::Arc;
 
 use crate::base::clock::Clock;
@@ -17,13 +18,15 @@ use crate::step::arcs::may_compete;
 use crate::step::compile::compile;
 use crate::step::event::EventType;
 use crate::step::immediates::Limits;
-use crate::step::model::Binding;
+use crate::step::model::{Binding, Model};
 
 /// The function of an invariant.
 pub type Check = fn(Id, &Reader<'_>) -> Result<(), Reject>;
 
 /// A model, ready to run.
 pub struct Plan {
+    /// The model that its columns and events have the types of. `None` if the schema was read from a log.
+    pub(crate) model: Option<TypeId>,
     pub(crate) layout: Arc<Layout>,
     pub(crate) columns: ColumnTypes,
     pub(crate) events: Vec<EventPlan>,
@@ -194,6 +197,20 @@ pub(crate) struct DeletePlan {
 }
 
 impl Plan {
+    /// The plan of a model. An error is a defect of the macro.
+    pub(crate) fn of<M: Model>(limits: Limits, clock: Clock) -> Result<Self, String> {
+        let mut binding = M::binding();
+        binding.add_encodings();
+        let plan = Self {
+            model: Some(TypeId::of::<M>()),
+            limits,
+            clock,
+            ..Self::new(binding)
+        };
+        plan.check_compiled()?;
+        Ok(plan)
+    }
+
     pub(crate) fn new(binding: Binding) -> Self {
         let Binding {
             schema,
@@ -205,6 +222,7 @@ impl Plan {
         let layout = Layout::new(schema);
         let plans = layout.schema.events.iter();
         Self {
+            model: None,
             events: plans.map(|def| event(&layout, def)).collect(),
             traced: !layout.immediates.is_empty() || !invariants.is_empty(),
             layout,
@@ -220,6 +238,7 @@ impl Plan {
     pub(crate) fn of_log(schema: Schema) -> Self {
         let layout = Layout::of_facts(schema);
         Self {
+            model: None,
             columns: ColumnTypes::of_log(&layout.schema),
             events: layout.schema.events.iter().map(named).collect(),
             layout,

@@ -174,13 +174,8 @@ impl<M: Model> Store<M> {
         clock: Clock,
         bounds: Bounds,
     ) -> Result<Self, OpenError> {
-        let mut binding = M::binding();
-        binding.add_encodings();
-        let mut plan = Plan::new(binding);
-        plan.check_compiled()
+        let plan = Plan::of::<M>(limits, clock)
             .map_err(|e| StorageError::new(StorageFailure::Internal, e))?;
-        plan.limits = limits;
-        plan.clock = clock;
         let plan = Arc::new(plan);
         let mut store = Self {
             bounds,

@@ -7,6 +7,7 @@ mod harness;
 mod changes_are_taken;
 mod changes_that_the_data_does_not_permit_are_refused;
 mod hospital;
+mod the_past_is_read_with_the_types_of_today;
 mod the_past_is_that_of_earlier_epochs;
 mod types_that_read_what_another_wrote_are_taken;
 mod upcasters_read_logged_events;

@@ -285,7 +285,8 @@ impl fmt::Display for ReadError {
             Self::OtherShape { seq } => write!(
                 f,
                 "the graph after frame {seq} has the schema of then, with other entities, fields or edges than the model of \
-                 this program; read it by name: `as_of_by_name`"
+                 this program; read it by name: `as_of_by_name`, whose result `upgrade` carries over to the model if that needs no \
+                 code"
             ),
             Self::NotOfTheLog => f.write_str(
                 "the snapshot has no position in the log of this store, since it was created by `with` or is of a store \

@@ -28,6 +28,7 @@ use crate::step::plan::Plan;
 use crate::store::version::At;
 use crate::store::{Epochs, Store};
 pub(super) use project::Replay;
+pub(crate) use project::{NotProjected, project};
 
 /// Returns whether a schema is of another model: it has no entity type of the model, by the names that its items have now.
 fn is_of_another_model(renamed: &Schema, ours: &Schema) -> bool {

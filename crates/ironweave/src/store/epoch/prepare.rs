@@ -127,10 +127,10 @@ pub(super) fn carry(
     old: &Graph<Flat>,
     plan: &Plan,
     map: &CarryMap,
-) -> Result<Graph<Flat>, OpenError> {
+) -> Result<Graph<Flat>, MigrationError> {
     let ColumnTypes { columns, data } = &plan.columns;
     let carried = old.carried_over(&plan.layout, (columns, data), map);
-    carried.map_err(|e| MigrationError::new(e.to_string()).into())
+    carried.map_err(|e| MigrationError::new(e.to_string()))
 }
 
 /// Writes the values again that the types of the program encode differently than they were carried over: an `f64` that was an `f32`,

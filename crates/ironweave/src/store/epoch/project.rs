@@ -1,5 +1,6 @@
-//! A log whose last epoch has another shape than the model of a program that only reads it: the graph of that epoch is carried over
-//! to the model in memory, and shown in its place.
+//! A graph of a schema of the log that is read with a model of another shape: it is carried over to the model in memory.
+//!
+//! A program that only reads a log is shown the graph of the last epoch in this way:
 //!
 //! | the last schema of the log | is shown |
 //! |---|---|
@@ -7,6 +8,8 @@
 //! | has states that the model does not have | if no entity is in them |
 //! | lacks fields of the model | with their defaults, if they have any |
 //! | differs otherwise | as an opening for writing would take it, or not at all |
+//!
+//! A graph of the past ([`Snapshot::upgrade`](crate::Snapshot::upgrade)) is carried over only if nothing is left out.
 
 use std::sync::Arc;
 
@@ -20,6 +23,7 @@ use crate::graph::storage::Flat;
 use crate::schema::{Change, Compatibility, Difference, Item, Schema};
 use crate::step::clock::TransactionTime;
 use crate::step::model::Model;
+use crate::step::plan::Plan;
 use crate::step::{Core, flat};
 use crate::store::epoch::is_of_another_model;
 use crate::store::epoch::judge::Judge;
@@ -84,43 +88,72 @@ impl<M: Model> Store<M> {
     }
 
     fn carried_to_program(&self) -> Result<Graph<Flat>, OpenError> {
-        let (plan, graph) = (&self.plan, &self.core.graph);
-        let ours = &plan.layout.schema;
+        let ours = &self.plan.layout.schema;
         let Some(last) = self.epochs.list.last() else {
             let what = "a log without a schema has no graph";
             return Err(StorageError::new(StorageFailure::Internal, what).into());
         };
-        let renamed = last.schema.with_names_of(ours);
-        let refused = refused(graph, (&last.schema, &renamed), plan);
-        if !refused.is_empty() {
-            return Err(OpenError::Schema {
+        let shown = project(&self.core.graph, &last.schema, &self.plan, true);
+        let core = shown.map_err(|e| match e {
+            NotProjected::Differences(differences) => OpenError::Schema {
                 model: ours.name.as_str().into(),
                 seq: last.from,
                 location: None,
                 is_newer: self.epochs.have_schema(ours),
-                differences: refused,
-            });
-        }
-        let map = CarryMap::by_name(&renamed, ours);
-        let failed = |reason: String| MigrationError::new(reason);
-        let mut core: Core = flat::core(plan, None);
-        core.graph = carry(graph, plan, &map)?;
-        core.begin();
-        encode_again(&mut core)?;
-        set_defaults(&mut core, plan, &map).map_err(failed)?;
-        core.graph.must_be_whole().map_err(failed)?;
-        core.fingerprint();
-        core.keep();
+                differences,
+            },
+            NotProjected::Invalid(e) => e.into(),
+        })?;
         Ok(core.graph)
     }
 }
 
-/// Returns the differences because of which a graph cannot be shown. What the model does not know is left out, except for states that
-/// entities are in.
+/// Why a graph cannot be carried over.
+pub(crate) enum NotProjected {
+    /// Differences that are not taken without code.
+    Differences(Vec<RefusedDifference>),
+    /// A value that the model does not read, or something that it needs and the graph lacks.
+    Invalid(MigrationError),
+}
+
+impl From<MigrationError> for NotProjected {
+    fn from(e: MigrationError) -> Self {
+        Self::Invalid(e)
+    }
+}
+
+/// Carries a graph over to a model, by names and defaults alone. What the model does not know is left out if `leaves_out`, except for
+/// states that entities are in. Otherwise the graph must have no such data. O(size of the graph).
+pub(crate) fn project(
+    graph: &Graph<Flat>,
+    schema: &Schema,
+    plan: &Plan,
+    leaves_out: bool,
+) -> Result<Core, NotProjected> {
+    let ours = &plan.layout.schema;
+    let renamed = schema.with_names_of(ours);
+    let refused = refused(graph, (schema, &renamed), plan, leaves_out);
+    if !refused.is_empty() {
+        return Err(NotProjected::Differences(refused));
+    }
+    let map = CarryMap::by_name(&renamed, ours);
+    let mut core: Core = flat::core(plan, None);
+    core.graph = carry(graph, plan, &map)?;
+    core.begin();
+    encode_again(&mut core)?;
+    set_defaults(&mut core, plan, &map).map_err(MigrationError::new)?;
+    core.graph.must_be_whole().map_err(MigrationError::new)?;
+    core.fingerprint();
+    core.keep();
+    Ok(core)
+}
+
+/// Returns the differences because of which a graph is not carried over.
 fn refused(
     graph: &Graph<Flat>,
     (schema, renamed): (&Schema, &Schema),
-    plan: &crate::step::plan::Plan,
+    plan: &Plan,
+    leaves_out: bool,
 ) -> Vec<RefusedDifference> {
     let ours = &plan.layout.schema;
     let is_other = is_of_another_model(renamed, ours);
@@ -128,7 +161,7 @@ fn refused(
         let Change::Removed(item) = change else {
             return false;
         };
-        !is_other && !matches!(item, Item::State { .. } | Item::Unknown(_))
+        leaves_out && !is_other && !matches!(item, Item::State { .. } | Item::Unknown(_))
     };
     let mut all = schema.compatibility(ours).differences;
     all.retain(|difference| difference.is_of_shape() && !is_left_out(&difference.change));
