@@ -7,6 +7,7 @@
 //! | `log::tests::damage`, `damaged_logs_are` | each byte is cut off or flipped |
 //! | `log::tests::checkpoints`, `copy`, `damaged_checkpoints_are` | the same for checkpoints, backups and restores |
 //! | `store::checkpoint`, `log::tests::beginning` | the thread that writes checkpoints is failed or ended at each of its changes; what is damaged or missing before one |
+//! | `log::tests::history::background`, `harm` | the thread that makes indexes of segments is failed or killed at each change; indexes are damaged or missing |
 //! | `log::tests::archive`, `archived_segments_answer` | the same for archives and dropped frames |
 //! | `log::tests::groups`, `migrations`, `whole_epochs_are_written`, `a_migration_is_written` | a migration is interrupted at each change and at each byte of its frames, and killed |
 //! | `killed_writers` | processes that write to a store are killed at random instants |
@@ -16,7 +17,7 @@ use anyhow::Result;
 
 use crate::tools::{TESTS, cargo, run as run_command};
 
-const CRASH_TESTS: [&str; 19] = [
+const CRASH_TESTS: [&str; 21] = [
     "log::tests::crash",
     "log::tests::power",
     "log::tests::kill",
@@ -25,6 +26,8 @@ const CRASH_TESTS: [&str; 19] = [
     "log::tests::checkpoints",
     "log::tests::beginning",
     "store::checkpoint",
+    "log::tests::history::background",
+    "log::tests::history::harm",
     "log::tests::copy",
     "log::tests::archive",
     "archived_segments_answer",

@@ -1,8 +1,7 @@
 //! The log of a store, with the indexes that find the frames about an entity.
 //!
-//! 1. Each sealed segment has an index in a file beside it. A query of a history makes those that are missing or damaged.
-//!    Sealing a segment does not make its index, so that a store whose histories are not read has no cost, and
-//!    a step that seals a segment does not wait for it.
+//! 1. Each sealed segment has an index in a file beside it. A thread of the store that has sealed it makes it
+//!    ([`entity_index`](crate::store::entity_index)), and a query of a history makes those that are missing or damaged.
 //! 2. If the file cannot be written, as in a store that is open for reading, the index is held in memory.
 //! 3. The index of the segment that is not sealed, and of a log in memory, is in memory. Each query adds the frames that
 //!    were written since the last one.
@@ -189,10 +188,15 @@ impl<'a> IndexedLog<'a> {
             let first = (self.sealed.last()).map_or(self.first, |segment| segment.next);
             let before = self.index.last.mark.first;
             if first != before {
-                // A segment of which no frame was indexed is indexed when a query needs it.
+                // A segment of which no frame was indexed is indexed when a query needs it, and the thread of the writer may have made
+                // its index.
                 let begun = self.index.last.mark.seq > before;
                 let sealed = self.sealed.iter().find(|sealed| sealed.first == before);
-                if let Some(sealed) = sealed.filter(|_| begun) {
+                let is_missing = |sealed: &&Sealed| {
+                    let index = self.segments.and_then(|segments| segments.index(sealed));
+                    begun && index.is_none()
+                };
+                if let Some(sealed) = sealed.filter(is_missing) {
                     self.index_until(sealed.next)?;
                     let last = std::mem::take(&mut self.index.last);
                     self.store_index(sealed, last.index.into_sorted());
@@ -262,9 +266,10 @@ impl<'a> IndexedLog<'a> {
 
     /// Writes the index of a segment to its file, or holds it in memory if that fails.
     fn store_index(&mut self, sealed: &Sealed, index: SortedIndex) {
-        let written =
-            (self.segments).is_some_and(|segments| segments.write_index(sealed, index.entries()));
-        if !written {
+        // If it cannot be written, it is held in memory.
+        let write = |segments: Segments<'_>| segments.write_index(sealed, index.entries());
+        let written = self.segments.map(write);
+        if !written.is_some_and(|written| written.is_ok_and(|written| written)) {
             self.index.held.insert(sealed.first, index);
         }
     }

@@ -74,11 +74,12 @@ impl<M: Model> Store<M> {
     /// ```
     ///
     /// O(transactions about the entity + segments * log(frames of a segment)): the transactions are found by an index of each
-    /// segment. Indexes of sealed segments are files beside them. The first call for a log makes them, which reads the whole
-    /// log. A store that is open for reading makes missing indexes in memory. The first call in a process also indexes
-    /// the last segment, in memory, and each later call adds the frames since. A missing or damaged index is rebuilt and is
-    /// never an error. The index of a store in memory takes at least 8 bytes for each entity and each link that a
-    /// transaction changes. The transactions that histories have read last stay in memory, up to 16 MiB of them.
+    /// segment. Indexes of complete segments are files beside them, which the store that has completed a segment makes on a thread
+    /// ([`Options::index_segments`](crate::Options::index_segments)). A missing or damaged index is made by the call that needs it, which
+    /// reads the whole segment, and is never an error. A store that is open for reading makes it in memory. The first call in a process
+    /// also indexes the last segment, in memory, and each later call adds the frames since. The index of a store in memory takes
+    /// 16 to 32 bytes for each entity and each link that a transaction changes. The transactions that histories have read last stay in
+    /// memory, up to 16 MiB of them.
     ///
     /// # Errors
     /// `is_unlogged` if the store has no log; a failure to read the log.

@@ -109,7 +109,7 @@ pub(crate) use memory::{MemoryLog, MemoryReader};
 pub(crate) use read::{Frames, ReadOnlyLog, check_exists};
 pub(crate) use segment_index::SegmentIndex;
 pub(crate) use segment_table::SegmentTable;
-pub(crate) use segments::{Sealed, Segment, Segments};
+pub(crate) use segments::{Sealed, SealedSegments, Segment, Segments};
 
 /// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

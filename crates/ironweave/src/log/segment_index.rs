@@ -180,18 +180,12 @@ pub(super) fn write(
     of: &Sealed,
     entries: &[(u64, u64)],
 ) -> Result<(), StorageError> {
-    let bytes = encode(store, of, entries);
-    let file = disk.create(&path.with_added_extension("tmp"))?;
-    let temporary = file.path().to_owned();
-    let written = file
-        .write_at(0, &bytes)
-        .and_then(|()| disk.publish(file, path));
-    if let Err(error) = written {
-        // Frees the space on a full disk. If this fails, the next attempt or open replaces the file.
-        let _ = disk.remove(&temporary);
-        return Err(error);
-    }
-    Ok(())
+    // Several threads of the process may make the same index.
+    disk.replace(path, &encode(store, of, entries))
+        .inspect_err(|_| {
+            // Frees the space on a full disk. If this fails, the next attempt or open replaces the file.
+            let _ = disk.remove(&path.with_added_extension("tmp"));
+        })
 }
 
 fn encode(store: u64, of: &Sealed, entries: &[(u64, u64)]) -> Vec<u8> {

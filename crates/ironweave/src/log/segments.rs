@@ -25,6 +25,20 @@ pub(crate) struct Segments<'l> {
     disk: Option<&'l Disk>,
 }
 
+/// Some sealed segments of a log, on any thread.
+pub(crate) struct SealedSegments {
+    /// It has nothing of the log but these segments.
+    chain: Chain,
+    disk: Option<Disk>,
+}
+
+impl SealedSegments {
+    /// Returns the segments, of which only the sealed ones can be read.
+    pub(crate) fn segments(&self) -> Segments<'_> {
+        Segments::new(&self.chain, self.disk.as_ref())
+    }
+}
+
 /// A segment that has a successor, so that no frames will be added to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sealed {
@@ -87,6 +101,25 @@ impl<'l> Segments<'l> {
     pub(crate) fn archived_schemas(&self) -> Result<Vec<Frame>, StorageError> {
         let archived = Archived::read(&self.chain.dir)?;
         Ok(archived.map_or_else(Vec::new, |archived| archived.schemas()))
+    }
+
+    /// Returns the sealed segments without the first `skipped` ones, for another thread.
+    pub(crate) fn sealed_after(&self, skipped: usize) -> SealedSegments {
+        let Chain {
+            dir,
+            archives,
+            kept,
+            store,
+            sealed,
+            ..
+        } = self.chain;
+        let mut chain = Chain::new(dir);
+        (chain.archives, chain.kept, chain.store) = (archives.clone(), *kept, *store);
+        chain.sealed = sealed.get(skipped..).unwrap_or_default().to_vec();
+        SealedSegments {
+            chain,
+            disk: self.disk.cloned(),
+        }
     }
 
     /// Returns all segments but the last, in order.
@@ -171,13 +204,18 @@ impl<'l> Segments<'l> {
         SegmentIndex::open(&path, self.chain.store, *of)
     }
 
-    /// Writes the index of a segment from pairs of hash and frame offset, in ascending order. Returns whether it was written.
-    /// A missing index costs only time.
-    pub(crate) fn write_index(&self, of: &Sealed, entries: &[(u64, u64)]) -> bool {
+    /// Writes the index of a segment from pairs of hash and frame offset, in ascending order. Returns whether it was written,
+    /// which it is not if another process may have the log open for writing. A missing index costs only time.
+    pub(crate) fn write_index(
+        &self,
+        of: &Sealed,
+        entries: &[(u64, u64)],
+    ) -> Result<bool, StorageError> {
+        let Some(disk) = self.disk else {
+            return Ok(false);
+        };
         let path = index_path(&self.chain.dir, of.first);
-        self.disk.is_some_and(|disk| {
-            segment_index::write(disk, &path, self.chain.store, of, entries).is_ok()
-        })
+        segment_index::write(disk, &path, self.chain.store, of, entries).map(|()| true)
     }
 }
 

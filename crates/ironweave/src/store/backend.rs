@@ -109,6 +109,14 @@ impl Backend {
         }
     }
 
+    /// See [`CommitLog::last_index_error`].
+    pub(super) fn last_index_error(&self) -> Option<StorageError> {
+        match self {
+            Self::Writable(log) => log.last_index_error(),
+            Self::ReadOnly(_) | Self::Unlogged => None,
+        }
+    }
+
     pub(crate) fn close(self) -> Result<(), StorageError> {
         match self {
             Self::Writable(log) => log.close(),

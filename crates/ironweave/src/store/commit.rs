@@ -33,6 +33,7 @@ use crate::step::model::Model;
 use crate::step::plan::Plan;
 use crate::store::checkpoint::background::{Checkpointer, Checkpoints};
 use crate::store::checkpoint::policy::{CheckpointPolicy, Growth};
+use crate::store::entity_index::background::BackgroundIndexer;
 use crate::store::epochs::{Bounds, Epochs};
 use crate::store::version::At;
 
@@ -67,6 +68,8 @@ enum OwnedLog {
 struct OtherLog {
     // The first field, so that a drop ends its thread before it closes the log.
     checkpointer: Option<Checkpointer>,
+    /// Ends its thread too.
+    indexer: Option<BackgroundIndexer>,
     log: Box<dyn Log>,
 }
 
@@ -96,9 +99,14 @@ impl OwnedLog {
         match self {
             Self::Memory(log) => log.close(),
             Self::Other(other) => {
-                let OtherLog { checkpointer, log } = *other;
+                let OtherLog {
+                    checkpointer,
+                    indexer,
+                    log,
+                } = *other;
                 // A failed sync of its thread has stopped the log, so the close returns that error.
                 drop(checkpointer);
+                drop(indexer);
                 log.close()
             }
         }
@@ -130,6 +138,7 @@ impl CommitLog {
             policy,
             log: OwnedLog::Other(Box::new(OtherLog {
                 checkpointer: None,
+                indexer: None,
                 log,
             })),
         })
@@ -199,14 +208,38 @@ impl CommitLog {
         }
     }
 
-    /// Adds frames that were written to those since the last checkpoint, and starts to write one if it is due.
+    /// From now on, a thread makes the index of each segment that the log seals. The schemas of the log must not change any more.
+    pub(super) fn index_sealed_segments(&mut self, epochs: &Arc<Epochs>, plan: &Arc<Plan>) {
+        if let OwnedLog::Other(other) = &mut self.log {
+            other.indexer = Some(BackgroundIndexer::new(&*other.log, epochs, plan));
+        }
+    }
+
+    /// See [`Store::last_index_error`](crate::Store::last_index_error).
+    pub(super) fn last_index_error(&self) -> Option<StorageError> {
+        match &self.log {
+            OwnedLog::Memory(_) => None,
+            OwnedLog::Other(other) => other.indexer.as_ref()?.last_error(),
+        }
+    }
+
+    /// Lets the threads of the log do what frames that were written make due: a checkpoint, or the index of a segment.
     #[inline]
     fn record_growth(&mut self, frames: u64, bytes: u64) {
-        if let OwnedLog::Other(other) = &mut self.log
-            && let Some(checkpointer) = &mut other.checkpointer
+        let OwnedLog::Other(other) = &mut self.log else {
+            return;
+        };
+        let OtherLog {
+            checkpointer,
+            indexer,
+            log,
+        } = &mut **other;
+        if let Some(indexer) = indexer {
+            indexer.catch_up(&**log);
+        }
+        if let Some(checkpointer) = checkpointer
             && checkpointer.record(frames, bytes)
         {
-            let log = &other.log;
             checkpointer.start(|| log.reader(None), log.flusher());
         }
     }

@@ -252,6 +252,13 @@ impl<M: Model> Store<M> {
         }
     }
 
+    /// From now on, makes the indexes of segments that are sealed, if the store is open for writing in a directory.
+    pub(super) fn index_sealed_segments(&mut self) {
+        if let Backend::Writable(log) = &mut self.log {
+            log.index_sealed_segments(&self.epochs, &self.plan);
+        }
+    }
+
     /// Returns an error if the first frames of the log were dropped and no checkpoint of a later frame is valid.
     pub(super) fn check_beginning(&self) -> Result<(), OpenError> {
         let Some(segments) = self.log.log().and_then(|log| log.segments()) else {

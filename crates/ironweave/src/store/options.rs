@@ -31,6 +31,7 @@ pub struct Options<M: Model> {
     interpreted: bool,
     pub(super) bounds: Bounds,
     checkpoints: CheckpointPolicy,
+    index_segments: bool,
     pub(super) code: Option<MigrationCode>,
     model: PhantomData<fn() -> M>,
 }
@@ -48,6 +49,7 @@ impl<M: Model> fmt::Debug for Options<M> {
             .field("interpreted", &self.interpreted)
             .field("bounds", &self.bounds)
             .field("checkpoints", &self.checkpoints)
+            .field("index_segments", &self.index_segments)
             .finish()
     }
 }
@@ -64,6 +66,7 @@ impl<M: Model> Default for Options<M> {
             interpreted: false,
             bounds: Bounds::default(),
             checkpoints: CheckpointPolicy::default(),
+            index_segments: true,
             code: None,
             model: PhantomData,
         }
@@ -126,6 +129,18 @@ impl<M: Model> Options<M> {
     /// option has no effect on a store in memory and on one that is open for reading only.
     pub fn checkpoint_every(mut self, policy: CheckpointPolicy) -> Self {
         self.checkpoints = policy;
+        self
+    }
+
+    /// Sets whether each segment of the log gets its index, by which [`Store::history`] finds transactions, as soon as it is complete.
+    /// Default: yes. Otherwise the first call of `history` that needs an index makes it, and writes it to its file.
+    ///
+    /// A thread that is started when the first segment is complete reads each segment once more and writes its index, for which it
+    /// takes about as much memory as a segment has bytes. No step waits for it. Its failures affect nothing else,
+    /// and [`Store::last_index_error`] returns the last one. Closing the store waits until the indexes of all complete
+    /// segments are written. The option has no effect on a store in memory and on one that is open for reading only.
+    pub fn index_segments(mut self, indexed: bool) -> Self {
+        self.index_segments = indexed;
         self
     }
 
@@ -220,9 +235,19 @@ impl<M: Model> Options<M> {
         }
     }
 
-    /// Returns a store over a log that a test has created.
+    /// Returns a store over a log that a test has created. No thread makes indexes, so that the changes of its disk, which a test
+    /// counts, are those of its caller.
     #[cfg(test)]
     pub(crate) fn over_log(self, log: Box<dyn crate::log::Log>) -> Result<Store<M>, OpenError> {
+        self.index_segments(false).over_log_with_thread(log)
+    }
+
+    /// As [`Options::over_log`], with the thread that makes indexes.
+    #[cfg(test)]
+    pub(crate) fn over_log_with_thread(
+        self,
+        log: Box<dyn crate::log::Log>,
+    ) -> Result<Store<M>, OpenError> {
         let log = CommitLog::new(log, self.durability)?;
         self.over(Backend::Writable(log))
     }
@@ -243,6 +268,9 @@ impl<M: Model> Options<M> {
             store.core.interpret_arcs();
         }
         store.write_checkpoints_by(self.checkpoints);
+        if self.index_segments {
+            store.index_sealed_segments();
+        }
         Ok(store)
     }
 

@@ -131,6 +131,30 @@ fn an_index_that_was_changed_anywhere_is_none_or_gives_what_it_gave() {
 }
 
 #[test]
+fn threads_that_write_one_index_do_not_disturb_each_other() {
+    let dir = scratch();
+    let entries = entries(&mut Random(4), 3_000);
+    let path = index_path(dir.path(), OF.first);
+    let write = || {
+        for _ in 0..100 {
+            segment_index::write(&Disk::default(), &path, STORE, &OF, &entries).unwrap();
+            // Each thread sees a whole one after it has written it.
+            let index = SegmentIndex::open(&path, STORE, OF).unwrap();
+            let (hash, _) = entries[1_500];
+            let expected = indexed(&entries, hash);
+            assert_eq!(index.offsets(hash, usize::MAX), Some(expected));
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = [(); 3].map(|()| scope.spawn(write));
+        threads
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
+    });
+    assert_eq!(files(dir.path()), [path]);
+}
+
+#[test]
 fn an_index_of_anything_else_is_none() {
     let dir = scratch();
     let entries = entries(&mut Random(3), 10);

@@ -15,6 +15,7 @@ use crate::base::position::Seq;
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::layout::Layout;
 use crate::schema::{ColumnIx, EntityIx};
+use crate::store::Epochs;
 
 /// In place of the generation of an entity that existed when the segment began. No entity has this generation.
 pub(crate) const BEFORE_SEGMENT: u32 = 0;
@@ -67,6 +68,13 @@ pub(crate) fn learn_names(
     if into.last().is_none_or(|(_, n)| *n != names) {
         into.push((from, names));
     }
+}
+
+/// Returns the names that the types have that are in the decoded facts of a log.
+pub(crate) fn logged_names(epochs: &Epochs) -> TypeNameEpochs {
+    let mut names = TypeNameEpochs::new();
+    (epochs.names()).for_each(|epoch| learn_names(&mut names, epoch));
+    names
 }
 
 /// Returns the hash of a pair of entities that are linked or unlinked, over any edge.

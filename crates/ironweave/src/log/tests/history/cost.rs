@@ -6,7 +6,7 @@ use crate::snapshot::replica::SnapshotFollower;
 /// Writes a log of people until it has more than `segments` segments. Each person comes and is noted twice. Returns the store
 /// and the first person.
 fn crowd(dir: &Path, segment_bytes_max: u64, segments: usize) -> (Club, Person) {
-    let options = Club::options().durability(Durability::Os);
+    let options = (Club::options().durability(Durability::Os)).index_segments(false);
     let mut store = options
         .segment_bytes_max(segment_bytes_max)
         .open(dir)
@@ -100,7 +100,7 @@ fn what_was_written_since_is_all_that_is_read_of_the_last_segment() {
 #[test]
 fn an_entity_with_a_long_history_does_not_make_a_short_answer_more_costly() {
     let dir = scratch();
-    let options = Club::options().durability(Durability::Os);
+    let options = (Club::options().durability(Durability::Os)).index_segments(false);
     let mut store = options.segment_bytes_max(1 << 20).open(dir.path()).unwrap();
     let [much, little] = [1, 2].map(|name| store.step(Came { name }).created.person);
     for note in 0..12_000 {
@@ -123,7 +123,7 @@ fn an_entity_with_a_long_history_does_not_make_a_short_answer_more_costly() {
 #[test]
 fn a_value_of_then_reads_on_from_a_keyframe_near_it_and_holds_no_more_than_a_frame() {
     let dir = scratch();
-    let options = Club::options().durability(Durability::Os);
+    let options = (Club::options().durability(Durability::Os)).index_segments(false);
     let mut store = options.segment_bytes_max(8 << 10).open(dir.path()).unwrap();
     let person = store.step(Came { name: 1 }).created.person;
     for note in 1..3_000 {

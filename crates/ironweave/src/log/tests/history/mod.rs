@@ -1,6 +1,7 @@
 //! Histories that are read with the segment indexes equal those from a scan of every frame, in any state of the indexes,
 //! and read a bounded number of frames.
 
+mod background;
 mod cost;
 mod harm;
 mod order;
@@ -97,9 +98,11 @@ use club::{Built, Came, Entered, Forgot, Met, Noted, Person, Room, Went};
 
 type Club = Store<club::Model>;
 
+/// Opens a store whose indexes are made by questions alone.
 fn open(dir: &Path) -> Club {
     let options = Club::options().durability(Durability::Os);
-    options.segment_bytes_max(900).open(dir).unwrap()
+    let options = options.segment_bytes_max(900).index_segments(false);
+    options.open(dir).unwrap()
 }
 
 /// A log on a disk that a test can damage.
