@@ -275,7 +275,9 @@ pub fn damaged(scratch: &Path, case: usize) -> Log {
     copy(&scratch.join("log"), &dir).expect("a copy");
     let files = fs::read_dir(&dir).expect("a directory");
     let files = files.map(|file| file.expect("a file").path());
-    let mut segments: Vec<PathBuf> = files.filter(|path| path.extension().is_some()).collect();
+    let mut segments: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|e| e == "log"))
+        .collect();
     segments.sort();
     assert_eq!(segments.len(), 3);
     Log { dir, segments }
