@@ -13,13 +13,14 @@ use std::process::{Child, Command, Stdio};
 use crate::harness::Row;
 use crate::{Measured, Options};
 
-const ROWS: [&str; 6] = [
+const ROWS: [&str; 7] = [
     "step_graph",
     "step_recorded",
     "step_logged",
     "what_if_1",
     "reject",
     "find",
+    "relink",
 ];
 const CONTENDERS: [&str; 4] = ["flat", "fxhash", "fxhash_logged", "ironweave"];
 /// The rows that measure snapshots.

@@ -104,7 +104,7 @@ fn find<Y: Yard>(entities: usize, steps: usize) {
 fn relink<Y: Yard>(entities: usize, steps: usize) {
     let mut yard = Y::new(entities, entities / 10);
     yard.relink_all(&yard::relinks(entities, entities / 10, steps, 5));
-    std::hint::black_box(yard.picture());
+    std::hint::black_box(&yard);
 }
 
 /// Steps of ironweave with a log in memory, beside a reader from which no snapshot is taken. The queue of the reader becomes
@@ -179,6 +179,7 @@ fn main() -> ExitCode {
     if row == "relink" {
         match name.as_str() {
             "flat" => relink::<yard::flat::Flat>(*entities, *steps),
+            "fxhash" => relink::<yard::maps::fxhash::Maps>(*entities, *steps),
             _ => relink::<yard::ours::OursGraph>(*entities, *steps),
         }
         return ExitCode::SUCCESS;

@@ -143,7 +143,7 @@ impl Journal {
 
     /// Forgets the facts, which are converted again when they are read.
     #[inline(always)]
-    fn discard_facts(&mut self) {
+    pub(crate) fn discard_facts(&mut self) {
         self.is_prepared = false;
         if self.converted.get().is_some() {
             self.discard_converted();

@@ -36,7 +36,6 @@ impl Storage for Paged {
 
     // Clones would copy pages for each change of an order.
     const SORTS: bool = false;
-    const INDIRECT: bool = true;
 
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column {
         match column.mandatory.filter(|_| mandatory) {

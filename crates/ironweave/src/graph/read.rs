@@ -35,7 +35,7 @@ impl<S: Storage> Graph<S> {
     #[inline]
     pub(crate) fn exists(&self, entity: EntityIx, id: Id) -> bool {
         let table = &self.entities[usize::from(entity)];
-        if S::INDIRECT && !table.any_deleted {
+        if !table.any_deleted {
             return id.generation == FIRST_GENERATION && (id.slot as usize) < table.words.len();
         }
         self.state(entity, id).is_some()
@@ -84,7 +84,7 @@ impl<S: Storage> Graph<S> {
     #[inline(always)]
     pub(crate) fn id(&self, entity: EntityIx, slot: u32) -> Id {
         let table = &self.entities[usize::from(entity)];
-        let generation = if S::INDIRECT && !table.any_deleted {
+        let generation = if !table.any_deleted {
             FIRST_GENERATION
         } else {
             *table.words.at(slot as usize) >> 8

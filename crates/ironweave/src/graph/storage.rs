@@ -42,8 +42,6 @@ pub trait Storage: Sized + 'static {
 
     /// Whether `acyclic` edges keep their entities in a topological order.
     const SORTS: bool;
-    /// Whether reading an entry of a table takes several reads.
-    const INDIRECT: bool;
 
     /// An empty column of a type. If it is `mandatory`, each entity has a value in it.
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column;
@@ -184,7 +182,6 @@ impl Storage for Flat {
     type Column = FlatColumn;
 
     const SORTS: bool = true;
-    const INDIRECT: bool = false;
 
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column {
         (column.mandatory)

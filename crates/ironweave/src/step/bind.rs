@@ -287,8 +287,11 @@ pub fn resolve_handle(
     id: Id,
     claimed: Option<StateIx>,
 ) -> Option<Id> {
-    let found = graph.state(entity, id)?;
-    claimed.is_none_or(|claimed| claimed == found).then_some(id)
+    let found = match claimed {
+        None => graph.exists(entity, id),
+        Some(_) => graph.state(entity, id) == claimed,
+    };
+    found.then_some(id)
 }
 
 impl<H: Handle> Ref for H {

@@ -23,6 +23,7 @@ use crate::graph::storage::{Flat, Storage};
 use crate::step::arcs::compiled;
 use crate::step::bindings::CompiledNames;
 use crate::step::event::{DynEvent, Event};
+use crate::step::fields::Fields;
 use crate::step::plan::{EventPlan, Plan};
 use crate::step::tx::run_handler;
 use crate::step::undo::Attempt;
@@ -164,11 +165,30 @@ impl Core<Flat> {
         event: &E,
         names: &mut CompiledNames,
     ) -> Result<(), StepError> {
+        if self.is_infallible::<E>() {
+            self.open.journal.discard_facts();
+            compiled::act(event, plan, &mut self.graph, &mut self.open, names)?;
+            self.open.events += 1;
+            return Ok(());
+        }
         let attempt = Attempt::begin(self);
         let core = &mut *attempt.core;
         (core.act_compiled(plan, event, names, false)).map_err(|e| alone(e, plan, event))?;
         attempt.keep();
         Ok(())
+    }
+
+    /// Whether an event whose compiled arcs can be executed can neither fail nor run user code, and is not recorded. Then it
+    /// needs no point to go back to.
+    #[inline(always)]
+    fn is_infallible<E: Event>(&self) -> bool {
+        let index = usize::from(E::INDEX);
+        let may_be = const { compiled::may_be_infallible::<E>() };
+        may_be
+            && index < 64
+            && self.infallible_events >> index & 1 == 1
+            && !self.open.recording
+            && <E::Fields as Fields>::is_faithful()
     }
 
     /// As [`Core::fire_compiled`], for the only event of a transaction, which is undone with the transaction. Returns whether it

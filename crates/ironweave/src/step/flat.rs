@@ -24,6 +24,7 @@ pub(crate) fn core(plan: &Plan, base: Option<&Graph<Paged>>) -> Core {
         None => Graph::new(Arc::clone(&plan.layout), columns, data),
     });
     core.quiet_events = plan.quiet_events();
+    core.infallible_events = plan.infallible_events();
     core
 }
 

@@ -46,6 +46,7 @@ pub(crate) mod model;
 pub(crate) mod open;
 mod paranoid;
 pub(crate) mod plan;
+mod quiet;
 mod record;
 pub(crate) mod repeat;
 mod replay;
@@ -79,6 +80,9 @@ pub struct Core<S: Storage = Flat> {
     /// A bit for each of the first 64 events after whose compiled arcs there is nothing to do but to record it: see
     /// [`Plan::quiet_events`](plan::Plan::quiet_events).
     quiet_events: u64,
+    /// A bit for each of the first 64 events that needs no point to go back to: see
+    /// [`Plan::infallible_events`](plan::Plan::infallible_events).
+    infallible_events: u64,
     /// What the event of the program that fired last bound and created.
     pub(crate) bindings: Bindings,
     /// What the immediate event that fired last bound and created.
@@ -96,6 +100,7 @@ impl<S: Storage> Core<S> {
             paranoid: false,
             interpreting: false,
             quiet_events: 0,
+            infallible_events: 0,
             bindings: Bindings::default(),
             immediate_bindings: Bindings::default(),
             targets: Targets::default(),

@@ -41,17 +41,6 @@ pub struct Plan {
     pub(crate) traced: bool,
 }
 
-impl Plan {
-    /// A bit for each of the first 64 events that has no handler, can break no bound and enable no immediate event, and that
-    /// no invariant and no error refers to.
-    pub(super) fn quiet_events(&self) -> u64 {
-        let quiet = |event: &EventPlan| !event.handler && !event.bounded && !self.traced;
-        (self.events.iter().take(64).enumerate())
-            .map(|(i, event)| u64::from(quiet(event)) << i)
-            .fold(0, |all, bit| all | bit)
-    }
-}
-
 pub(crate) struct EventPlan {
     pub name: Name,
     /// The chain of a rejection of this event when the program fired it: made once, since a rejection shares it.

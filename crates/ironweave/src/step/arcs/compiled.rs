@@ -68,6 +68,21 @@ const fn names<E: Event>() -> usize {
     names
 }
 
+/// Whether the arcs of an event are of kinds that can be [infallible](Plan::infallible_events).
+pub(in crate::step) const fn may_be_infallible<E: Event>() -> bool {
+    let mut at = 0;
+    while at < len::<E>() {
+        match arc::<E>(at) {
+            CompiledArc::Require { .. }
+            | CompiledArc::TakeOver { .. }
+            | CompiledArc::Move { .. } => {}
+            _ => return false,
+        }
+        at += 1;
+    }
+    E::ARCS.is_some()
+}
+
 /// Expands an expression for each compiled arc of an event. It is no loop, so that each arc is a constant.
 macro_rules! each_arc {
     ($event:ident, $arc:ident => $does:expr) => {
