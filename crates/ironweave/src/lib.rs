@@ -120,8 +120,8 @@ pub use asynchronous::AsyncStore;
 pub use base::clock::{Clock, ManualClock};
 pub use base::error::{
     Chain, EntityRef, ErrorKind, FrameLocation, Incomplete, Inconsistency, LoopLimit,
-    MigrationError, Name, NameError, OpenError, Problem, ReadError, Reason, RefusedDifference,
-    Reject, StepError, UpgradeError,
+    MigrationError, Name, NameError, NotCarried, OpenError, Problem, ReadError, Reason,
+    RefusedDifference, Reject, StepError, UpgradeError,
 };
 pub use base::id::{Id, ParseHandleError, ParseIdError};
 pub use base::meta::Meta;

@@ -3,6 +3,7 @@
 //! This file has the errors of a step. Each names the entities, states and other items that it concerns, and the events
 //! that led to it. The submodule `display` has the messages.
 
+mod carried;
 mod display;
 mod inconsistency;
 mod kind;
@@ -19,6 +20,8 @@ mod upgrade;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use carried::CarriedCell;
+pub use carried::NotCarried;
 pub use inconsistency::Inconsistency;
 pub use kind::ErrorKind;
 pub use migration::{Incomplete, MigrationError, Problem};

@@ -14,12 +14,11 @@
 mod summary;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use summary::{CarrySummary, Lost};
 
-use crate::base::error::{EntityRef, Name};
+use crate::base::error::{CarriedCell, Name, NotCarried};
 use crate::base::id::FREE;
 use crate::graph::Graph;
 use crate::graph::column::{ColumnError, ColumnType};
@@ -36,27 +35,6 @@ pub(crate) struct CarryMap {
     edges: Vec<Option<EdgeIx>>,
     /// By edge, whether the data of its links is carried over.
     data: Vec<bool>,
-}
-
-/// The error of a value that the new schema refuses.
-#[derive(Debug)]
-pub(crate) struct NotCarried {
-    /// The column or the edge in the new schema.
-    pub what: Name,
-    /// The entity that has the value, or the one at the declaring end of the link.
-    pub entity: EntityRef,
-    pub reason: String,
-}
-
-impl fmt::Display for NotCarried {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            what,
-            entity,
-            reason,
-        } = self;
-        write!(f, "{what} of {entity} cannot be carried over: {reason}")
-    }
 }
 
 fn positions<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> HashMap<K, usize> {
@@ -235,6 +213,9 @@ impl<S: Storage> Graph<S> {
             what: Arc::clone(&graph.layout.entities[usize::from(entity)].name),
             entity: graph.entity_ref(entity, slot),
             reason: e.to_string(),
+            seq: None,
+            location: None,
+            cell: None,
         })?;
         for (was, edge) in EdgeIx::all(self.edges.len()).zip(&map.edges) {
             if let Some(edge) = *edge {
@@ -303,7 +284,8 @@ impl<S: Storage> Graph<S> {
             let cells = &mut self.columns[usize::from(column)];
             if let Err(e) = cells.set_encoded(slot, &value, &mut scratch) {
                 let what = &self.layout.columns[usize::from(column)].path;
-                return Err(self.not_carried(what, entity, slot, e));
+                let cell = CarriedCell::Column(column, slot);
+                return Err(self.not_carried(what, entity, cell, e));
             }
             cells.forget_replaced();
         }
@@ -315,9 +297,10 @@ impl<S: Storage> Graph<S> {
         &self,
         what: &Name,
         entity: EntityIx,
-        slot: u32,
+        cell: CarriedCell,
         error: ColumnError,
     ) -> NotCarried {
+        let (CarriedCell::Column(_, slot) | CarriedCell::Link(_, slot, _)) = cell;
         let reason = match error {
             ColumnError::Duplicate(holder) => {
                 format!("{} has the same key", self.entity_ref(entity, holder))
@@ -329,6 +312,9 @@ impl<S: Storage> Graph<S> {
             what: Arc::clone(what),
             entity: self.entity_ref(entity, slot),
             reason,
+            seq: None,
+            location: None,
+            cell: Some(cell),
         }
     }
 
@@ -366,7 +352,8 @@ impl<S: Storage> Graph<S> {
                 let written = cells.set_encoded((slot, other), &value, &mut scratch);
                 cells.forget_replaced();
                 if let Err(e) = written {
-                    return Err(self.not_carried(&layout.from.path, layout.from.entity, slot, e));
+                    let cell = CarriedCell::Link(edge, slot, other);
+                    return Err(self.not_carried(&layout.from.path, layout.from.entity, cell, e));
                 }
             }
         }

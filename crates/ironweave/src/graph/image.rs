@@ -210,14 +210,23 @@ impl<S: Storage> Graph<S> {
         let def = &self.layout.schema[column];
         let table = &*self.entities[usize::from(layout.entity)];
         let word = |slot: u32| *table.words.at(slot as usize);
-        let mut slots = (0..table.words.len() as u32).filter(|slot| {
+        let slots = (0..table.words.len() as u32).filter(|slot| {
             let now = word(*slot) as u8;
             (def.state).map_or(now != FREE, |state| state.get() == now)
         });
-        self.columns[usize::from(column)].read_cells(&mut slots, from, &mut |slot, hash| {
-            let generation = word(slot) >> 8;
-            let term = cell_term(layout.salt, Id { slot, generation }, hash);
-            *fingerprint = fingerprint.wrapping_add(term);
+        let mut last = None;
+        let mut slots = slots.inspect(|slot| last = Some(*slot));
+        let read =
+            self.columns[usize::from(column)].read_cells(&mut slots, from, &mut |slot, hash| {
+                let generation = word(slot) >> 8;
+                let term = cell_term(layout.salt, Id { slot, generation }, hash);
+                *fingerprint = fingerprint.wrapping_add(term);
+            });
+        // The column has asked for the slot of the value that it cannot read.
+        let name = &self.layout.entities[usize::from(layout.entity)].name;
+        read.map_err(|e| match last {
+            Some(slot) => e.of(&format!("{name}/{slot}.{}", word(slot) >> 8)),
+            None => e,
         })
     }
 

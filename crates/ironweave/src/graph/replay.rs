@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::base::error::StepError;
 use crate::base::id::{FREE, Id};
 use crate::graph::fact::{Fact, Facts};
 use crate::graph::storage::Storage;
@@ -100,7 +101,7 @@ impl<S: Storage> Graph<S> {
             } => {
                 self.may_be_set(column, slot)?;
                 self.set_encoded(journal, column, slot, facts.value(at, len))
-                    .map_err(|e| e.to_string())?;
+                    .map_err(|e| self.unread(self.layout.schema[column].entity, slot, e))?;
             }
             Fact::Link { edge, from, to } => {
                 self.ends_must_exist(edge, from, to)?;
@@ -121,10 +122,24 @@ impl<S: Storage> Graph<S> {
             } => {
                 self.ends_must_exist(edge, from, to)?;
                 self.set_link_encoded(journal, edge, (from, to), facts.value(at, len))
-                    .map_err(|e| e.to_string())?;
+                    .map_err(|e| self.unread(self.layout.schema[edge].from.entity, from, e))?;
             }
         }
         Ok(())
+    }
+
+    /// The error of a value of an entity that a column refused.
+    #[cold]
+    fn unread(&self, entity: EntityIx, slot: u32, e: StepError) -> String {
+        match e {
+            StepError::Unwritable { what, reason, .. } => {
+                format!(
+                    "{what} of {} cannot be read: {reason}",
+                    self.named(entity, slot)
+                )
+            }
+            e => e.to_string(),
+        }
     }
 
     /// As [`Graph::apply`], for a fact of a migration, which may change keys.

@@ -12,15 +12,15 @@ use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
-use crate::log::{Frame, FrameKind, Frames};
+use crate::log::{Frame, FrameKind};
 use crate::snapshot::keyframes::{Keyframes, SPACING};
 use crate::snapshot::replica::Replica;
 use crate::step::plan::Plan;
 use crate::step::{Core, epoch, flat};
+use crate::store::bad_frame;
 use crate::store::checkpoint::read::{Loaded, Loader};
 use crate::store::version::{At, Version};
 use crate::store::view::LogView;
-use crate::store::{Epochs, bad_frame};
 
 /// A checkpoint is read if it is at least so many frames nearer than a version in memory: it takes O(size of the graph).
 const CHECKPOINT_FRAMES: u64 = if cfg!(test) { 64 } else { 1 << 12 };
@@ -121,10 +121,12 @@ impl PastQuery<'_> {
             AsOf::Time(time) => far::first_after(self.view, time, start.at.next())?,
         };
         let start = far::approach((self.view, self.keyframes), start, until)?;
-        let frames = self.view.frames(start.at.next())?;
-        let (epochs, keyframes) = (&self.view.epochs, self.keyframes);
-        let version = replay_until(start, (when, until), frames, epochs, keyframes)?;
-        Ok(version)
+        Ok(replay_until(
+            start,
+            (when, until),
+            self.view,
+            self.keyframes,
+        )?)
     }
 
     /// Returns the version of the last checkpoint before a point in the past, if it is at least [`CHECKPOINT_FRAMES`] frames
@@ -231,10 +233,10 @@ impl PastQuery<'_> {
 fn replay_until(
     start: Arc<Version>,
     (when, until): (AsOf, Seq),
-    frames: Frames<'_>,
-    epochs: &Epochs,
+    view: &LogView<'_>,
     keyframes: &Keyframes,
 ) -> Result<Arc<Version>, StorageError> {
+    let epochs = &view.epochs;
     let mut core = Core::new(start.graph.fork());
     let (mut at, mut facts) = (start.at, Facts::default());
     let mut plan = Arc::clone(&start.plan);
@@ -251,7 +253,7 @@ fn replay_until(
     let mut kept = start.at.next();
     // The graph before a schema whose migration was not applied to its end.
     let mut before_migration = None;
-    for frame in frames {
+    for frame in view.frames(start.at.next())? {
         let Frame {
             header,
             payload,
@@ -277,7 +279,7 @@ fn replay_until(
         if header.kind == FrameKind::Schema {
             for (_, own) in epochs.begun(seq.checked_sub(1), seq) {
                 epoch::enter(&mut core.graph, own, Some(header.fingerprint))
-                    .map_err(|e| bad_frame(seq, e))?;
+                    .map_err(|e| epochs.not_entered(view.log(), (seq, &own.layout.schema), e))?;
                 plan = Arc::clone(own);
             }
         }

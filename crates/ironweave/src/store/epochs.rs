@@ -2,6 +2,7 @@
 
 mod bounds;
 mod errors;
+mod written;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -449,7 +449,8 @@ impl<M: Model> Store<M> {
                         && let Some((_, own)) = entered.next()
                     {
                         let carried = epoch::carried(&core.graph, own, Some(header.fingerprint));
-                        let carried = carried.map_err(|e| bad_frame(header.seq, e))?;
+                        let at = (header.seq, &own.layout.schema);
+                        let carried = carried.map_err(|e| begun.not_entered(log, at, e))?;
                         *shown = Some(Replay {
                             graph: std::mem::replace(&mut core.graph, carried),
                             next: *next,
@@ -458,8 +459,9 @@ impl<M: Model> Store<M> {
                         });
                     }
                     for (_, own) in entered {
+                        let at = (header.seq, &own.layout.schema);
                         epoch::enter(&mut core.graph, own, Some(header.fingerprint))
-                            .map_err(|e| bad_frame(header.seq, e))?;
+                            .map_err(|e| begun.not_entered(log, at, e))?;
                     }
                     (*plan, *epochs) = (plan_after, begun);
                 }

@@ -12,6 +12,7 @@ use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::log::{FrameHeader, FrameKind};
 use crate::schema::EventIx;
+use crate::step::epoch::NotEntered;
 use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
@@ -199,7 +200,7 @@ fn verify_facts(view: &LogView<'_>) -> Result<Verified, VerifyError> {
         let (seq, fingerprint) = (frame.header.seq, frame.header.fingerprint);
         for (_, plan) in view.epochs.begun(seq.checked_sub(1), seq) {
             let entered = epoch::enter(&mut core.graph, plan, Some(fingerprint));
-            entered.map_err(|e| view.place(bad_frame(seq, e)))?;
+            entered.map_err(|e| not_entered(view, (seq, plan), e))?;
         }
         let kind = frame.header.kind;
         if kind.has_facts() {
@@ -224,7 +225,7 @@ fn verify(view: &LogView<'_>) -> Result<Verified, VerifyError> {
         let (seq, kind) = (frame.header.seq, frame.header.kind);
         for (_, own) in view.epochs.begun(seq.checked_sub(1), seq) {
             let entered = epoch::enter(&mut core.graph, own, Some(frame.header.fingerprint));
-            entered.map_err(|e| view.place(bad_frame(seq, e)))?;
+            entered.map_err(|e| not_entered(view, (seq, own), e))?;
         }
         if !kind.has_facts() {
             continue;
@@ -299,6 +300,12 @@ fn verify(view: &LogView<'_>) -> Result<Verified, VerifyError> {
     });
     let not_fired = not_fired.collect();
     Ok(Verified { agreed, not_fired })
+}
+
+#[cold]
+fn not_entered(view: &LogView<'_>, (seq, plan): (Seq, &Plan), e: NotEntered) -> StorageError {
+    let at = (seq, &plan.layout.schema);
+    view.place(view.epochs.not_entered(view.log(), at, e))
 }
 
 /// Applies the facts of a frame, after which the graph must have the fingerprint of the frame.

@@ -11,4 +11,5 @@ mod the_past_is_read_with_the_types_of_today;
 mod the_past_is_that_of_earlier_epochs;
 mod types_that_read_what_another_wrote_are_taken;
 mod upcasters_read_logged_events;
+mod values_that_a_type_does_not_read_are_named;
 mod whole_epochs_are_written;

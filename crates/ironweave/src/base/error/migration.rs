@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::base::error::{EntityRef, ErrorKind, Name, NameError, Reason, Reject, StepError};
+use crate::base::error::{
+    EntityRef, ErrorKind, Name, NameError, NotCarried, Reason, Reject, StepError,
+};
 
 /// The error of a migration. The log is unchanged.
 #[non_exhaustive]
@@ -64,6 +66,8 @@ pub enum MigrationError {
     Step(StepError),
     /// The migration has left something undone.
     Incomplete(Vec<Incomplete>),
+    /// A value that stays cannot be carried over to the model.
+    NotCarried(Box<NotCarried>),
     /// The code of the migration returned an error of its own; see [`MigrationError::new`].
     Failed(Reason),
 }
@@ -135,6 +139,12 @@ impl From<NameError> for MigrationError {
     }
 }
 
+impl From<NotCarried> for MigrationError {
+    fn from(e: NotCarried) -> Self {
+        Self::NotCarried(Box::new(e))
+    }
+}
+
 impl From<StepError> for MigrationError {
     fn from(e: StepError) -> Self {
         Self::Step(e)
@@ -198,6 +208,7 @@ impl fmt::Display for MigrationError {
                 f.write_str("the migration has left something undone:")?;
                 left.iter().try_for_each(|left| write!(f, "\n- {left}"))
             }
+            Self::NotCarried(e) => fmt::Display::fmt(e, f),
             Self::Failed(reason) => fmt::Display::fmt(reason, f),
         }
     }

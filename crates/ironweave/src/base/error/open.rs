@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ironweave_schema::{Difference, Refused, Usage};
 
-use crate::base::error::{ErrorKind, MigrationError, Name};
+use crate::base::error::{ErrorKind, MigrationError, Name, NotCarried};
 use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 
@@ -173,11 +173,12 @@ impl OpenError {
         matches!(self, Self::Storage(e) if e.is_replaced())
     }
 
-    /// Returns the frame in which damage, a torn tail or another schema was found.
+    /// Returns the frame in which damage, a torn tail, another schema or a value that cannot be carried over was found.
     #[must_use]
     pub fn seq(&self) -> Option<Seq> {
         match self {
             Self::Schema { seq, .. } => Some(*seq),
+            Self::Migration(e) => not_carried(e)?.seq,
             _ => self.storage()?.seq(),
         }
     }
@@ -187,6 +188,7 @@ impl OpenError {
     pub fn segment(&self) -> Option<&Path> {
         match self {
             Self::Schema { location, .. } => Some(&location.as_ref()?.segment),
+            Self::Migration(e) => Some(&not_carried(e)?.location.as_ref()?.segment),
             _ => self.storage()?.segment(),
         }
     }
@@ -196,6 +198,7 @@ impl OpenError {
     pub fn offset(&self) -> Option<u64> {
         match self {
             Self::Schema { location, .. } => Some(location.as_ref()?.offset),
+            Self::Migration(e) => Some(not_carried(e)?.location.as_ref()?.offset),
             _ => self.storage()?.offset(),
         }
     }
@@ -255,6 +258,13 @@ impl OpenError {
             | Self::Version(e)
             | Self::Storage(e) => map(e).into(),
         }
+    }
+}
+
+fn not_carried(e: &MigrationError) -> Option<&NotCarried> {
+    match e {
+        MigrationError::NotCarried(e) => Some(e),
+        _ => None,
     }
 }
 

@@ -84,7 +84,19 @@ impl<M: Model> Store<M> {
             frame_bytes_max: self.bounds.transaction_bytes,
         };
         let prepared = prepare::prepare(&mut self.core, &ending, code);
-        prepared.map_err(|e| e.map_storage(|e| self.log.place(e)))
+        prepared.map_err(|e| self.place_open(e))
+    }
+
+    /// Adds the file and the offset of its frame to the error of an opening, and the frame that wrote a value which cannot be carried
+    /// over.
+    #[cold]
+    fn place_open(&self, e: OpenError) -> OpenError {
+        let e = e.map_storage(|e| self.log.place(e));
+        let Some((log, last)) = self.log.log().zip(self.seq()) else {
+            return e;
+        };
+        let ours = &self.plan.layout.schema;
+        self.epochs.with_written(log, (last, ours), e)
     }
 
     /// Writes the frames of an epoch, all or none, and makes them durable.

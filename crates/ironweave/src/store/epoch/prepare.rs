@@ -94,7 +94,7 @@ pub(super) fn prepare(
         }
         // The graph itself stays: a value whose type has changed inside may be encoded differently than it is in the log.
         false => epoch::carried(&core.graph, &own_plan(last.schema.clone(), plan), None)
-            .map_err(|e| StorageError::new(StorageFailure::Internal, e))?,
+            .map_err(|e| StorageError::new(StorageFailure::Internal, e.to_string()))?,
     };
     let before = flat::copy(core, plan);
     let summary = CarrySummary::of(&old, &core.graph, &map);
@@ -130,7 +130,7 @@ pub(super) fn carry(
 ) -> Result<Graph<Flat>, MigrationError> {
     let ColumnTypes { columns, data } = &plan.columns;
     let carried = old.carried_over(&plan.layout, (columns, data), map);
-    carried.map_err(|e| MigrationError::new(e.to_string()))
+    carried.map_err(MigrationError::from)
 }
 
 /// Writes the values again that the types of the program encode differently than they were carried over: an `f64` that was an `f32`,

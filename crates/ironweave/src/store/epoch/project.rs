@@ -74,7 +74,7 @@ impl<M: Model> Store<M> {
             return Ok(());
         }
         let shown = self.carried_to_program();
-        let shown = shown.map_err(|e| e.map_storage(|e| self.log.place(e)))?;
+        let shown = shown.map_err(|e| self.place_open(e))?;
         let (next, epochs) = (self.next, Arc::clone(&self.epochs));
         let time = self.core.open.clock.last();
         let own = self.exchange(Replay {
