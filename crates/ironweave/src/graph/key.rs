@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::base::error::{Chain, Name, StepError};
 use crate::base::hash::hash_bytes;
+use crate::base::id::Id;
 use crate::graph::column::Column;
 use crate::graph::storage::{Map, Storage};
 use crate::graph::{Graph, Journal};
@@ -147,6 +148,16 @@ pub(crate) fn text<'p>(parts: impl Iterator<Item = &'p [u8]>) -> String {
 }
 
 impl<S: Storage> Graph<S> {
+    /// Returns the entity that has a key of one or more parts, in CBOR; O(1).
+    pub(crate) fn with_key(&self, entity: EntityIx, key: &[&[u8]]) -> Option<Id> {
+        let columns = &*self.layout.entities[usize::from(entity)].key;
+        let slot = match (columns, key) {
+            ([column], [key]) => self.column(*column).holder(key)?,
+            _ => self.find_parts(entity, key)?,
+        };
+        Some(self.id(entity, slot))
+    }
+
     /// The entity whose key has these parts, in CBOR; O(1).
     pub(crate) fn find_parts(&self, entity: EntityIx, parts: &[&[u8]]) -> Option<u32> {
         let hash = combined(parts.iter().map(|part| hash_bytes(part)));

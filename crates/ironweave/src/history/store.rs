@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::base::error::{EntityRef, Name, ReadError};
 use crate::base::id::Id;
 use crate::base::storage_error::{StorageError, StorageFailure};
+use crate::db::Db;
 use crate::db::entity::{Entity, Keyed};
 use crate::db::named::{entity_named, keys_named};
+use crate::graph::GraphRef;
+use crate::graph::any::{Either, either};
 use crate::graph::key::{KeyQuery, parts, text};
 use crate::graph::layout::Layout;
 use crate::history::as_of::PastQuery;
@@ -103,8 +106,11 @@ impl<M: Model> Store<M> {
         history(|| self.view(), &[(A::INDEX, a.id()), (B::INDEX, b.id())])
     }
 
-    /// Returns all entities that have or had a key, in order of creation, each with its [`history`](Store::history). It uses
-    /// the same indexes, and takes the time of these histories together.
+    /// Returns the entity that has a key and all that were created with it, in order of creation, each with its
+    /// [`history`](Store::history). It uses the same indexes, and takes the time of these histories together.
+    ///
+    /// Keys change only by migrations. An entity whose key was changed is found by the key that it has and by the one that it was
+    /// created with, and not by those that it had in between.
     ///
     /// # Errors
     /// `is_unlogged` if the store has no log; a failure to read the log.
@@ -113,7 +119,8 @@ impl<M: Model> Store<M> {
         &self,
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
-        history_of_key(|| self.view(), key)
+        let holder = holder_in(self.graph());
+        history_of_key(|| self.view(), holder, key)
     }
 
     /// As [`Store::history`], of an entity that is named by its type and id, as in a
@@ -136,7 +143,8 @@ impl<M: Model> Store<M> {
         entity_type: &str,
         key: &str,
     ) -> Result<Vec<(EntityRef, Vec<HistoryEntry<M>>)>, ReadError> {
-        history_of_key_by_name(|| self.view(), entity_type, key)
+        let holder = holder_in(self.graph());
+        history_of_key_by_name(|| self.view(), holder, (entity_type, key))
     }
 
     /// Returns the graph after a frame of the log, or at a time in the past, as a [`Snapshot`].
@@ -251,7 +259,7 @@ impl<M: Model> SharedStore<M> {
         &self,
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
-        history_of_key(|| self.view(), key)
+        history_of_key(|| self.view(), holder_of_shared(self), key)
     }
 
     /// As [`Store::history_by_name`], without blocking writers.
@@ -272,7 +280,7 @@ impl<M: Model> SharedStore<M> {
         entity_type: &str,
         key: &str,
     ) -> Result<Vec<(EntityRef, Vec<HistoryEntry<M>>)>, ReadError> {
-        history_of_key_by_name(|| self.view(), entity_type, key)
+        history_of_key_by_name(|| self.view(), holder_of_shared(self), (entity_type, key))
     }
 
     /// As [`Store::as_of`], without blocking writers.
@@ -333,7 +341,7 @@ impl<M: Model> StoreReader<M> {
         &self,
         key: &(impl KeyQuery<T::Key> + ?Sized),
     ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
-        history_of_key(|| self.view(), key)
+        history_of_key(|| self.view(), holder_of_reader(self), key)
     }
 
     /// As [`Store::history_by_name`], without the store.
@@ -354,7 +362,7 @@ impl<M: Model> StoreReader<M> {
         entity_type: &str,
         key: &str,
     ) -> Result<Vec<(EntityRef, Vec<HistoryEntry<M>>)>, ReadError> {
-        history_of_key_by_name(|| self.view(), entity_type, key)
+        history_of_key_by_name(|| self.view(), holder_of_reader(self), (entity_type, key))
     }
 
     /// As [`Store::as_of`], without the store. It shares the keyframes of the store.
@@ -414,9 +422,40 @@ fn history<'a, M: Model>(
     query(view, |_| Ok(()), |log, ()| log.history(entities)).map(entries)
 }
 
+/// Looks up the entity that has a key in the newest graph. `None` if that has another schema than the view of the log.
+fn held_in(
+    graph: GraphRef<'_>,
+    layout: &Layout,
+    (entity, key): (EntityIx, &[&[u8]]),
+) -> Option<Id> {
+    either!(graph, graph => {
+        std::ptr::eq(&*graph.layout, layout).then(|| graph.with_key(entity, key))?
+    })
+}
+
+fn holder_in(graph: GraphRef<'_>) -> impl Fn(&Layout, (EntityIx, &[&[u8]])) -> Option<Id> {
+    move |layout, asked| held_in(graph, layout, asked)
+}
+
+fn holder_of_shared<M: Model>(
+    store: &SharedStore<M>,
+) -> impl Fn(&Layout, (EntityIx, &[&[u8]])) -> Option<Id> {
+    move |layout, asked| store.exclusive(|store| held_in(store.graph(), layout, asked))
+}
+
+fn holder_of_reader<M: Model>(
+    reader: &StoreReader<M>,
+) -> impl Fn(&Layout, (EntityIx, &[&[u8]])) -> Option<Id> {
+    move |layout, asked| {
+        let newest = reader.replica().newest_acknowledged();
+        held_in(Either::Paged(&newest.graph), layout, asked)
+    }
+}
+
 #[allow(clippy::type_complexity)]
 fn history_of_key<'a, T: Keyed<Model = M>, M: Model>(
     view: impl Fn() -> Result<LogView<'a>, ReadError>,
+    holder: impl Fn(&Layout, (EntityIx, &[&[u8]])) -> Option<Id>,
     key: &(impl KeyQuery<T::Key> + ?Sized),
 ) -> Result<Vec<(T, Vec<HistoryEntry<M>>)>, ReadError> {
     let key = key.bytes();
@@ -424,7 +463,10 @@ fn history_of_key<'a, T: Keyed<Model = M>, M: Model>(
         1 => vec![&*key],
         _ => parts(&key),
     };
-    let found = query(view, |_| Ok(()), |log, ()| with_key(log, T::INDEX, &key))?;
+    let held = |layout: &Layout| Ok(holder(layout, (T::INDEX, &key)));
+    let found = query(view, held, |log, held| {
+        with_key(log, *held, (T::INDEX, &key))
+    })?;
     let of_type = |(id, entries)| (T::from_id(id), entries);
     Ok(found.into_iter().map(of_type).collect())
 }
@@ -432,16 +474,28 @@ fn history_of_key<'a, T: Keyed<Model = M>, M: Model>(
 /// The ids of the entities that have or had a key, each with its history.
 type Histories<M> = Vec<(Id, Vec<HistoryEntry<M>>)>;
 
-/// Returns the entities that have or had a key, which is given as the encodings of its parts.
+/// Returns the entity that has a key, which is given as the encodings of its parts, and those that were created with it. `held` is
+/// the first of these.
 fn with_key<M: Model>(
     log: &mut IndexedLog<'_>,
-    entity: EntityIx,
-    key: &[&[u8]],
+    held: Option<Id>,
+    (entity, key): (EntityIx, &[&[u8]]),
 ) -> Result<Histories<M>, StorageError> {
-    let found = log.entities_with_key(entity, key)?.into_iter();
-    found
+    let created = log.entities_with_key(entity, key)?.into_iter();
+    let mut found = created
         .map(|id| Ok((id, entries(log.history(&[(entity, id)])?))))
-        .collect()
+        .collect::<Result<Histories<M>, StorageError>>()?;
+    if let Some(id) = held.filter(|id| !found.iter().any(|(other, _)| other == id)) {
+        // A migration has given it the key.
+        let history = entries(log.history(&[(entity, id)])?);
+        let first = |history: &[HistoryEntry<M>]| history.first().map(HistoryEntry::seq);
+        // It has no history if it is of a frame that may not be shown yet.
+        if let Some(created) = first(&history) {
+            let at = found.partition_point(|(_, other)| first(other) <= Some(created));
+            found.insert(at, (id, history));
+        }
+    }
+    Ok(found)
 }
 
 fn history_by_name<'a, M: Model>(
@@ -457,12 +511,18 @@ fn history_by_name<'a, M: Model>(
 #[allow(clippy::type_complexity)]
 fn history_of_key_by_name<'a, M: Model>(
     view: impl Fn() -> Result<LogView<'a>, ReadError>,
-    entity_type: &str,
-    key: &str,
+    holder: impl Fn(&Layout, (EntityIx, &[&[u8]])) -> Option<Id>,
+    (entity_type, key): (&str, &str),
 ) -> Result<Vec<(EntityRef, Vec<HistoryEntry<M>>)>, ReadError> {
     let named = |layout: &Layout| {
         let index = entity_named(&layout.schema, entity_type)?;
-        let keys = keys_named(&layout.schema, index, key)?;
+        let keys = keys_named(&layout.schema, index, key)?.into_iter();
+        let held = |key: Vec<Vec<u8>>| {
+            let parts: Vec<&[u8]> = key.iter().map(Vec::as_slice).collect();
+            let held = holder(layout, (index, &parts));
+            (key, held)
+        };
+        let keys: Vec<_> = keys.map(held).collect();
         Ok((
             index,
             Name::clone(&layout.entities[usize::from(index)].name),
@@ -470,9 +530,9 @@ fn history_of_key_by_name<'a, M: Model>(
         ))
     };
     query(view, named, |log, (index, name, keys)| {
-        for key in keys {
+        for (key, held) in keys {
             let key: Vec<&[u8]> = key.iter().map(Vec::as_slice).collect();
-            let found = with_key(log, *index, &key)?;
+            let found = with_key(log, *held, (*index, &key))?;
             if found.is_empty() {
                 continue;
             }
@@ -492,7 +552,8 @@ fn history_of_key_by_name<'a, M: Model>(
 }
 
 /// Queries the log of a store by its index. `question` is resolved by the names of the same view that is then queried, since a
-/// view of a later epoch may have other indexes.
+/// view of a later epoch may have other indexes. It is resolved before the index is locked, since it may lock the store, whose other
+/// callers may lock the index.
 fn query<'a, Q, R>(
     view: impl Fn() -> Result<LogView<'a>, ReadError>,
     question: impl Fn(&Layout) -> Result<Q, ReadError>,

@@ -145,12 +145,7 @@ impl IndexedLog<'_> {
         let own = self.context.entity(*seq, of)?;
         let program = &self.context.plan.layout;
         let key = in_order_of(key, (program, of), (&graph.layout, own))?;
-        let columns = &*graph.layout.entities[usize::from(own)].key;
-        let slot = match (columns, &key[..]) {
-            ([column], [key]) => graph.column(*column).holder(key)?,
-            _ => graph.find_parts(own, &key)?,
-        };
-        Some(graph.id(own, slot))
+        graph.with_key(own, &key)
     }
 
     /// Returns all facts about an entity, or about the links between two.

@@ -317,3 +317,170 @@ fn a_reader_follows_when_a_newer_model_continues_its_log() {
     );
     assert!(newer.unseen().is_empty());
 }
+
+/// The first version, in which all patients must be young.
+#[ironweave::model]
+pub mod young {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Bed {
+        #[key]
+        pub number: u32,
+        pub weight: u32,
+        pub note: String,
+        #[inverse(Patient::bed)]
+        pub patient: Option<Patient>,
+    }
+    #[states(Bed)]
+    pub enum BedState {
+        #[initial]
+        #[to(Cleaning, Broken)]
+        Free,
+        #[to(Free)]
+        Cleaning { by: String },
+        #[to(Free)]
+        Broken,
+    }
+
+    #[entity]
+    pub struct Patient {
+        #[key]
+        pub name: String,
+        pub age: u16,
+        pub bed: Option<Bed>,
+    }
+
+    #[invariant(Patient, super::age_is_low)]
+    pub struct IsYoung;
+}
+
+fn age_is_low(patient: young::Patient, db: &impl Db) -> Result<(), Reject> {
+    match patient.age(db) {
+        0..18 => Ok(()),
+        age => Err(Reject::new(format!("{age} is too old"))),
+    }
+}
+
+#[test]
+fn an_invariant_that_the_data_does_not_keep_is_refused_with_a_migration_and_without() {
+    let dir = temp_dir();
+    let (last, print) = write_first(dir.path());
+    // Only rules have changed.
+    let e = Store::<young::Model>::open(dir.path()).expect_err("it is refused");
+    assert!(e.is_schema(), "{e}");
+    let text = e.to_string();
+    assert!(
+        text.contains("IsYoung") && text.contains("first `Patient"),
+        "{text}"
+    );
+    let migrating = |age: Option<u16>| {
+        Store::<young::Model>::options().migrate(move |_, new| {
+            for patient in new.place::<young::Patient, Any>() {
+                if let Some(age) = age {
+                    new.set(patient, "age", age)?;
+                }
+            }
+            Ok(())
+        })
+    };
+    // With a migration, and a change of the data that a field has not.
+    for age in [None, Some(40)] {
+        let e = migrating(age)
+            .open(dir.path())
+            .expect_err("they are too old");
+        assert!(e.to_string().contains("too old"), "{e}");
+    }
+    let first = First::open(dir.path()).expect("the log is unchanged");
+    assert_eq!((first.seq(), first.fingerprint()), (Some(last), print));
+    drop(first);
+    let store = migrating(Some(7)).open(dir.path()).expect("they are young");
+    assert_eq!(store.check(), []);
+    let ages = store
+        .place::<young::Patient, Any>()
+        .map(|patient| patient.age(&store));
+    assert!(ages.collect::<Vec<_>>().iter().all(|age| *age == 7));
+}
+
+#[ironweave::model]
+pub mod noted {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Task {
+        #[key]
+        pub name: String,
+        pub note: Option<String>,
+        pub next: Many<Task>,
+        #[inverse(Task::next)]
+        pub previous: Many<Task>,
+    }
+
+    #[event]
+    #[create(task: Task { name, note })]
+    pub struct Planned {
+        pub name: String,
+        pub note: Option<String>,
+    }
+
+    #[event]
+    #[link(task.next += next)]
+    pub struct Ordered {
+        pub task: Key<Task>,
+        pub next: Key<Task>,
+    }
+}
+
+#[ironweave::model]
+pub mod ordered {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Task {
+        #[key]
+        pub name: String,
+        #[edge(acyclic)]
+        pub next: Many<Task>,
+        #[inverse(Task::next)]
+        pub previous: Many<Task>,
+    }
+}
+
+/// Opens a log of tasks, with links between some of them, as one without notes and without cycles.
+fn open_ordered(note: Option<&str>, links: &[(&str, &str)]) -> Result<usize, String> {
+    let dir = temp_dir();
+    let mut store = Store::<noted::Model>::open(dir.path()).expect("it opens");
+    for name in ["a", "b", "c"] {
+        let (name, note) = (name.into(), note.filter(|_| name == "b").map(Into::into));
+        store.step(noted::Planned { name, note });
+    }
+    for (task, next) in links {
+        let (task, next) = ((*task).into(), (*next).into());
+        store.step(noted::Ordered { task, next });
+    }
+    drop(store);
+    let opened = Store::<ordered::Model>::open(dir.path());
+    let store = opened.map_err(|e| e.to_string())?;
+    assert_eq!(store.check(), []);
+    let tasks = store.place::<ordered::Task, Any>();
+    Ok(tasks.map(|task| task.next(&store).count()).sum())
+}
+
+#[test]
+fn a_removed_option_must_be_none_everywhere() {
+    assert_eq!(open_ordered(None, &[("a", "b"), ("b", "c")]), Ok(2));
+    let text = open_ordered(Some("soon"), &[]).expect_err("it has a value");
+    assert!(
+        text.contains("note") && text.contains("first `Task \"b\"`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_edge_that_must_not_have_cycles_any_more_has_none() {
+    let text = open_ordered(None, &[("a", "b"), ("b", "c"), ("c", "b")]).expect_err("a cycle");
+    assert!(
+        text.contains("2 ") && text.contains("`Task \"b\"`"),
+        "{text}"
+    );
+}

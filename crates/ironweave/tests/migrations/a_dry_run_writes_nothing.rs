@@ -7,11 +7,14 @@ use crate::harness::{temp_dir, unsynced};
 fn a_dry_run_says_what_would_happen_and_writes_nothing() {
     let dir = temp_dir();
     write_old(dir.path());
+    let lock = dir.path().join("LOCK");
+    fs::remove_file(&lock).expect("it is not locked");
     let before = files(dir.path());
     let report = migrating()
         .migrate_dry_run(dir.path())
         .expect("it would migrate");
     assert_eq!(files(dir.path()), before);
+    assert!(!lock.exists(), "nothing is locked");
     // The guide shows it.
     let guide = include_str!("../../../../docs/guide/src/changes.md");
     let text = report.to_string();
@@ -19,10 +22,30 @@ fn a_dry_run_says_what_would_happen_and_writes_nothing() {
     // What was foretold is what happens.
     let store = migrating().open(dir.path()).expect("it migrates");
     assert_eq!(store.fingerprint(), report.fingerprint());
-    let last = Store::<v1::club::Model>::memory()
-        .seq()
-        .map_or(0, |seq| seq.get());
-    let _ = last;
+}
+
+#[test]
+fn a_dry_run_of_a_log_with_several_segments_and_checkpoints_writes_nothing() {
+    let dir = temp_dir();
+    write_old(dir.path());
+    let options = unsynced::<v1::club::Model>().segment_bytes_max(400);
+    let mut old = options.open(dir.path()).expect("it opens");
+    for n in 0..20 {
+        let name = format!("team {n}");
+        old.step(v1::club::Founded { name });
+        if n % 8 == 0 {
+            old.checkpoint().expect("it is written");
+        }
+    }
+    drop(old);
+    fs::remove_file(dir.path().join("LOCK")).expect("it is not locked");
+    let before = files(dir.path());
+    let segments = before.keys().filter(|name| name.ends_with(".log"));
+    assert!(segments.count() > 3);
+    let report = migrating().migrate_dry_run(dir.path());
+    assert!(report.expect("it would migrate").frames() > 1);
+    assert_eq!(files(dir.path()), before);
+    assert!(!dir.path().join("LOCK").exists());
 }
 
 #[test]

@@ -63,7 +63,11 @@ fn a_log_with_a_migration_is_read_without_types_and_the_past_is_as_it_was() {
     write_old(dir.path());
     let before = Store::<v1::club::Model>::open_read_only(dir.path()).expect("it opens");
     let old = (before.seq().expect("a frame"), before.fingerprint());
-    let store = migrating().open(dir.path()).expect("it migrates");
+    let last = before.frames(old.0).expect("a log").next();
+    let last = last.expect("a frame").expect("it is read").time();
+    let later = Timestamp::from_micros(last.as_micros() + 5_000_000);
+    let options = migrating().clock(ironweave::ManualClock::starting_at(later));
+    let store = options.open(dir.path()).expect("it migrates");
     let log = Store::<Dynamic>::open_read_only(dir.path()).expect("it is read");
     assert_eq!(log.fingerprint(), store.fingerprint());
     assert_consistent(&log);
@@ -76,6 +80,18 @@ fn a_log_with_a_migration_is_read_without_types_and_the_past_is_as_it_was() {
         .expect("the type")
         .expect("it was there");
     assert_eq!(bike.state(), "Broken");
+    // The schema has no time. At each time before the facts of the migration, the graph is that of before.
+    let between = Timestamp::from_micros(last.as_micros() + 4_999_999);
+    for time in [last, between] {
+        for at in [
+            log.as_of(time).expect("it is there"),
+            store.as_of_by_name(time).expect("it is there"),
+        ] {
+            assert_eq!((at.seq(), at.fingerprint()), (Some(old.0), old.1));
+        }
+    }
+    let at = store.as_of(later).expect("it is migrated");
+    assert_eq!(at.fingerprint(), store.fingerprint());
     let now = log
         .by_name()
         .find("Bike", "A1")

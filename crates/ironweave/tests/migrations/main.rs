@@ -5,6 +5,7 @@
 mod a_dry_run_writes_nothing;
 mod a_migration_is_written_as_a_whole;
 mod a_migration_runs_once;
+mod keys_are_changed_in_place;
 mod what_a_migration_leaves_undone_is_refused;
 
 #[path = "../harness/mod.rs"]

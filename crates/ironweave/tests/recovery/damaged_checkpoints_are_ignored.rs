@@ -319,3 +319,61 @@ fn a_checkpoint_with_right_checksums_and_a_wrong_byte_does_no_harm() {
     assert!(by_fingerprint > 50, "{by_fingerprint}");
     assert!(believed <= 2 * 16 * 2, "{believed}");
 }
+
+#[test]
+fn segments_of_the_same_names_and_lengths_are_not_taken_for_those_of_a_checkpoint_of_another_history()
+ {
+    let options = || unsynced::<build::Model>().segment_bytes_max(700);
+    let [dir, copy] = [scratch_dir(), scratch_dir()];
+    drop(options().open(dir.path()).expect("it opens"));
+    copy_dir(dir.path(), copy.path());
+    let mut written = None;
+    for (dir, labels) in [(&dir, ["a", "b", "c"]), (&copy, ["d", "e", "f"])] {
+        let options = match labels[0] {
+            "a" => options(),
+            _ => options().new_timeline(),
+        };
+        // The same times, so that frames have the same lengths.
+        let clock = ironweave::ManualClock::starting_at(Timestamp::from_secs(1_000_000_000));
+        let mut store = options.clock(clock).open(dir.path()).expect("it opens");
+        for label in labels {
+            run_jobs(&mut store, &[label]);
+        }
+        if labels[0] == "a" {
+            written = Some(store.checkpoint().expect("it can be written"));
+        }
+        run_jobs(&mut store, &["x"]);
+    }
+    let segments = |dir: &Path| -> Vec<(PathBuf, u64)> {
+        let entries = fs::read_dir(dir).expect("a directory");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let logs = paths.filter(|path| path.extension().is_some_and(|end| end == "log"));
+        let length = |path: PathBuf| {
+            let bytes = fs::metadata(&path).expect("a file").len();
+            (PathBuf::from(path.file_name().expect("a name")), bytes)
+        };
+        let mut all: Vec<_> = logs.map(length).collect();
+        all.sort();
+        all
+    };
+    let all = segments(dir.path());
+    assert!(all.len() > 5 && all == segments(copy.path()), "{all:?}");
+    let positions = || {
+        let store = options().open(copy.path()).expect("it opens");
+        let seqs = (0..=store.seq().expect("frames").get()).map(|seq| store.locate(seq));
+        let positions: Vec<_> = seqs.map(|found| found.expect("it is there")).collect();
+        let histories = store.place::<Partition, Any>().map(|partition| {
+            let history = store.history(partition).expect("a log");
+            history.iter().map(ToString::to_string).collect::<Vec<_>>()
+        });
+        let histories: Vec<_> = histories.collect();
+        (positions, histories, store.opened_from().ignored().len())
+    };
+    let before = positions();
+    let foreign = written.expect("a checkpoint");
+    let name = foreign.path().file_name().expect("a name");
+    fs::copy(foreign.path(), copy.path().join(name)).expect("it can be copied");
+    let after = positions();
+    assert_eq!((before.2, after.2), (0, 1));
+    assert_eq!((after.0, after.1), (before.0, before.1));
+}

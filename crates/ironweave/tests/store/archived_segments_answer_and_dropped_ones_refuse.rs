@@ -70,6 +70,16 @@ fn answers(store: &Store<Model>, from: u64) -> Vec<String> {
     answers
 }
 
+/// The names of the files whose names begin with the number of a frame.
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let numbered = |name: &String| name.starts_with(|c: char| c.is_ascii_digit());
+    let mut names: Vec<String> = names.filter(numbered).collect();
+    names.sort();
+    names
+}
+
 fn execute(plan: RetentionPlan) {
     assert!(!plan.is_empty(), "{plan}");
     plan.execute(|_, _| {}).unwrap();
@@ -194,6 +204,15 @@ fn dropped(archived: bool) -> (Place, u64, Vec<String>) {
     assert!((10..=35).contains(&kept), "{kept}");
     let oldest = plan.oldest_graph().unwrap().0.get();
     let before = answers(&store, oldest);
+    for end in [".log", ".index", ".checkpoint"]
+        .iter()
+        .skip(usize::from(archived))
+    {
+        let first = names(&place.dir)
+            .into_iter()
+            .find(|name| name.ends_with(end));
+        assert!(first < Some(format!("{kept:020}")), "{end}: {first:?}");
+    }
     execute(plan);
     // The store that is open.
     assert_eq!(answers(&store, oldest), before);
@@ -215,6 +234,16 @@ fn a_dropped_past_is_refused_and_the_rest_is_answered() {
                 .count()
         });
         assert_eq!(archived, 0, "what was dropped is in no archive");
+        let gone = |name: &String| {
+            name.get(..20)
+                .is_some_and(|digits| *digits < *format!("{kept:020}"))
+        };
+        let left = names(&place.dir).into_iter().filter(gone);
+        assert_eq!(
+            left.collect::<Vec<_>>(),
+            [""; 0],
+            "segments, indexes or checkpoints"
+        );
         let mut store = open(&place.dir);
         let oldest = store.as_of(kept).err().map_or(kept, |e| {
             assert!(
@@ -258,6 +287,11 @@ fn a_dropped_past_is_refused_and_the_rest_is_answered() {
         let by_key = store.history_of_key::<Lamp>("old").unwrap();
         assert_eq!(by_key.len(), 1);
         assert_eq!((by_key[0].0, by_key[0].1.len()), (old, history.len()));
+        // The oldest graph has some of those that were created since.
+        for n in (kept.next_multiple_of(5)..=STEPS).step_by(5) {
+            let found = store.history_of_key::<Lamp>(&*format!("lamp {n}")).unwrap();
+            assert_eq!(found.len(), 1, "{n}");
+        }
         let new = store.history_of_key::<Lamp>("lamp 45").unwrap();
         assert_eq!((new.len(), new[0].1.len() > 1), (1, true), "{new:?}");
         let verified = store.verify().unwrap();
@@ -448,4 +482,26 @@ fn without_checkpoints_nothing_is_taken_and_the_reason_is_given() {
         plan.is_empty() && plan.to_string().contains("cannot be used"),
         "{plan}"
     );
+}
+
+#[test]
+fn a_plan_is_not_executed_if_the_checkpoints_that_it_needs_are_gone() {
+    let (place, store) = filled();
+    let (plan, again) = (
+        store.retention().unwrap().drop_frames().unwrap(),
+        store.retention().unwrap().drop_frames().unwrap(),
+    );
+    assert!(!plan.is_empty());
+    let path = place.dir.join(format!("{:020}.checkpoint", 50));
+    let away = path.with_extension("away");
+    fs::rename(&path, &away).unwrap();
+    let before = names(&place.dir);
+    let e = plan.execute(|_, _| {}).unwrap_err();
+    assert!(
+        e.is_replaced() && e.to_string().contains("plan again"),
+        "{e}"
+    );
+    assert_eq!(names(&place.dir), before);
+    fs::rename(&away, &path).unwrap();
+    execute(again);
 }

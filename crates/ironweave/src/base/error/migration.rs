@@ -203,6 +203,10 @@ impl fmt::Display for MigrationError {
                 entity,
             } => write!(f, "`{edge}` leads to `{expected}`, not to {entity}"),
             Self::NoData { edge } => write!(f, "the links of `{edge}` have no data"),
+            Self::Step(e @ StepError::Duplicate { .. }) => write!(
+                f,
+                "{e}; to exchange the keys of two entities, give one of them a third key first"
+            ),
             Self::Step(e) => fmt::Display::fmt(e, f),
             Self::Incomplete(left) => {
                 f.write_str("the migration has left something undone:")?;

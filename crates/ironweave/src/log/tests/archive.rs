@@ -562,3 +562,34 @@ fn an_archive_that_the_disk_altered_is_an_error_and_the_segment_stays() {
     let log = ReadOnlyLog::open(&place.log).unwrap();
     assert_eq!(check(log.read(Seq::ZERO).unwrap(), 0), FRAMES);
 }
+
+#[test]
+fn a_segment_is_not_removed_without_its_archive() {
+    let mut left = 0;
+    for after in 0.. {
+        let place = filled();
+        let until = segments(&place.log)[1].next;
+        let disk = Disk {
+            probe: Some(Faults::dead_from(after)),
+        };
+        let result = archive(disk, &place, until);
+        let archived = Archived::read(&place.log).unwrap();
+        let listed = super::super::listing::segments(&place.log).unwrap();
+        // Those that `ARCHIVED` has, and whose files are still there.
+        let both = archived.iter().flat_map(|archived| archived.kept());
+        let both: Vec<Seq> = (both.map(|segment| segment.header.seq))
+            .filter(|first| listed.contains(first))
+            .collect();
+        if let Some(first) = both.first() {
+            left += 1;
+            fs::remove_file(place.archive.join(format!("{first:020}.log.zst"))).unwrap();
+            let e = archive(Disk::default(), &place, until).unwrap_err();
+            assert!(e.is_archived(), "{after}: {e}");
+            assert!(segment_path(&place.log, *first).exists(), "{after}");
+        }
+        if result.is_ok() {
+            break;
+        }
+    }
+    assert!(left > 1, "it was interrupted between the two steps");
+}

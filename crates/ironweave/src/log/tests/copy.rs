@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::copy::{backup_on, restore_on};
+use super::super::copy::{NewLog, backup_on, restore_on};
 use super::super::disk::{Op, Probe};
 use super::*;
 
@@ -141,6 +141,9 @@ fn a_copy_that_the_disk_altered_is_an_error() {
         probe: Some(Arc::new(Alters)),
     };
     backup_on(&disk, &source, &target, &mut |_, _| {}).unwrap_err();
+    let target = dir.path().join("restored");
+    restore_on(&disk, (&source, &target), None, &mut |_, _| {}).unwrap_err();
+    assert!(!target.exists() && !dir.path().join("restored.unfinished").exists());
 }
 
 /// The files of a directory with their contents.
@@ -224,4 +227,77 @@ fn what_an_interrupted_restore_left_is_named_by_the_next_one() {
     fs::remove_dir_all(path("restored.unfinished")).unwrap();
     restore(path("source"), path("restored"), None, |_, _| {}).unwrap();
     assert!(!path("restored.unfinished").exists());
+}
+
+#[test]
+fn a_copy_is_never_within_the_store() {
+    let dir = scratch();
+    let source = dir.path().join("source");
+    fill(&source, small(), 12);
+    let before = files(&source);
+    for name in ["", "copy", "two/levels", "../source", "../source/copy"] {
+        let target = source.join(name);
+        let copied = [
+            backup(&source, &target, |_, _| {}),
+            restore(&source, &target, None, |_, _| {}),
+        ];
+        for copied in copied {
+            let e = copied.unwrap_err();
+            let is_named = match name.ends_with("copy") || name.contains("two") {
+                true => matches!(e, CopyError::InsideStore { .. }),
+                false => matches!(e, CopyError::SameDirectory { .. }),
+            };
+            assert!(is_named, "{name}: {e}");
+            assert_eq!(files(&source), before, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_backup_of_another_store_and_one_that_is_being_written_are_named() {
+    let dir = scratch();
+    let path = |name: &str| dir.path().join(name);
+    fill(&path("source"), small(), 12);
+    fill(&path("other"), small(), 5);
+    let e = backup(path("source"), path("other"), |_, _| {}).unwrap_err();
+    assert!(matches!(e, CopyError::OtherStore { .. }), "{e}");
+    backup(path("source"), path("copy"), |_, _| {}).unwrap();
+    let lock = Lock::acquire(&path("copy")).unwrap();
+    let e = backup(path("source"), path("copy"), |_, _| {}).unwrap_err();
+    assert!(matches!(&e, CopyError::Storage(e) if e.is_locked()), "{e}");
+    drop(lock);
+    backup(path("source"), path("copy"), |_, _| {}).unwrap();
+}
+
+#[test]
+fn a_restore_does_not_touch_a_target_that_has_files() {
+    let dir = scratch();
+    let path = |name: &str| dir.path().join(name);
+    fill(&path("source"), small(), 12);
+    fill(&path("log"), small(), 5);
+    fs::create_dir(path("notes")).unwrap();
+    fs::write(path("notes").join("notes"), "mine").unwrap();
+    fs::create_dir(path("empty")).unwrap();
+    for target in ["log", "notes"] {
+        let before = files(&path(target));
+        let e = restore(path("source"), path(target), None, |_, _| {}).unwrap_err();
+        assert!(matches!(e, CopyError::Occupied { .. }), "{e}");
+        assert_eq!(files(&path(target)), before);
+        assert!(!path(&format!("{target}.unfinished")).exists());
+    }
+    restore(path("source"), path("empty"), None, |_, _| {}).unwrap();
+    assert_eq!(frames(&path("empty")), Some(12));
+}
+
+#[test]
+fn a_new_log_that_is_dropped_leaves_nothing() {
+    let dir = scratch();
+    let target = dir.path().join("imported");
+    let mut new = NewLog::create(&target).unwrap();
+    for seq in 0..3 {
+        new.append(header(seq), &payload(seq)).unwrap();
+    }
+    assert!(dir.path().join("imported.unfinished").exists() && !target.exists());
+    drop(new);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::super::copy::{CopyError, restore};
 use super::faults::Faults;
 use super::*;
 
@@ -145,4 +146,33 @@ fn a_frame_behind_a_group_without_its_end_is_damage() {
             .contains("without the last frame of the group"),
         "{e}"
     );
+}
+
+#[test]
+fn a_restore_ends_before_a_group_or_behind_it() {
+    let dir = scratch();
+    let source = dir.path().join("source");
+    fill(&source, LogOptions::default(), BEFORE);
+    let mut log = FileLog::open(&source, LogOptions::default()).unwrap();
+    log.append_group(&group(BEFORE)).unwrap();
+    append(&mut log, BEFORE + 3);
+    log.close().unwrap();
+    for until in BEFORE - 1..BEFORE + 4 {
+        let target = dir.path().join(format!("until-{until}"));
+        let restored = restore(&source, &target, Some(Seq::new(until)), |_, _| {});
+        match (BEFORE..BEFORE + 2).contains(&until) {
+            true => {
+                let e = restored.unwrap_err();
+                assert!(
+                    matches!(e, CopyError::InsideMigration { seq } if seq == until),
+                    "{e}"
+                );
+                assert!(!target.exists());
+            }
+            false => {
+                assert_eq!(restored.unwrap().frames, until + 1);
+                assert_eq!(found(&ReadOnlyLog::open(&target).unwrap()), until + 1);
+            }
+        }
+    }
 }

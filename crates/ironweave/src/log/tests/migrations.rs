@@ -1,10 +1,10 @@
 //! A migration is interrupted at every change of the directory: the log has all of its frames or none, the old program can go on
 //! in the latter case, and the next attempt succeeds.
 
-use super::faults::Faults;
+use super::faults::{Change, Faults};
 use super::*;
 use crate::prelude::*;
-use crate::store::{Options, Store};
+use crate::store::{Durability, Options, Store};
 
 #[ironweave::model]
 #[allow(dead_code, missing_docs)]
@@ -133,4 +133,43 @@ fn an_interrupted_migration_has_happened_or_not() {
         }
         assert!(whole > 0 && none > 5, "{whole} and {none}");
     }
+}
+
+#[test]
+fn a_migration_is_durable_when_the_store_is_open_whatever_its_durability_is() {
+    let dir = scratch();
+    let faults = Arc::new(Faults::default());
+    let mut store = open::<before::Model>(&faults, dir.path(), Store::options()).unwrap();
+    store.step(before::Bought { number: 1 });
+    drop(store);
+    let done = faults.changes().len();
+    let options = migrating().durability(Durability::Os);
+    let _store = open(&faults, dir.path(), options).unwrap();
+    let changes = &faults.changes()[done..];
+    let is_log = |path: &Path| path.extension().is_some_and(|end| end == "log");
+    let written = |change: &Change| matches!(change, Change::Write(path, ..) if is_log(path));
+    let synced = |change: &Change| matches!(change, Change::Sync(path) if is_log(path));
+    let last = changes.iter().rposition(written).expect("it was written");
+    assert!(changes[last..].iter().any(synced), "{changes:?}");
+}
+
+#[test]
+fn a_cursor_is_written_after_the_frame_that_it_names_is_durable() {
+    let dir = scratch();
+    let faults = Arc::new(Faults::default());
+    let options = Store::options().durability(Durability::Os);
+    let mut store = open::<before::Model>(&faults, dir.path(), options).unwrap();
+    let seq = store.step(before::Bought { number: 1 }).seq;
+    let mailer = store.subscribe_as("mailer").unwrap();
+    let done = faults.changes().len();
+    mailer.acknowledge(seq).unwrap();
+    let changes = &faults.changes()[done..];
+    let synced = |change: &Change| matches!(change, Change::Sync(path) if path.extension().is_some_and(|end| end == "log"));
+    let named = |change: &Change| matches!(change, Change::Rename(_, to) if to.ends_with("mailer"));
+    let synced = changes.iter().position(synced).expect("the log is synced");
+    let named = changes
+        .iter()
+        .position(named)
+        .expect("the cursor is written");
+    assert!(synced < named, "{changes:?}");
 }

@@ -93,7 +93,8 @@ impl<M> Migration<'_, M> {
     }
 
     /// Writes a value of an entity. The name is that of a field, or of the data of the state that the entity is in, also with
-    /// the name of the state, as in `Cleaning.by`. A part of a key is changed like any other field.
+    /// the name of the state, as in `Cleaning.by`. A part of a key is changed like any other field. No other entity may have the new
+    /// key at that moment, so to exchange the keys of two entities, give one of them a third key first.
     ///
     /// The value may be of any type that serializes as the type of the field does, and may also be a value that was read from
     /// the old graph. `None` is the absence of a value.

@@ -537,14 +537,14 @@ fn a_change_that_is_refused_says_why_and_has_no_effect() {
     );
     expect(
         refused(|_, new| new.set(bed(new, "1A"), "label", "1B")),
-        "Bed \"1B\" exists already; choose another key",
+        "Bed \"1B\" exists already; choose another key; to exchange the keys of two entities, give one of them a third key first",
     );
     expect(
         refused(|_, new| {
             let bob = new.create::<v2::Patient>(&[("ward", &11), ("number", &1), ("name", &"Bob")]);
             bob.map(drop)
         }),
-        "Patient 11, 1 exists already; choose another key",
+        "Patient 11, 1 exists already; choose another key; to exchange the keys of two entities, give one of them a third key first",
     );
     expect(
         refused(|_, new| new.link(bed(new, "1A"), "ward", bed(new, "2A").ward(new))),
@@ -633,6 +633,22 @@ fn keys_are_changed_and_found_by_their_new_values() {
         core.graph.differences(&core.open.journal).len(),
         before.graph.differences(&before.open.journal).len()
     );
+}
+
+#[test]
+fn a_part_of_a_key_that_cannot_be_read_leaves_the_key_as_it_was() {
+    let old = hospital();
+    let (mut core, result) = migrate(&old, all);
+    result.expect("it migrates");
+    let find = |core: &Core| Reader::of(Either::Flat(&core.graph)).find::<v2::Patient>(&(10, 0));
+    let ada = find(&core).expect("she is there");
+    let part = core.graph.layout.entities[usize::from(v2::Patient::INDEX)].key[0];
+    let Core { graph, open, .. } = &mut core;
+    // A text in a column of numbers.
+    let changed = graph.change_key_encoded(&mut open.journal, part, ada.id().slot, b"\x61x");
+    assert!(changed.is_err());
+    assert_eq!(find(&core), Some(ada));
+    assert_eq!(core.graph.differences(&core.open.journal), []);
 }
 
 #[test]

@@ -170,8 +170,8 @@ impl<'f> CreatedKeys<'f> {
         }
     }
 
-    /// Returns the values of the key of the entity that fact `i` creates, or `None` if its type has no key. Keys never
-    /// change, and the transaction that creates an entity sets its key. O(1) amortized, in any order of the facts.
+    /// Returns the values of the key that the entity gets which fact `i` creates, or `None` if its type has no key. The
+    /// transaction that creates an entity sets its key. O(1) amortized, in any order of the facts.
     pub(crate) fn of(&self, i: usize) -> Option<Vec<&'f [u8]>> {
         let Fact::Create { entity, slot, .. } = *self.facts.list.get(i)? else {
             return None;

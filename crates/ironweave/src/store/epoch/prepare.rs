@@ -78,13 +78,17 @@ pub(super) fn prepare(
     };
     // Otherwise the rules have changed, and no facts follow from it.
     if !is_of_shape && refused.is_empty() && !core.graph.any_is_enabled() {
-        check_changed_invariants(core)?;
-        return Ok(Prepared {
-            refused: Vec::new(),
-            frames: vec![schema_frame(ending, core.graph.fingerprint)],
-            carried: None,
-            compatibility,
-        });
+        let checked = check_changed_invariants(core);
+        // A migration can make them hold.
+        if checked.is_ok() || code.is_none() {
+            checked?;
+            return Ok(Prepared {
+                refused: Vec::new(),
+                frames: vec![schema_frame(ending, core.graph.fingerprint)],
+                carried: None,
+                compatibility,
+            });
+        }
     }
     let map = CarryMap::by_name(&renamed, ours);
     let old = match is_of_shape {

@@ -179,3 +179,80 @@ impl Feed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::store::Store;
+
+    #[crate::model]
+    #[allow(dead_code, missing_docs)]
+    mod things {
+        use crate::prelude::*;
+
+        #[entity]
+        pub struct Thing {
+            pub name: u64,
+        }
+
+        #[event]
+        #[create(thing: Thing { name })]
+        pub struct Added {
+            pub name: u64,
+        }
+    }
+
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+
+    impl Wake for Counted {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Waits until something holds. The wait is limited, so that a failing test ends.
+    fn until(holds: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !holds() {
+            assert!(began.elapsed() < Duration::from_secs(60), "it never holds");
+            thread::yield_now();
+        }
+    }
+
+    fn wait(stream: &StreamWaker, seq: Seq, woken: &Arc<Counted>) {
+        let waker = Waker::from(Arc::clone(woken));
+        let found = stream.look_or_wait(seq, &waker, |_| None::<()>);
+        assert_eq!(found.expect("no sync has failed"), None);
+    }
+
+    #[test]
+    fn a_stream_that_is_dropped_leaves_no_waker_and_the_last_one_no_thread() {
+        let mut store = Store::<things::Model>::memory();
+        let feed = Arc::clone(Feed::of(&store).expect("it has a log"));
+        let woken = [(); 3].map(|()| Arc::new(Counted::default()));
+        let stream = || StreamWaker::new(&feed).expect("a thread starts");
+        let (first, second) = (stream(), stream());
+        let next = store.seq().map_or(Seq::ZERO, |seq| seq + 1);
+        wait(&first, next, &woken[0]);
+        wait(&second, next, &woken[1]);
+        drop(first);
+        assert_eq!(Arc::strong_count(&woken[0]), 1);
+        // The other stream is woken.
+        store.step(things::Added { name: 1 });
+        until(|| woken[1].0.load(Ordering::SeqCst) == 1);
+        assert_eq!(woken[0].0.load(Ordering::SeqCst), 0);
+        drop(second);
+        until(|| !lock(&feed.published).waiting.wakes);
+        until(|| Arc::strong_count(&feed) == 2);
+        // A later stream has a thread again.
+        let third = stream();
+        wait(&third, next + 1, &woken[2]);
+        store.step(things::Added { name: 2 });
+        until(|| woken[2].0.load(Ordering::SeqCst) == 1);
+    }
+}

@@ -22,8 +22,8 @@ use crate::store::{Backend, FactKind, Options, Store};
 
 impl<M: Model> Options<M> {
     /// Sets the code that changes the stored data of a store that was written with another version of the model. It runs when the
-    /// store is opened for writing and stored data must change, and only then. What it does is logged, at the beginning of a new
-    /// epoch, so that the next opening does not run it again.
+    /// store is opened for writing and stored data must change, because the new model has another form for it or a rule that it does
+    /// not keep, and only then. What it does is logged, at the beginning of a new epoch, so that the next opening does not run it again.
     ///
     /// The first argument is the graph as it was, which is read by the names of the schema of then. The second one is the graph
     /// of the new model, to which everything was carried over that both models have by name: entities with their ids, states,
