@@ -134,7 +134,7 @@ pub(super) fn carry(
 ) -> Result<Graph<Flat>, MigrationError> {
     let ColumnTypes { columns, data } = &plan.columns;
     let carried = old.carried_over(&plan.layout, (columns, data), map);
-    carried.map_err(MigrationError::from)
+    carried.map_err(MigrationError::NotCarried)
 }
 
 /// Writes the values again that the types of the program encode differently than they were carried over: an `f64` that was an `f32`,
