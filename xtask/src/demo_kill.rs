@@ -138,10 +138,11 @@ fn killed(demo: &Demo, (lines, then): (u64, Duration)) -> Result<Option<Counts>>
 fn live(demo: &Demo) -> Result<BTreeMap<String, u32>> {
     let mut live = BTreeMap::new();
     for fact in demo.show("log")?.split(['\n', ';']) {
-        // `move Partition/3.1 Building -> Live`
+        // `move Partition "manifest" Building -> Live`; the second instance is `Partition "manifest" #2`.
         let mut words = fact.split_whitespace().rev();
         if words.next() == Some("Live") && words.next() == Some("->") {
-            let partition = words.nth(1).context("a move without a subject")?;
+            let partition = words.skip(1).find(|word| !word.starts_with('#'));
+            let partition = partition.context("a move without a subject")?;
             *live.entry(partition.to_owned()).or_insert(0) += 1;
         }
     }

@@ -25,12 +25,12 @@ use crate::model::build::state::{
     UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{
-    self, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition, RunLost,
-    Want, WantCreated,
+    self, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition,
+    PartitionRef, PartitionReplaced, RunLost, Want, WantCreated,
 };
 use crate::progress::{Ending, Progress};
 use crate::protocol::RunOutput;
-use crate::rules::is_open;
+use crate::rules::{current, name};
 use crate::signals::Signals;
 use crate::verdict::{self, Case, Verdict};
 
@@ -151,7 +151,7 @@ impl Engine {
             .map(|p| p.name(db))
             .collect();
         let known = |name: &&str| {
-            let partition = db.find::<Partition>(*name);
+            let partition = current(name, db);
             !partition.is_some_and(|p| self.unknown.affects(p))
         };
         let wanted: BTreeSet<&str> = refs.iter().map(String::as_str).filter(known).collect();
@@ -196,7 +196,7 @@ impl Engine {
                     self.start(partition)?;
                 }
             }
-            let known = self.store.count::<Partition, Any>();
+            let known = self.store.count::<PartitionRef, Any>();
             self.progress
                 .live(self.store.count::<Partition, Live>(), known);
             if self.children.is_empty() {
@@ -218,28 +218,31 @@ impl Engine {
         retry
             .chain(stale)
             .chain(missing)
-            .filter(|p| {
-                p.wanted_by(db)
-                    .any(|want| is_open(want, db) && !self.unknown.stops(want))
-            })
+            .filter(|p| p.awaited_by(db).any(|want| !self.unknown.stops(want)))
             // An earlier want may be for a partition that no present job makes; `start` has reported it.
-            .filter(|p| self.jobs.job_for(p.name(db)).is_ok())
+            .filter(|p| self.jobs.job_for(name(*p, db)).is_ok())
             .take(max)
             .collect()
     }
 
     fn start(&mut self, partition: Partition) -> Result<()> {
-        let name = partition.name(&self.store).to_owned();
-        let wants = partition
-            .wanted_by(&self.store)
-            .filter(|want| is_open(*want, &self.store))
-            .collect();
+        let failed = |e| step_error(&self.dirs, e);
+        let mut t = self.store.begin();
+        let partition = match partition.is::<Stale>(&t) {
+            true => {
+                let replaced = t.apply(PartitionReplaced { partition });
+                replaced.map_err(failed)?.created.next
+            }
+            false => partition,
+        };
+        let name = name(partition, &t).to_owned();
         let event = JobQueued {
             label: name.clone(),
             partitions: vec![partition],
-            wants,
+            wants: partition.awaited_by(&t).collect(),
         };
-        let run = self.fire(event)?.created.run;
+        let run = t.apply(event).map_err(failed)?.created.run;
+        t.commit().map_err(failed)?;
         let pid = match self.spawn(run, partition, &name) {
             Ok(pid) => pid,
             Err(e) => {
@@ -270,7 +273,7 @@ impl Engine {
         let live = self
             .store
             .place::<Partition, Live>()
-            .map(|p| format!("{}\n", p.name(&self.store)))
+            .map(|p| format!("{}\n", p.of(&self.store).name(&self.store)))
             .collect();
         let spec = Spec {
             command: &self.jobs.job_for(name)?.command,
@@ -294,7 +297,7 @@ impl Engine {
         let running = run
             .in_state::<Running>(&self.store)
             .context("a run that has ended is not Running")?;
-        let name = partition.name(&self.store).to_owned();
+        let name = name(partition, &self.store).to_owned();
         let id = run.id().to_string();
         let case = Case {
             partition,
@@ -392,6 +395,19 @@ impl Engine {
         self.children.end();
         let runs: Vec<JobRun> = std::mem::take(&mut self.works).into_keys().collect();
         self.lose(&runs)
+    }
+
+    /// Replaces partitions by instances that are to be built.
+    pub fn replace(&mut self, partitions: Vec<Partition>) -> Result<()> {
+        if partitions.is_empty() {
+            return Ok(());
+        }
+        let failed = |e| step_error(&self.dirs, e);
+        let mut t = self.store.begin();
+        for partition in partitions {
+            t.apply(PartitionReplaced { partition }).map_err(failed)?;
+        }
+        t.commit().map(drop).map_err(failed)
     }
 
     /// Records runs as lost, and removes their output.

@@ -14,6 +14,7 @@ use crate::engine::{Engine, STDERR_LINES_MAX, TICK};
 use crate::model::build::state::{Building, Idle, Live, New, UpstreamBuilding};
 use crate::model::build::{Partition, SourcesChanged, Want};
 use crate::protocol::Digests;
+use crate::rules::current;
 
 /// The number of partitions per `digest` command, because the length of a command line is limited.
 const BATCH: usize = 500;
@@ -64,7 +65,7 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
     let db = &engine.store;
     let mut by_job: BTreeMap<usize, Vec<Built>> = BTreeMap::new();
     for token in db.place::<Partition, Live>() {
-        let name = token.name(db);
+        let name = token.of(db).name(db);
         if !engine.dirs.partition(name).is_dir() {
             changed.insert(token.any());
         } else if let Ok(job) = engine.jobs.index_for(name)
@@ -130,14 +131,14 @@ fn affect(
     unknown.affected = rests_on(db, unknown.partitions.keys().copied());
     let mut needed: Vec<Partition> = refs
         .iter()
-        .filter_map(|name| db.find::<Partition>(name.as_str()))
+        .filter_map(|name| current(name, db))
         .filter(|p| !unknown.affects(*p))
         .collect();
     for want in db.place::<Want, (New, Idle, Building, UpstreamBuilding)>() {
-        if want.partitions(db).any(|p| unknown.affects(p)) {
+        if want.awaits(db).any(|p| unknown.affects(p)) {
             unknown.wants.insert(want);
         } else {
-            needed.extend(want.partitions(db));
+            needed.extend(want.awaits(db));
         }
     }
     let needed = stands_on(db, needed);
@@ -253,20 +254,25 @@ fn run_of(job: usize) -> String {
     format!("digest-{job}")
 }
 
-/// The transitive closure of partitions over their inputs and upstreams, including themselves.
+/// The transitive closure of partitions over their inputs and upstreams, including themselves. Each is the current instance of
+/// its reference.
 pub fn stands_on(
     db: &impl Db,
     partitions: impl IntoIterator<Item = Partition>,
 ) -> BTreeSet<Partition> {
     closure(partitions, |p| {
-        p.inputs(db).chain(p.upstreams(db)).collect::<Vec<_>>()
+        let needed = p.inputs(db).chain(p.upstreams(db));
+        needed.filter_map(|p| p.of(db).current(db)).collect()
     })
 }
 
-/// The transitive closure of partitions over their outputs and downstreams, including themselves.
+/// The transitive closure of partitions over their outputs and downstreams, including themselves. What was made from an earlier
+/// instance counts, as long as it was not replaced itself.
 fn rests_on(db: &impl Db, partitions: impl IntoIterator<Item = Partition>) -> BTreeSet<Partition> {
     closure(partitions, |p| {
-        p.outputs(db).chain(p.downstreams(db)).collect::<Vec<_>>()
+        let instances = p.of(db).instances(db);
+        let all = instances.flat_map(|p| p.outputs(db).chain(p.downstreams(db)));
+        all.filter(|p| p.current_of(db).is_some()).collect()
     })
 }
 

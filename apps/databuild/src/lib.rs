@@ -10,6 +10,7 @@
 //! | how wants become data | [`engine`], [`verdict`] |
 //! | how processes are run | [`child`], [`protocol`] |
 //! | recovery after a kill, and staleness | [`start`], [`fresh`], [`dirs`] |
+//! | stores of earlier versions | [`migrate`] |
 //! | the demo | [`demo`], [`job`] |
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,7 @@ pub mod engine;
 pub mod fresh;
 pub mod job;
 pub mod jobs;
+pub mod migrate;
 pub mod model;
 pub mod progress;
 pub mod protocol;

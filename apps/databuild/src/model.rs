@@ -1,8 +1,10 @@
 //! The state of databuild, and the events that change it.
 //!
-//! databuild builds partitions of data. A **want** is a request for partitions. Each partition is made by a job.
-//! A **run** of a job is a process, which reports the partitions that it read and those that it missed. This is
-//! the log of a partition that misses another one:
+//! databuild builds partitions of data. A **reference** is the name of a partition. A **partition** is one instance of what is
+//! named, and is built once: if it is stale or has failed, another instance takes its place, which the reference then has as its
+//! `current` one. A **want** is a request for references, and awaits their current instances. Each partition is made by a job. A
+//! **run** of a job is a process, which reports the partitions that it read and those that it missed. This is the log of a
+//! partition that misses another one:
 //!
 //! ```text
 //! WantCreated      report is wanted           want 0: New -> Idle
@@ -15,6 +17,7 @@
 //! JobQueued        a second run               report: -> Building                  want 0: -> Building
 //! JobSucceeded     it has read `manifest`     report: -> Live                      want 0: -> Successful
 //! SourcesChanged   the lock file was edited   manifest: Live -> Stale              report: Live -> Stale
+//! PartitionReplaced before it is built again  manifest: Stale -> Replaced          the next instance: Missing
 //! ```
 //!
 //! Every consequence in the columns on the right is declared below, as an arc of the event or as an immediate event.
@@ -29,18 +32,55 @@
 pub mod build {
     use ironweave::prelude::*;
 
-    /// A named piece of data, built by at most one run at a time.
+    /// The name of a partition, which points to its current instance.
     #[entity]
-    pub struct Partition {
-        /// Its reference, `sloc/serde-1.0.228`, which is also its path in the data directory.
+    pub struct PartitionRef {
+        /// The reference, `sloc/serde-1.0.228`, which is also the path in the data directory.
         #[key]
         pub name: String,
-        /// The run that builds it, or built it last.
-        #[inverse(JobRun::builds)]
-        pub built_by: Option<JobRun>,
+        /// The current instance. The reference has one from the step on in which it is created.
+        pub current: Option<Partition>,
+        /// All instances that there ever were, in their order.
+        #[inverse(Partition::of)]
+        pub instances: Many<Partition>,
         /// All wants that ever requested it.
         #[inverse(Want::partitions)]
         pub wanted_by: Many<Want>,
+        /// The partitions whose last run missed it.
+        #[inverse(Partition::missed)]
+        pub missed_by: Many<Partition>,
+    }
+    /// The lifecycle of a reference.
+    #[states(PartitionRef)]
+    pub enum PartitionRefState {
+        /// Just created; it leaves this state in the same step.
+        #[initial]
+        #[to(Known)]
+        New,
+        /// It has a current instance.
+        #[terminal]
+        Known,
+    }
+
+    /// One instance of a named piece of data, built by at most one run at a time, and live at most once.
+    #[entity]
+    pub struct Partition {
+        /// Its reference.
+        pub of: PartitionRef,
+        /// The same, unless another instance has replaced it.
+        #[inverse(PartitionRef::current)]
+        pub current_of: Option<PartitionRef>,
+        /// The instance whose place it took.
+        pub replaces: Option<Partition>,
+        /// The instance that took its place.
+        #[inverse(Partition::replaces)]
+        pub replaced_by: Option<Partition>,
+        /// The run that builds it, or built it last.
+        #[inverse(JobRun::builds)]
+        pub built_by: Option<JobRun>,
+        /// The open wants that need it.
+        #[inverse(Want::awaits)]
+        pub awaited_by: Many<Want>,
         /// Runs that read it.
         #[inverse(JobRun::reads)]
         pub read_by: Many<JobRun>,
@@ -49,7 +89,9 @@ pub mod build {
         /// The partitions that are made from it.
         #[inverse(Partition::inputs)]
         pub outputs: Many<Partition>,
-        /// The partitions that its last run missed.
+        /// The references that its last run missed.
+        pub missed: Many<PartitionRef>,
+        /// The current instances of these, which it waits for.
         pub upstreams: Many<Partition>,
         /// The partitions that wait for it.
         #[inverse(Partition::upstreams)]
@@ -58,7 +100,7 @@ pub mod build {
     /// The lifecycle of a partition.
     #[states(Partition)]
     pub enum PartitionState {
-        /// It was wanted, and never built.
+        /// It is not built yet.
         #[initial]
         #[to(Building)]
         Missing,
@@ -74,7 +116,7 @@ pub mod build {
             digest: String,
         },
         /// Its run failed.
-        #[to(Missing)]
+        #[to(Replaced)]
         Failed {
             /// The error that the run reported, or how the run ended.
             reason: String,
@@ -86,11 +128,14 @@ pub mod build {
         #[to(Building)]
         UpForRetry,
         /// A partition that it missed has failed, or is itself upstream-failed.
-        #[to(Missing)]
+        #[to(Replaced)]
         UpstreamFailed,
         /// It is built and no longer up to date.
-        #[to(Building)]
+        #[to(Replaced)]
         Stale,
+        /// Another instance is the current one of its reference.
+        #[terminal]
+        Replaced,
     }
 
     /// One run of a job, in its own process.
@@ -148,7 +193,9 @@ pub mod build {
     pub struct Want {
         /// The requested partitions.
         #[edge(min = 1)]
-        pub partitions: Many<Partition>,
+        pub partitions: Many<PartitionRef>,
+        /// The current instances of these, as long as it is open.
+        pub awaits: Many<Partition>,
         /// The run that missed these partitions; none if a person wants them.
         pub asked_by: Option<JobRun>,
         /// The runs that serve it.
@@ -204,20 +251,44 @@ pub mod build {
     #[event]
     #[create(want: Want)]
     #[link(want.partitions += partitions)]
+    #[link(want.awaits += partitions.current)]
     pub struct WantCreated {
         /// The partitions, which are created if they are not known.
-        pub partitions: Vec<Ensure<Partition>>,
+        pub partitions: Vec<Ensure<PartitionRef>>,
+    }
+
+    /// A partition that is stale or has failed is to be built again: a new instance takes its place. Whatever waits for it waits for
+    /// the new one.
+    #[event]
+    #[create(next: Partition)]
+    #[link(next.of += partition.of)]
+    #[link(next.replaces += partition)]
+    #[relink(partition.of.current += next)]
+    #[link(partition.awaited_by.awaits += next)]
+    #[unlink(partition.awaited_by.awaits -= partition)]
+    #[link(partition.downstreams.upstreams += next)]
+    #[unlink(partition.downstreams.upstreams -= partition)]
+    #[unlink(partition.inputs -= partition.inputs)]
+    #[unlink(partition.missed -= partition.missed)]
+    #[unlink(partition.upstreams -= partition.upstreams)]
+    #[moves(partition: Stale | Failed | UpstreamFailed -> Replaced)]
+    pub struct PartitionReplaced {
+        /// The partition.
+        pub partition: Partition,
     }
 
     /// A run is queued to build partitions. It replaces their earlier run; the inputs of the partitions and the wants of the earlier
-    /// run are dropped.
+    /// run, which may have been that of an instance before, are dropped.
     #[event]
     #[create(run: JobRun { label })]
     #[link(run.services += wants)]
     #[unlink(partitions.inputs -= partitions.inputs)]
     #[relink(run.builds += partitions)]
-    #[moves(each partitions: Missing | UpForRetry | Stale -> Building)]
+    #[moves(each partitions: Missing | UpForRetry -> Building)]
+    #[unlink(partitions.built_by.asks.awaits -= partitions.built_by.asks.awaits)]
+    #[unlink(partitions.replaces.built_by.asks.awaits -= partitions.replaces.built_by.asks.awaits)]
     #[moves(those partitions.built_by.asks: New | Idle | Building | UpstreamBuilding -> Canceled)]
+    #[moves(those partitions.replaces.built_by.asks: New | Idle | Building | UpstreamBuilding -> Canceled)]
     pub struct JobQueued {
         /// The label of the run.
         pub label: String,
@@ -258,17 +329,19 @@ pub mod build {
     #[event]
     #[create(want: Want)]
     #[link(want.partitions += missed)]
+    #[link(want.awaits += missed.current)]
     #[link(want.asked_by += run)]
     #[link(run.reads += reads)]
     #[link(run.builds.inputs += inputs)]
-    #[link(run.builds.upstreams += missed)]
+    #[link(run.builds.missed += missed)]
+    #[link(run.builds.upstreams += missed.current)]
     #[moves(run: Running -> DepMiss)]
     #[moves(each run.builds: Building -> UpstreamBuilding)]
     pub struct DepMissed {
         /// The run.
         pub run: JobRun<Running>,
         /// The partitions that it missed, which are created if they are not known.
-        pub missed: Vec<Ensure<Partition>>,
+        pub missed: Vec<Ensure<PartitionRef>>,
         /// The partitions that it read.
         pub reads: Vec<Partition>,
         /// Those of them that determine what it missed.
@@ -305,17 +378,21 @@ pub mod build {
         pub partitions: Vec<Partition>,
     }
 
-    /// Failed partitions are to be built again.
-    #[event]
-    #[unlink(partitions.inputs -= partitions.inputs)]
-    #[unlink(partitions.upstreams -= partitions.upstreams)]
-    #[moves(each partitions: Failed | UpstreamFailed -> Missing)]
-    pub struct PartitionsRetried {
-        /// The partitions.
-        pub partitions: Vec<Partition>,
-    }
+    // The immediate events. Those of references come first, then those of partitions, so that wants follow the final states of
+    // partitions.
 
-    // The immediate events. Those of partitions come first, so that wants follow the final states of partitions.
+    /// A new reference gets its first instance.
+    #[immediate]
+    #[create(partition: Partition)]
+    #[link(partition.of += reference)]
+    #[link(reference.current += partition)]
+    #[link(reference.wanted_by.awaits += partition)]
+    #[link(reference.missed_by.upstreams += partition)]
+    #[moves(reference: New -> Known)]
+    pub struct ReferenceWanted {
+        /// The reference.
+        pub reference: PartitionRef,
+    }
 
     /// One of its inputs is stale, so it becomes stale too, to any depth.
     #[immediate]
@@ -329,6 +406,7 @@ pub mod build {
     /// A partition that determined what the run missed is stale, so the run has to be repeated.
     #[immediate]
     #[when(any partition.inputs in Stale)]
+    #[unlink(partition.missed -= partition.missed)]
     #[unlink(partition.upstreams -= partition.upstreams)]
     #[moves(partition: UpstreamBuilding -> UpForRetry)]
     pub struct QuestionWentStale {
@@ -339,6 +417,7 @@ pub mod build {
     /// All missed partitions are live.
     #[immediate]
     #[when(all partition.upstreams in Live)]
+    #[unlink(partition.missed -= partition.missed)]
     #[unlink(partition.upstreams -= partition.upstreams)]
     #[moves(partition: UpstreamBuilding -> UpForRetry)]
     pub struct UpstreamsLive {
@@ -360,7 +439,8 @@ pub mod build {
 
     /// One of its partitions failed.
     #[immediate]
-    #[when(any want.partitions in Failed)]
+    #[when(any want.awaits in Failed)]
+    #[unlink(want.awaits -= want.awaits)]
     #[moves(want: New | Idle | Building | UpstreamBuilding -> Failed)]
     pub struct WantFailed {
         /// The want.
@@ -369,7 +449,8 @@ pub mod build {
 
     /// One of its partitions waited for one that failed.
     #[immediate]
-    #[when(any want.partitions in UpstreamFailed)]
+    #[when(any want.awaits in UpstreamFailed)]
+    #[unlink(want.awaits -= want.awaits)]
     #[moves(want: New | Idle | Building | UpstreamBuilding -> UpstreamFailed)]
     pub struct WantUpstreamFailed {
         /// The want.
@@ -378,7 +459,8 @@ pub mod build {
 
     /// All of its partitions are live.
     #[immediate]
-    #[when(all want.partitions in Live)]
+    #[when(all want.awaits in Live)]
+    #[unlink(want.awaits -= want.awaits)]
     #[moves(want: New | Idle | Building | UpstreamBuilding -> Successful)]
     pub struct WantSatisfied {
         /// The want.
@@ -387,7 +469,7 @@ pub mod build {
 
     /// One of its partitions is being built.
     #[immediate]
-    #[when(any want.partitions in Building)]
+    #[when(any want.awaits in Building)]
     #[moves(want: New | Idle | UpstreamBuilding -> Building)]
     pub struct WantBuilding {
         /// The want.
@@ -396,8 +478,8 @@ pub mod build {
 
     /// None is being built, and one waits for others.
     #[immediate]
-    #[when(none want.partitions in Building)]
-    #[when(any want.partitions in UpstreamBuilding)]
+    #[when(none want.awaits in Building)]
+    #[when(any want.awaits in UpstreamBuilding)]
     #[moves(want: New | Idle | Building -> UpstreamBuilding)]
     pub struct WantWaits {
         /// The want.
@@ -406,7 +488,7 @@ pub mod build {
 
     /// Some of its partitions are not live, and none is being built or waits for others.
     #[immediate]
-    #[when(none want.partitions in Building | UpstreamBuilding)]
+    #[when(none want.awaits in Building | UpstreamBuilding)]
     #[moves(want: New | Building | UpstreamBuilding -> Idle)]
     pub struct WantIdle {
         /// The want.

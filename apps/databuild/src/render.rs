@@ -8,28 +8,36 @@ use std::collections::HashMap;
 use ironweave::prelude::*;
 use ironweave::{Fact, Firing, Model};
 
-use crate::model::build::Partition;
-use crate::rules::all_partitions;
+use crate::model::build::PartitionRef;
 use crate::text::{LIST_MAX, one_line};
 
-/// The entity that is shown by its key.
-const NAMED: &str = "Partition";
+/// The entities that are shown by the name of a reference.
+const NAMED: [&str; 2] = ["Partition", "PartitionRef"];
 
 /// Renders events and facts of a store.
 pub struct Renderer {
-    /// The names of the partitions by slot. Partitions are never deleted.
-    names: HashMap<u32, String>,
+    /// The text that is shown for each of them, by slot, in the order of [`NAMED`]. They are never deleted.
+    names: [HashMap<u32, String>; 2],
     full: bool,
 }
 
 impl Renderer {
     /// Creates a renderer with the partitions of a store. It does not shorten lists if `full`.
     pub fn new(db: &impl Db, full: bool) -> Self {
-        let names = all_partitions(db).map(|p: Partition| (p.id().slot(), p.name(db).to_owned()));
-        Self {
-            names: names.collect(),
-            full,
+        let mut names = [HashMap::new(), HashMap::new()];
+        for reference in db.place::<PartitionRef, Any>() {
+            let name = reference.name(db);
+            names[1].insert(reference.id().slot(), format!("{name:?}"));
+            for (nth, partition) in (1..).zip(reference.instances(db)) {
+                // The first instance is shown by the name alone.
+                let text = match nth {
+                    1 => format!("{name:?}"),
+                    _ => format!("{name:?} #{nth}"),
+                };
+                names[0].insert(partition.id().slot(), text);
+            }
         }
+        Self { names, full }
     }
 
     /// An event with its fields and facts, on one line.
@@ -106,21 +114,17 @@ impl Renderer {
             if at < from || text[..at].ends_with(is_of_word) {
                 continue;
             }
-            let Some(number) = text[at..]
-                .strip_prefix(NAMED)
-                .and_then(|rest| rest.strip_prefix('/'))
-            else {
+            let of_type = |name: &str| text[at..].strip_prefix(name)?.strip_prefix('/');
+            let entity = (NAMED.iter().zip(&self.names))
+                .find_map(|(name, names)| Some((name, names, of_type(name)?)));
+            let Some((entity, names, number)) = entity else {
                 continue;
             };
             let slot = digits(number);
-            if let Some(name) = slot
-                .parse()
-                .ok()
-                .and_then(|slot: u32| self.names.get(&slot))
-            {
+            if let Some(name) = slot.parse().ok().and_then(|slot: u32| names.get(&slot)) {
                 let end = text.len() - number.len() + slot.len();
                 out += &text[from..at];
-                out += &format!("{NAMED} {name:?}");
+                out += &format!("{entity} {name}");
                 from = end + generation(&text[end..]).len();
             }
         }
@@ -175,9 +179,10 @@ mod tests {
     use super::*;
 
     fn renderer(full: bool) -> Renderer {
-        let names = (0..20).map(|n| (n, format!("p/{n}")));
+        let names = (0..20).map(|n| (n, format!("\"p/{n}\"")));
+        let names: HashMap<u32, String> = names.collect();
         Renderer {
-            names: names.collect(),
+            names: [names.clone(), names],
             full,
         }
     }
@@ -209,6 +214,10 @@ mod tests {
             (
                 "set Partition/0.1.x = \"a\\\"Partition/1\"",
                 "set Partition \"p/0\".x = \"a\\\"Partition/1\"",
+            ),
+            (
+                "link PartitionRef/3.1.current += Partition/12.1",
+                "link PartitionRef \"p/3\".current += Partition \"p/12\"",
             ),
             ("move Partition/99.1 A -> B", "move Partition/99.1 A -> B"),
             (

@@ -6,10 +6,9 @@
 use ironweave::prelude::*;
 
 use crate::model::build::state::{
-    Building, Failed, Idle, Live, Missing, New, Queued, Running, Stale, Succeeded, UpForRetry,
-    UpstreamBuilding, UpstreamFailed,
+    Building, Idle, Live, New, Queued, Running, Succeeded, UpstreamBuilding,
 };
-use crate::model::build::{Partition, Want};
+use crate::model::build::{Partition, PartitionRef, Want};
 
 /// A partition in `Building` has a run that has not ended.
 pub fn building_means_an_unfinished_run(partition: Partition, db: &impl Db) -> Result<(), Reject> {
@@ -53,8 +52,17 @@ pub fn is_open(want: Want, db: &impl Db) -> bool {
         || want.is::<New>(db)
 }
 
-/// All known partitions.
-pub fn all_partitions(db: &impl Db) -> impl Iterator<Item = Partition> {
-    let unfinished = db.place::<Partition, (Missing, Building, UpForRetry, UpstreamBuilding)>();
-    unfinished.chain(db.place::<Partition, (Live, Stale, Failed, UpstreamFailed)>())
+/// The current instance of a reference.
+pub fn current(name: &str, db: &impl Db) -> Option<Partition> {
+    db.find::<PartitionRef>(name)?.current(db)
+}
+
+/// The reference of a partition.
+pub fn name(partition: Partition, db: &impl Db) -> &str {
+    partition.of(db).name(db)
+}
+
+/// All known references.
+pub fn all_names(db: &impl Db) -> impl Iterator<Item = &str> {
+    db.place::<PartitionRef, Any>().map(|r| r.name(db))
 }

@@ -1,11 +1,13 @@
 //! `databuild log`, `status`, `as-of`, `history` and `what-if`, which read a store, also while a databuild writes
 //! it. Long lists are shortened unless `--full` is given.
 
+use std::collections::HashSet;
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
+use ironweave::dynamic::GraphView;
 use ironweave::prelude::*;
-use ironweave::{AsOf, Seq};
+use ironweave::{AsOf, NameError, ReadError, Seq};
 
 use crate::dirs::Dirs;
 use crate::jobs::check_name;
@@ -13,7 +15,7 @@ use crate::model::build::state::{
     Building, Canceled, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued, Running, Stale,
     Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
 };
-use crate::model::build::{JobRun, Partition, Want, WantCreated};
+use crate::model::build::{JobRun, Partition, PartitionRef, Want, WantCreated};
 use crate::render::Renderer;
 use crate::start::open_read_only;
 use crate::text::{few, one_line, shown};
@@ -62,25 +64,58 @@ pub fn status_as_of(dirs: &Dirs, when: &str, full: bool) -> Result<()> {
         })?),
     };
     let store = open_read_only(dirs)?;
-    let then = store.as_of(when).map_err(|e| unreadable(dirs, &e))?;
-    print(&status_of(&then, full))
+    match store.as_of(when) {
+        Ok(then) => print(&status_of(&then, full)),
+        Err(ReadError::OtherShape { .. }) => {
+            let then = store.as_of_by_name(when);
+            let then = then.map_err(|e| unreadable(dirs, &e))?;
+            print(&earlier_status(then.by_name())?)
+        }
+        Err(e) => Err(unreadable(dirs, &e)),
+    }
 }
 
-/// Prints each fact about a partition, with its step and event.
+/// The wants, runs and partitions by state, as an earlier version of the model had them.
+fn earlier_status(graph: GraphView<'_>) -> Result<String> {
+    let mut out = String::new();
+    for (what, name) in [
+        ("partitions", "Partition"),
+        ("runs", "JobRun"),
+        ("wants", "Want"),
+    ] {
+        let of_type = graph.entity_type(name)?;
+        let counts = of_type
+            .states()
+            .map(|state| Ok((state, of_type.count_in(state)?)));
+        line(
+            &mut out,
+            what,
+            &counts.collect::<Result<Vec<_>, NameError>>()?,
+        );
+    }
+    Ok(out)
+}
+
+/// Prints each fact about a partition, its reference and its earlier instances, with its step and event.
 pub fn history(dirs: &Dirs, name: &str, full: bool) -> Result<()> {
     let store = open_read_only(dirs)?;
-    let had = store
-        .history_of_key::<Partition>(name)
-        .map_err(|e| unreadable(dirs, &e))?;
-    anyhow::ensure!(
-        !had.is_empty(),
-        "there is no partition {} in {}: `databuild log` shows the known ones",
-        shown(name),
-        dirs.shown().display()
-    );
+    let Some(reference) = store.find::<PartitionRef>(name) else {
+        anyhow::bail!(
+            "there is no partition {} in {}: `databuild log` shows the known ones",
+            shown(name),
+            dirs.shown().display()
+        );
+    };
+    let mut all = store.history(reference).map_err(|e| unreadable(dirs, &e))?;
+    for instance in reference.instances(&store) {
+        all.extend(store.history(instance).map_err(|e| unreadable(dirs, &e))?);
+    }
+    all.sort_by_key(|entry| entry.seq());
+    // A link between two of them is in the history of each.
+    let mut seen = HashSet::new();
+    all.retain(|entry| seen.insert((entry.seq(), entry.fact().to_string())));
     let renderer = Renderer::new(&store, full);
     let mut out = String::new();
-    let all: Vec<_> = had.iter().flat_map(|(_, history)| history).collect();
     // The facts of one event are shortened together.
     for of_event in all.chunk_by(|a, b| (a.seq(), a.event()) == (b.seq(), b.event())) {
         let Some(first) = of_event.first() else {
@@ -157,18 +192,18 @@ fn status_of(store: &impl Db, full: bool) -> String {
     list(&mut out, "running", running, full);
     let failed = store.place::<Partition, Failed>().map(|partition| {
         let reason = partition.reason(store).lines().next().unwrap_or_default();
-        format!("{}: {}", partition.name(store), shown(reason))
+        format!("{}: {}", partition.of(store).name(store), shown(reason))
     });
     list(&mut out, "failed", failed, full);
     let stale = store.place::<Partition, Stale>();
     list(
         &mut out,
         "stale",
-        stale.map(|p| p.name(store).to_owned()),
+        stale.map(|p| p.of(store).name(store).to_owned()),
         full,
     );
     let upstream = store.place::<Partition, UpstreamFailed>();
-    let upstream = upstream.map(|p| p.name(store).to_owned());
+    let upstream = upstream.map(|p| p.of(store).name(store).to_owned());
     list(&mut out, "upstream failed", upstream, full);
     out
 }

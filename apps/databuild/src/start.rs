@@ -2,7 +2,7 @@
 //!
 //! 1. Complete renames of earlier versions: runs that succeeded, whose directories were not moved into place.
 //! 2. Record runs of earlier databuilds as lost.
-//! 3. Reset failed partitions, so that they are built again.
+//! 3. Replace failed partitions, so that they are built again.
 //! 4. Mark partitions as stale whose sources have changed ([`fresh`]). The model marks the partitions that are made from
 //!    them.
 
@@ -15,11 +15,12 @@ use ironweave::prelude::*;
 use crate::dirs::Dirs;
 use crate::engine::{BuildStore, Engine};
 use crate::fresh;
+use crate::migrate::migrate;
 use crate::model::build::state::{
     Failed, Live, Missing, Queued, Running, Stale, Succeeded, UpForRetry, UpstreamFailed,
 };
-use crate::model::build::{JobRun, Partition, PartitionsRetried};
-use crate::rules::{all_partitions, is_open};
+use crate::model::build::{JobRun, Partition};
+use crate::rules::all_names;
 use crate::text::{LIST_MAX, shown};
 
 /// How often opening a locked store is retried. The process of a run holds the lock between its fork and
@@ -33,6 +34,7 @@ pub fn open(dirs: &Dirs) -> Result<BuildStore> {
     loop {
         match BuildStore::options()
             .durability(Durability::Always)
+            .migrate(migrate)
             .open(dirs.store())
         {
             Err(e) if e.is_locked() && tries < LOCK_TRIES => {
@@ -56,6 +58,10 @@ pub fn open_read_only(dirs: &Dirs) -> Result<BuildStore> {
     match BuildStore::open_read_only(dirs.store()) {
         // The store of a databuild that was killed before it had written anything.
         Err(e) if e.is_not_found() => Err(no_store(dirs)),
+        Err(e) if e.is_schema() => Err(anyhow::anyhow!(
+            "another version of databuild wrote the store in {}: {e}; `databuild run` migrates the store of an earlier one",
+            dirs.shown().display()
+        )),
         result => result.map_err(|e| cannot_open(dirs, &e)),
     }
 }
@@ -99,9 +105,7 @@ pub fn recover(engine: &mut Engine, refs: &[String]) -> Result<Option<i32>> {
         .store
         .place::<Partition, (Failed, UpstreamFailed)>()
         .collect();
-    if !failed.is_empty() {
-        engine.fire(PartitionsRetried { partitions: failed })?;
-    }
+    engine.replace(failed)?;
     let stopped = fresh::look(engine, refs, unplaced)?;
     note_what_has_no_job(engine);
     Ok(stopped)
@@ -118,7 +122,7 @@ fn owed_renames(engine: &Engine) -> Result<Vec<Partition>> {
             continue;
         };
         let id = run.id().to_string();
-        let name = partition.name(db);
+        let name = partition.of(db).name(db);
         if present.contains(&id)
             && let Err(e) = engine.dirs.publish(&id, name)
         {
@@ -136,8 +140,9 @@ fn note_what_has_no_job(engine: &Engine) {
     let db = &engine.store;
     let mut waiting = db
         .place::<Partition, (Missing, UpForRetry, Stale)>()
-        .filter(|p| p.wanted_by(db).any(|want| is_open(want, db)))
-        .filter_map(|p| Some((p.name(db), engine.jobs.job_for(p.name(db)).err()?)));
+        .filter(|p| p.awaited_by(db).next().is_some())
+        .map(|p| p.of(db).name(db))
+        .filter_map(|name| Some((name, engine.jobs.job_for(name).err()?)));
     for (name, why) in waiting.by_ref().take(LIST_MAX) {
         engine.progress.note(format_args!(
             "{} was wanted earlier and stays unbuilt: {why:#}",
@@ -159,6 +164,6 @@ pub fn check_refs(engine: &Engine, refs: &[String]) -> Result<()> {
         engine.jobs.job_for(name)?;
     }
     let db = &engine.store;
-    let known: Vec<&str> = all_partitions(db).map(|p| p.name(db)).collect();
+    let known: Vec<&str> = all_names(db).collect();
     crate::jobs::check_apart(known.into_iter().chain(refs.iter().map(String::as_str)))
 }

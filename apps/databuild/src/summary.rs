@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::fresh::stands_on;
 use crate::model::build::Partition;
 use crate::model::build::state::{Failed, Live, UpstreamFailed};
+use crate::rules::{current, name};
 use crate::text::{few, one_line};
 
 /// The number of failed partitions that are shown.
@@ -23,17 +24,14 @@ pub type Shown = (&'static str, PathBuf);
 /// Prints the summary for `refs`. Returns whether all of them are live.
 pub fn print(engine: &Engine, refs: &[String], results: &[Shown], took: Duration) -> Result<bool> {
     let db = &engine.store;
-    let wanted: Vec<Partition> = refs
-        .iter()
-        .filter_map(|name| db.find::<Partition>(name.as_str()))
-        .collect();
+    let wanted: Vec<Partition> = refs.iter().filter_map(|name| current(name, db)).collect();
     let known = |p: &&Partition| !engine.unknown.affects(**p);
     let not_built: Vec<&str> = (wanted.iter().filter(known))
         .filter(|p| !p.is::<Live>(db))
-        .map(|p| p.name(db))
+        .map(|p| name(*p, db))
         .collect();
     let not_known: Vec<&str> = (wanted.iter().filter(|p| !known(p)))
-        .map(|p| p.name(db))
+        .map(|p| name(*p, db))
         .collect();
     let done = not_built.is_empty() && not_known.is_empty();
     if !done {
@@ -75,7 +73,7 @@ fn print_errors(engine: &Engine, not_built: &[&str], not_known: &[&str]) {
     };
     let mut failed = db.place::<Partition, Failed>();
     for token in failed.by_ref().take(SHOWN_MAX) {
-        line(format_args!("\n{} failed:", token.name(db)));
+        line(format_args!("\n{} failed:", token.of(db).name(db)));
         for text in token.reason(db).lines() {
             line(format_args!("    {}", one_line(text)));
         }
@@ -91,10 +89,10 @@ fn print_errors(engine: &Engine, not_built: &[&str], not_known: &[&str]) {
     let mut blocked = db.place::<Partition, UpstreamFailed>();
     for token in blocked.by_ref().take(SHOWN_MAX) {
         let lost = |p: &Partition| p.is::<Failed>(db) || p.is::<UpstreamFailed>(db);
-        let missed = token.upstreams(db).filter(lost).map(|p| p.name(db));
+        let missed = token.upstreams(db).filter(lost).map(|p| name(p, db));
         line(format_args!(
             "\n{} is blocked by {}",
-            token.name(db),
+            token.of(db).name(db),
             few(missed)
         ));
     }

@@ -8,7 +8,7 @@ use crate::jobs::{Jobs, check_apart};
 use crate::model::build::Partition;
 use crate::model::build::state::Live;
 use crate::protocol::RunOutput;
-use crate::rules::all_partitions;
+use crate::rules::{all_names, current, name};
 use crate::text::{chain, few, shown};
 
 /// A run that has ended.
@@ -69,20 +69,20 @@ pub fn of(db: &impl Db, jobs: &Jobs, case: Case<'_>) -> Verdict {
     let live = |names: &BTreeSet<String>| -> Vec<Partition> {
         names
             .iter()
-            .filter_map(|n| db.find::<Partition>(n.as_str()))
+            .filter_map(|n| current(n, db))
             .filter(|p| p.is::<Live>(db))
             .collect()
     };
     let (reads, inputs) = (live(&output.reads), live(&output.inputs));
     for read in &reads {
         if let Some(why) = (case.unknown)(*read) {
-            let name = read.name(db);
+            let name = name(*read, db);
             return Verdict::Failed(format!(
                 "it read `{name}`, which is not known to be up to date: {why}"
             ));
         }
     }
-    let is_live = |name: &str| db.find::<Partition>(name).is_some_and(|p| p.is::<Live>(db));
+    let is_live = |name: &str| current(name, db).is_some_and(|p| p.is::<Live>(db));
     // A partition that it read and that is not live counts as missed. It may have read the old data of a stale partition.
     let too_early = output.reads.into_iter().filter(|n| !is_live(n));
     let missed: BTreeSet<String> = output.missed.into_iter().chain(too_early).collect();
@@ -104,7 +104,7 @@ pub fn of(db: &impl Db, jobs: &Jobs, case: Case<'_>) -> Verdict {
             },
         };
     }
-    let name = partition.name(db);
+    let name = name(partition, db);
     let compared = jobs.job_for(name).is_ok_and(|job| job.digest.is_some());
     match output.digest {
         None if compared => Verdict::Failed(
@@ -133,13 +133,10 @@ impl Missing<'_> {
                 return Some(format!("it missed `{}`: {e:#}", shown(name)));
             }
         }
-        let known: Vec<Partition> = missed
-            .iter()
-            .filter_map(|n| db.find::<Partition>(n.as_str()))
-            .collect();
+        let known: Vec<Partition> = missed.iter().filter_map(|n| current(n, db)).collect();
         if known.len() < missed.len() {
-            let all = all_partitions(db).map(|p| p.name(db));
-            if let Err(e) = check_apart(all.chain(missed.iter().map(String::as_str))) {
+            let all = all_names(db).chain(missed.iter().map(String::as_str));
+            if let Err(e) = check_apart(all) {
                 return Some(format!("it missed a partition that cannot exist: {e:#}"));
             }
         }
@@ -175,7 +172,7 @@ impl Missing<'_> {
         let mut seen = BTreeSet::new();
         let mut next = Some(self.partition);
         while let Some(partition) = next.filter(|p| seen.insert(*p)) {
-            chain.push(partition.name(db));
+            chain.push(name(partition, db));
             next = partition.downstreams(db).next();
         }
         chain.reverse();
@@ -191,13 +188,13 @@ fn cycle(db: &impl Db, partition: Partition, missed: &[Partition]) -> Option<Str
     while let Some(at) = todo.pop() {
         for next in at.upstreams(db) {
             if next == partition {
-                let mut names = vec![partition.name(db), at.name(db)];
+                let mut names = vec![name(partition, db), name(at, db)];
                 let mut from = came_from.get(&at).copied().flatten();
                 while let Some(p) = from {
-                    names.push(p.name(db));
+                    names.push(name(p, db));
                     from = came_from.get(&p).copied().flatten();
                 }
-                names.push(partition.name(db));
+                names.push(name(partition, db));
                 names.reverse();
                 return Some(format!(
                     "partitions wait for each other in a cycle: {}",
@@ -220,7 +217,7 @@ mod tests {
     use crate::model::build::{self, DepMissed, JobQueued, JobRun, JobStarted, WantCreated};
 
     fn running(store: &mut Store<build::Model>, name: &str) -> JobRun<Running> {
-        let partition = store.find::<Partition>(name).unwrap();
+        let partition = current(name, store).unwrap();
         let queued = JobQueued {
             label: name.into(),
             partitions: vec![partition],
@@ -247,7 +244,7 @@ mod tests {
             });
         }
         running(store, &name(length));
-        store.find::<Partition>(&*name(length)).unwrap()
+        current(&name(length), store).unwrap()
     }
 
     fn verdict(store: &Store<build::Model>, partition: Partition, missed: &str) -> String {
@@ -256,11 +253,9 @@ mod tests {
             "[[job]]\npartitions = '*'\ncommand = ['x']\n",
         )
         .unwrap();
-        let mut output = RunOutput::of(partition.name(store));
+        let mut output = RunOutput::of(name(partition, store));
         output.missed.insert(missed.to_owned());
-        let before: BTreeSet<String> = all_partitions(store)
-            .map(|p| p.name(store).to_owned())
-            .collect();
+        let before: BTreeSet<String> = all_names(store).map(str::to_owned).collect();
         let case = Case {
             partition,
             exit: 0,

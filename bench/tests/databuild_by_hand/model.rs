@@ -1,8 +1,9 @@
-//! databuild's model, driven by the same events.
+//! databuild's model, driven by the same events. The hand-written one has no instances of partitions: a partition there is a
+//! reference and its current instance here.
 
 use std::collections::BTreeSet;
 
-use databuild::model::build::state::{Queued, Running};
+use databuild::model::build::state::{Queued, Running, Stale};
 use databuild::model::build::{self, *};
 use ironweave::prelude::*;
 
@@ -11,7 +12,7 @@ use crate::by_hand::{self, Databuild, Event};
 /// A store in memory, and its entities in the order in which they were made: the ids of the other side.
 pub struct Model {
     pub store: Store<build::Model>,
-    partitions: Vec<Partition>,
+    partitions: Vec<PartitionRef>,
     runs: Vec<JobRun>,
     wants: Vec<Want>,
 }
@@ -28,10 +29,14 @@ impl Model {
 
     /// Fires an event; the error is for messages.
     pub fn step(&mut self, event: &Event) -> Result<(), String> {
+        let current = |id: &u32, db: &Transaction<'_, build::Model>| {
+            let current = self.partitions[*id as usize].current(db);
+            current.expect("each reference has an instance")
+        };
         let all = |ids: &[u32]| {
-            ids.iter()
-                .map(|id| self.partitions[*id as usize])
-                .collect::<Vec<_>>()
+            let partitions = ids.iter().map(|id| self.partitions[*id as usize]);
+            let current = partitions.filter_map(|p| p.current(&self.store));
+            current.collect::<Vec<_>>()
         };
         match event {
             Event::WantCreated { partitions } => {
@@ -47,12 +52,21 @@ impl Model {
                 partitions,
                 wants,
             } => {
+                let wants = wants.iter().map(|id| self.wants[*id as usize]).collect();
+                let mut t = self.store.begin();
+                for id in partitions {
+                    let partition = current(id, &t);
+                    if partition.is::<Stale>(&t) {
+                        t.apply(PartitionReplaced { partition }).map_err(said)?;
+                    }
+                }
                 let event = JobQueued {
                     label: label.clone(),
-                    partitions: all(partitions),
-                    wants: wants.iter().map(|id| self.wants[*id as usize]).collect(),
+                    partitions: partitions.iter().map(|id| current(id, &t)).collect(),
+                    wants,
                 };
-                let run = self.store.try_step(event).map_err(said)?.created.run;
+                let run = t.apply(event).map_err(said)?.created.run;
+                t.commit().map_err(said)?;
                 self.runs.push(run);
             }
             Event::JobStarted { run, pid } => {
@@ -108,8 +122,15 @@ impl Model {
                 self.fire(SourcesChanged { partitions })?;
             }
             Event::PartitionsRetried { partitions } => {
-                let partitions = all(partitions);
-                self.fire(PartitionsRetried { partitions })?;
+                let mut t = self.store.begin();
+                for id in partitions {
+                    let partition = current(id, &t);
+                    if partition.is::<Stale>(&t) {
+                        return Err("it has not failed".to_owned());
+                    }
+                    t.apply(PartitionReplaced { partition }).map_err(said)?;
+                }
+                t.commit().map_err(said)?;
             }
         }
         Ok(())
@@ -132,12 +153,18 @@ impl Model {
         for name in names {
             let partition = self
                 .store
-                .find::<Partition>(name.as_str())
+                .find::<PartitionRef>(name.as_str())
                 .expect("it is wanted");
             if !self.partitions.contains(&partition) {
                 self.partitions.push(partition);
             }
         }
+    }
+
+    /// The run of the last instance that has one.
+    fn built_by(&self, reference: PartitionRef) -> Option<JobRun> {
+        let instances = reference.instances(&self.store);
+        instances.filter_map(|p| p.built_by(&self.store)).last()
     }
 
     /// Compares everything: states with their data, and both ends of each edge.
@@ -149,26 +176,34 @@ impl Model {
             "{}",
             context()
         );
-        let partitions = |list: &mut dyn Iterator<Item = Partition>| ids(list, &self.partitions);
+        let references = |list: &mut dyn Iterator<Item = PartitionRef>| ids(list, &self.partitions);
+        let partitions =
+            |list: &mut dyn Iterator<Item = Partition>| references(&mut list.map(|p| p.of(db)));
         let runs = |list: &mut dyn Iterator<Item = JobRun>| ids(list, &self.runs);
         let wants = |list: &mut dyn Iterator<Item = Want>| ids(list, &self.wants);
+        let is_current = |p: &Partition| p.current_of(db).is_some();
         for (p, id) in self.partitions.iter().zip(0..) {
             let mut found = hand.partitions[&id].clone();
             // Its clock is the store's.
             if let by_hand::PartitionState::Live { at, .. } = &mut found.state {
                 *at = 0;
             }
+            let current = p.current(db).expect("each reference has an instance");
+            let outputs = p.instances(db).flat_map(|instance| instance.outputs(db));
             let declared = by_hand::Partition {
                 name: p.name(db).to_owned(),
-                state: partition_state(*p, db),
-                built_by: runs(&mut p.built_by(db).into_iter()).pop_first(),
+                state: partition_state(current, db),
+                built_by: runs(&mut self.built_by(*p).into_iter()).pop_first(),
                 wanted_by: wants(&mut p.wanted_by(db)),
-                read_by: runs(&mut p.read_by(db)),
-                inputs: partitions(&mut p.inputs(db)),
-                outputs: partitions(&mut p.outputs(db)),
-                upstreams: partitions(&mut p.upstreams(db)),
-                downstreams: partitions(&mut p.downstreams(db)),
+                read_by: runs(&mut p.instances(db).flat_map(|instance| instance.read_by(db))),
+                inputs: partitions(&mut current.inputs(db)),
+                outputs: partitions(&mut outputs.filter(is_current)),
+                upstreams: partitions(&mut current.upstreams(db)),
+                // Without one that waited for itself and was replaced.
+                downstreams: partitions(&mut current.downstreams(db).filter(is_current)),
             };
+            let missed: BTreeSet<u32> = references(&mut current.missed(db));
+            assert_eq!(missed, declared.upstreams, "{}", context());
             assert_eq!(found, declared, "{}", context());
         }
         for (r, id) in self.runs.iter().zip(0..) {
@@ -179,7 +214,9 @@ impl Model {
             let declared = by_hand::Run {
                 label: r.label(db).to_owned(),
                 state: run_state(*r, db),
-                builds: partitions(&mut r.builds(db)),
+                builds: partitions(
+                    &mut r.builds(db).filter(|p| self.built_by(p.of(db)) == Some(*r)),
+                ),
                 reads: partitions(&mut r.reads(db)),
                 services: wants(&mut r.services(db)),
                 asks: wants(&mut r.asks(db)),
@@ -189,11 +226,17 @@ impl Model {
         for (w, id) in self.wants.iter().zip(0..) {
             let declared = by_hand::Want {
                 state: want_state(*w, db),
-                partitions: partitions(&mut w.partitions(db)),
+                partitions: references(&mut w.partitions(db)),
                 asked_by: runs(&mut w.asked_by(db).into_iter()).pop_first(),
                 serviced_by: runs(&mut w.serviced_by(db)),
             };
             assert_eq!(hand.wants[&id], declared, "{}", context());
+            let awaited = partitions(&mut w.awaits(db));
+            let expected = match databuild::rules::is_open(*w, db) {
+                true => declared.partitions,
+                false => BTreeSet::new(),
+            };
+            assert_eq!(awaited, expected, "{}", context());
         }
     }
 }
@@ -228,6 +271,7 @@ fn partition_state(partition: Partition, db: &impl Db) -> by_hand::PartitionStat
         PartitionState::UpForRetry(_) => Hand::UpForRetry,
         PartitionState::UpstreamFailed(_) => Hand::UpstreamFailed,
         PartitionState::Stale(_) => Hand::Stale,
+        PartitionState::Replaced(_) => unreachable!("it is current"),
     }
 }
 

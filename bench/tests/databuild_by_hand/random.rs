@@ -58,14 +58,17 @@ impl Random {
         self.some(of, max)
     }
 
-    /// What a run has read: mostly live.
+    /// What a run has read: live, or stale by now.
     fn read(&mut self, db: &Databuild) -> (Vec<PartitionId>, Vec<PartitionId>) {
         let mut kinds = vec![PartitionKind::Live];
         if self.chance(15) {
-            kinds.extend([PartitionKind::Stale, PartitionKind::Missing]);
+            kinds.push(PartitionKind::Stale);
         }
         let reads = self.partitions(db, &kinds, 4);
-        let inputs = self.partitions(db, &kinds, 3);
+        let fits = |id: &PartitionId| kinds.contains(&db.partitions[id].state.kind());
+        let of = db.partitions.keys().copied().filter(fits).collect();
+        // An input of which there is no content belongs to one instance here, and to all instances by hand.
+        let inputs = self.some(of, 3);
         (reads, inputs)
     }
 

@@ -81,7 +81,7 @@ enum Command {
     Net(Net),
     /// Print one entity with its state, its fields and its links
     #[command(after_help = "Examples:
-  ironweave get target/databuild/store Partition report/dependencies
+  ironweave get target/databuild/store PartitionRef report/dependencies
   ironweave get target/databuild/store JobRun 3.1 --as-of 2026-11-28T12:00:00Z")]
     Get(commands::get::Args),
     /// Print the entities of a type, of all states or of one
@@ -91,18 +91,16 @@ enum Command {
     List(commands::list::Args),
     /// Print the links of an entity, from either end of an edge
     #[command(
-        after_help = "Example:\n  ironweave edges target/databuild/store Partition report/dependencies"
+        after_help = "Example:\n  ironweave edges target/databuild/store PartitionRef report/dependencies"
     )]
     Edges(commands::edges::Args),
     /// Print every change of an entity, with its event
     #[command(
-        after_help = "Example:\n  ironweave history target/databuild/store Partition report/dependencies"
+        after_help = "Example:\n  ironweave history target/databuild/store PartitionRef report/dependencies"
     )]
     History(commands::history::Args),
     /// Explain the state of an entity: the events that moved it, and what caused them, the latest first
-    #[command(
-        after_help = "Example:\n  ironweave why target/databuild/store Partition report/dependencies"
-    )]
+    #[command(after_help = "Example:\n  ironweave why target/databuild/store Want 0.1")]
     Why(commands::history::Args),
     /// Print the net changes between two moments; exit code 1 if there are any
     #[command(
@@ -129,7 +127,7 @@ enum Log {
     /// Print the transactions of a log: events, facts, metadata
     #[command(after_help = "Examples:
   ironweave log show target/databuild/store --last 10
-  ironweave log show target/databuild/store --type Partition --key manifest
+  ironweave log show target/databuild/store --type PartitionRef --key manifest
   ironweave log show target/databuild/store --event JobFailed --from 2026-11-28 --json")]
     Show(commands::show::Args),
     /// Print the last transactions, and wait for more with -f

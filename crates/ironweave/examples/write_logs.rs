@@ -6,8 +6,8 @@
 //! models, of archived and dropped segments and of a restored log that are not yet in the directory, and the texts of all.
 //!
 //! A committed log is never rewritten, because it tests compatibility. If a new construct needs a log, add another one; for
-//! a new format version, another directory. The log of databuild in `tests/logs` was written by
-//! `databuild run --jobs crates/ironweave/tests/logs/databuild.toml`; see there.
+//! a new format version, another directory. The logs of databuild in
+//! `tests/logs` and `tests/logs/version3` were written by `databuild run` with the jobs beside them; see there.
 #![allow(missing_docs)]
 
 use std::error::Error;

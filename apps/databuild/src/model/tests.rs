@@ -194,8 +194,14 @@ fn failed_partitions_can_be_retried() {
         .in_state::<Failed>(&world.store)
         .map(|p| p.reason(&world.store).to_owned());
     assert_eq!(reason.as_deref(), Some("it broke"));
-    let partitions = world.all(&["a", "b"]);
-    world.store.step(PartitionsRetried { partitions });
+    let failed = world.all(&["a", "b"]);
+    for (name, failed) in ["a", "b"].into_iter().zip(failed) {
+        let next = world.replace(name);
+        assert_eq!(
+            (world.partition(name), next.replaces(&world.store)),
+            (next, Some(failed))
+        );
+    }
     assert_eq!(world.states(&["a", "b"]), ["Missing", "Missing"]);
     assert_eq!(world.partition("a").upstreams_count(&world.store), 0);
     let want = world.want(&["a"]);

@@ -6,6 +6,7 @@ mod support;
 mod harness;
 
 mod a_log_of_an_earlier_version_is_read;
+mod a_store_of_before_is_migrated;
 mod a_value_is_never_a_script;
 mod an_interrupted_build_resumes;
 mod bad_input_gives_one_message;
@@ -15,6 +16,9 @@ mod failures_are_reported;
 mod jobs_of_users_are_run;
 mod log_and_status_can_be_read_beside_a_writer;
 mod misbehaving_jobs_fail_alone;
+mod model_of_then;
 mod the_demo_reports_on_a_workspace;
 mod the_past_and_speculation_can_be_queried;
 mod the_schema_is_reviewed;
+
+use model_of_then::rules;

@@ -155,7 +155,7 @@ fn what_if_shows_changes_and_makes_none() {
         "{asked}"
     );
     assert!(
-        asked.contains("link Want/2.1.partitions += Partition \"a\"\n"),
+        asked.contains("link Want/2.1.partitions += PartitionRef \"a\"\n"),
         "{asked}"
     );
     assert!(asked.ends_with("the want would be Idle\n"), "{asked}");

@@ -133,16 +133,18 @@ fn the_script_reads_the_committed_logs() {
             }
         }
     }
-    // The model of this one is in another crate; the text beside it has its last frame and fingerprint.
-    let text = fs::read_to_string(committed("databuild.txt")).expect("its text");
-    let (last, fingerprint) = (text.lines())
-        .find_map(|line| line.strip_prefix("last ")?.split_once(", "))
-        .expect("the last frame");
-    let frames = last.parse::<u64>().expect("a number") + 1;
-    if let Some(lines) = read(&committed("databuild")) {
-        let end = &lines[lines.len() - 2..];
-        assert_eq!(end[0], fingerprint);
-        assert!(end[1].starts_with(&format!("ok: {frames} frames, ")));
+    // The model of these is in another crate; the text beside each has its last frame and fingerprint.
+    for name in ["databuild", "version3/databuild"] {
+        let text = fs::read_to_string(committed(&format!("{name}.txt"))).expect("its text");
+        let (last, fingerprint) = (text.lines())
+            .find_map(|line| line.strip_prefix("last ")?.split_once(", "))
+            .expect("the last frame");
+        let frames = last.parse::<u64>().expect("a number") + 1;
+        if let Some(lines) = read(&committed(name)) {
+            let end = &lines[lines.len() - 2..];
+            assert_eq!(end[0], fingerprint);
+            assert!(end[1].starts_with(&format!("ok: {frames} frames, ")));
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! A databuild without processes and files, for the tests of the model.
 
+use std::collections::BTreeSet;
+
 use ironweave::prelude::*;
 
 use crate::model::build::state::*;
 use crate::model::build::{self, *};
+use crate::rules::{current, is_open};
 
 /// A store in memory, with methods for the actions of databuild.
 pub struct World {
@@ -28,9 +31,7 @@ impl World {
     }
 
     pub fn partition(&self, name: &str) -> Partition {
-        self.store
-            .find::<Partition>(name)
-            .unwrap_or_else(|| panic!("no partition {name}"))
+        current(name, &self.store).unwrap_or_else(|| panic!("no partition {name}"))
     }
 
     pub fn all(&self, names: &[&str]) -> Vec<Partition> {
@@ -39,19 +40,27 @@ impl World {
 
     /// Queues and starts a run.
     pub fn run(&mut self, name: &str) -> JobRun<Running> {
+        if self.partition(name).is::<Stale>(&self.store) {
+            self.replace(name);
+        }
         let partition = self.partition(name);
-        let wants = partition
-            .wanted_by(&self.store)
-            .filter(|w| crate::rules::is_open(*w, &self.store))
-            .collect();
         let queued = JobQueued {
             label: name.into(),
             partitions: vec![partition],
-            wants,
+            wants: partition.awaited_by(&self.store).collect(),
         };
         let run = self.store.step(queued).created.run;
         let run = run.in_state::<Queued>(&self.store).expect("just queued");
         self.store.step(JobStarted { run, pid: 7 }).bound.run
+    }
+
+    /// Replaces the current instance.
+    pub fn replace(&mut self, name: &str) -> Partition {
+        let partition = self.partition(name);
+        self.store
+            .step(PartitionReplaced { partition })
+            .created
+            .next
     }
 
     /// Runs a job that succeeds after reading its inputs.
@@ -110,6 +119,7 @@ impl World {
                 PartitionState::UpForRetry(_) => "UpForRetry",
                 PartitionState::UpstreamFailed(_) => "UpstreamFailed",
                 PartitionState::Stale(_) => "Stale",
+                PartitionState::Replaced(_) => "Replaced",
             })
             .collect()
     }
@@ -137,8 +147,35 @@ impl Drop for World {
     /// After every test, the store must be consistent, and the log must match the present code.
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            assert_awaits_current(&self.store);
             assert_eq!(self.store.check(), []);
             self.store.verify().expect("the same facts again");
         }
+    }
+}
+
+/// What waits for references waits for their current instances.
+fn assert_awaits_current(db: &impl Db) {
+    let current = |refs: Vec<PartitionRef>| {
+        let current = refs.iter().filter_map(|r| r.current(db));
+        current.collect::<BTreeSet<Partition>>()
+    };
+    for reference in db.place::<PartitionRef, Any>() {
+        let current = reference.current(db).expect("it has an instance");
+        assert_eq!(current.of(db), reference.any());
+        for instance in reference.instances(db) {
+            assert_eq!(instance.is::<Replaced>(db), instance != current);
+        }
+    }
+    for want in db.place::<Want, Any>() {
+        let awaited: BTreeSet<Partition> = want.awaits(db).collect();
+        match is_open(want.any(), db) {
+            true => assert_eq!(awaited, current(want.partitions(db).collect())),
+            false => assert!(awaited.is_empty()),
+        }
+    }
+    for partition in db.place::<Partition, Any>() {
+        let upstreams: BTreeSet<Partition> = partition.upstreams(db).collect();
+        assert_eq!(upstreams, current(partition.missed(db).collect()));
     }
 }

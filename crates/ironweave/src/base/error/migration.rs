@@ -139,9 +139,9 @@ impl From<NameError> for MigrationError {
     }
 }
 
-impl From<Box<NotCarried>> for MigrationError {
-    fn from(e: Box<NotCarried>) -> Self {
-        Self::NotCarried(e)
+impl From<NotCarried> for MigrationError {
+    fn from(e: NotCarried) -> Self {
+        Self::NotCarried(Box::new(e))
     }
 }
 
