@@ -196,7 +196,7 @@ impl<S: Storage> Graph<S> {
         layout: &Arc<Layout>,
         (columns, data): (&[ColumnType], &[Option<ColumnType>]),
         map: &CarryMap,
-    ) -> Result<Self, NotCarried> {
+    ) -> Result<Self, Box<NotCarried>> {
         let mut now = Self::new(Arc::clone(layout), columns, data);
         let all = EntityIx::all(self.entities.len());
         for (was, states) in all.zip(&map.states) {
@@ -209,13 +209,15 @@ impl<S: Storage> Graph<S> {
                 now.take_values(column, self, was)?;
             }
         }
-        now.index_keys(|graph, (entity, slot), e| NotCarried {
-            what: Arc::clone(&graph.layout.entities[usize::from(entity)].name),
-            entity: graph.entity_ref(entity, slot),
-            reason: e.to_string(),
-            seq: None,
-            location: None,
-            cell: None,
+        now.index_keys(|graph, (entity, slot), e| {
+            Box::new(NotCarried {
+                what: Arc::clone(&graph.layout.entities[usize::from(entity)].name),
+                entity: graph.entity_ref(entity, slot),
+                reason: e.to_string(),
+                seq: None,
+                location: None,
+                cell: None,
+            })
         })?;
         for (was, edge) in EdgeIx::all(self.edges.len()).zip(&map.edges) {
             if let Some(edge) = *edge {
@@ -269,7 +271,7 @@ impl<S: Storage> Graph<S> {
         column: ColumnIx,
         from: &Self,
         was: ColumnIx,
-    ) -> Result<(), NotCarried> {
+    ) -> Result<(), Box<NotCarried>> {
         let entity = self.layout.columns[usize::from(column)].entity;
         let old = from.column(was);
         let mut scratch = Vec::new();
@@ -299,7 +301,7 @@ impl<S: Storage> Graph<S> {
         entity: EntityIx,
         cell: CarriedCell,
         error: ColumnError,
-    ) -> NotCarried {
+    ) -> Box<NotCarried> {
         let (CarriedCell::Column(_, slot) | CarriedCell::Link(_, slot, _)) = cell;
         let reason = match error {
             ColumnError::Duplicate(holder) => {
@@ -308,14 +310,14 @@ impl<S: Storage> Graph<S> {
             ColumnError::Unwritable(reason) => reason,
             ColumnError::Unreadable(e) => format!("its value cannot be read: {e}"),
         };
-        NotCarried {
+        Box::new(NotCarried {
             what: Arc::clone(what),
             entity: self.entity_ref(entity, slot),
             reason,
             seq: None,
             location: None,
             cell: Some(cell),
-        }
+        })
     }
 
     /// Takes over the links of an edge, and their data if `data`.
@@ -325,7 +327,7 @@ impl<S: Storage> Graph<S> {
         from: &Self,
         was: EdgeIx,
         data: bool,
-    ) -> Result<(), NotCarried> {
+    ) -> Result<(), Box<NotCarried>> {
         let layout = Arc::clone(&self.layout);
         let layout = &layout.edges[usize::from(edge)];
         let slots = [&layout.from, &layout.to].map(|end| self.slots(end.entity));

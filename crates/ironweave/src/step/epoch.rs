@@ -14,7 +14,7 @@ use crate::step::plan::Plan;
 #[derive(Debug)]
 pub(crate) enum NotEntered {
     /// A value cannot be carried over.
-    Value(NotCarried),
+    Value(Box<NotCarried>),
     /// The graph has another fingerprint than the log says.
     Fingerprint(String),
 }

@@ -33,7 +33,7 @@ impl Epochs {
             entity,
             reason,
             ..
-        } = &e;
+        } = &*e;
         match self.written(log, (seq, now), e.cell) {
             Some((written, _)) => bad_frame(
                 written,
