@@ -212,6 +212,28 @@ fn failed_partitions_can_be_retried() {
 }
 
 #[test]
+fn what_waits_for_a_stale_partition_waits_for_the_instance_in_its_place() {
+    let mut world = World::new();
+    world.want(&["a", "b"]);
+    world.build("b", &[]);
+    world.change(&["b"]);
+    let want = world.want(&["b"]);
+    world.miss("a", &["b"], &[]);
+    let next = world.replace("b");
+    let upstreams: Vec<Partition> = world.partition("a").upstreams(&world.store).collect();
+    assert_eq!(upstreams, [next]);
+    assert_eq!(
+        (world.want_state(want), world.states(&["a", "b"])),
+        ("Idle", vec!["UpstreamBuilding", "Missing"])
+    );
+    world.build("b", &[]);
+    assert_eq!(
+        (world.want_state(want), world.states(&["a", "b"])),
+        ("Successful", vec!["UpForRetry", "Live"])
+    );
+}
+
+#[test]
 fn a_lost_run_leaves_its_partition_to_another() {
     let mut world = World::new();
     let want = world.want(&["a"]);
