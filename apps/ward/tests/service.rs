@@ -15,6 +15,11 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use ward::model::{Bed, Model, state::Occupied};
 
+#[test]
+fn model_is_sound() {
+    ironweave::assert_model_is_sound!(Model);
+}
+
 /// A failing test ends after this time.
 const LIMIT: Duration = Duration::from_secs(60);
 

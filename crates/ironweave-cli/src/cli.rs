@@ -14,7 +14,7 @@ const CODES: &str = "\
 Exit codes:
   0    success
   1    the log has a problem, an operation failed, or nothing was found; `diff` and `schema diff`
-       found differences
+       found differences; `schema lint` found something
   2    the arguments cannot be used
   130  interrupted by Ctrl-C
 
@@ -73,7 +73,7 @@ enum Command {
     /// Show, follow, check, copy and restore a log
     #[command(subcommand)]
     Log(Log),
-    /// Show and compare the schemas in logs
+    /// Show, compare and lint the schemas in logs
     #[command(subcommand)]
     Schema(Schema),
     /// Count and explore Petri nets in PNML files
@@ -208,6 +208,14 @@ enum Schema {
         after_help = "Example:\n  ironweave schema json target/databuild/store > schema.json"
     )]
     Json(commands::schema::JsonArgs),
+    /// Find what can never happen in a model, and loops of its immediate events; exit code 1 if there is any
+    ///
+    /// What can never happen in the net of the model cannot happen in the program either, whatever its guards and handlers do. What
+    /// is only possible in the net may be ruled out by them.
+    #[command(after_help = "Examples:
+  ironweave schema lint target/databuild/store
+  ironweave schema lint schema.json --allow 'state_never_left Bed::Cleaning'")]
+    Lint(commands::lint::Args),
 }
 
 #[derive(Subcommand)]
@@ -272,6 +280,7 @@ fn run(show: &Show, command: Command) -> Result<ExitCode> {
             Schema::Show(args) => commands::schema::show(show, &args),
             Schema::Diff(args) => commands::schema::diff(show, &args),
             Schema::Json(args) => commands::schema::json(show, &args),
+            Schema::Lint(args) => commands::lint::run(show, &args),
         },
         Command::Net(net) => match net {
             Net::Stat(args) => commands::net::stat(show, &args),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | derive the net of a model from its schema | [`Net::of`] |
 //! | draw the lifecycles, the edges and the net of a model (feature `draw`) | `draw::Diagram` |
+//! | find what can never happen in a model, and loops of its immediate events | [`Net::lint`] |
 //! | work with place/transition nets: invariants, all reachable markings | [`plain`] |
 //! | read a place/transition net from PNML, unfolding a symmetric one (feature `pnml`) | [`pnml::read`] |
 //! | write a place/transition net as PNML (feature `pnml`) | [`pnml::write`] |
@@ -12,6 +13,7 @@
 
 #[cfg(feature = "draw")]
 pub mod draw;
+pub mod lint;
 mod net;
 pub mod plain;
 #[cfg(feature = "pnml")]

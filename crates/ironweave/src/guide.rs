@@ -19,6 +19,7 @@ pages! {
     Follow: "follow.md",
     AsyncCode: "async.md",
     Sql: "sql.md",
+    Prove: "prove.md",
     Reference: "reference.md",
     Compiler: "compiler.md",
 }

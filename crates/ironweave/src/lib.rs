@@ -51,6 +51,7 @@
 //! | to try events without committing them | [`Store::what_if`]; on an immutable value that threads can share, [`Snapshot::with`] |
 //! | to read | any [`Db`]: a store, a transaction, a snapshot |
 //! | to open a log of an earlier version of the model | [`Options::migrate`] if its data must change; in a test, [`assert_compatible!`] |
+//! | to find what can never happen in a model | in a test, [`assert_model_is_sound!`], with the feature `net` |
 //! | to read events of an earlier version | `#[upcast(..)]` on the event, with a [`LoggedEvent`] |
 //! | many threads | [`SharedStore`] to write, [`StoreReader`] to read and follow what one thread writes |
 //! | async tasks | `AsyncStore`, with the feature `async` |
@@ -230,6 +231,53 @@ macro_rules! assert_compatible {
     };
 }
 
+/// Finds mistakes that the structure of a model shows: a state that is never reached or cannot be left, an event that can never fire, an
+/// edge that nothing links, immediate events that enable each other without end. Call it in a test. It needs the feature `net`, which a
+/// program can turn on for its tests only, under `[dev-dependencies]`.
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// ironweave::assert_model_is_sound!(lamps::Model);
+/// ```
+///
+/// The model may be left out in a module that has it as `Model`.
+///
+/// The assertion fails with all findings as text: `Bed::Cleaning cannot be left: no event moves a Bed out of it, and it is not
+/// #[terminal]`. Most are certain for the program, because an event can do no more than its arcs and the permissions of its handler.
+/// A loop of immediate events is only possible in the net: a guard, an invariant or the values of fields may rule it out.
+/// [`net::lint`] has the kinds of findings. One that is intended is accepted by the name that the text gives:
+///
+/// ```
+/// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+/// # let failed = std::panic::catch_unwind(|| {
+/// ironweave::assert_model_is_sound!(lamps::Model, allow = ["state_never_left Lamp::On"]);
+/// # });
+/// # let message = failed.unwrap_err();
+/// # assert!(message.downcast_ref::<String>().unwrap().contains("is not a finding"));
+/// ```
+///
+/// # Panics
+/// If there is a finding that is not accepted, or an accepted one that is not found.
+#[cfg(feature = "net")]
+#[macro_export]
+macro_rules! assert_model_is_sound {
+    () => {
+        $crate::assert_model_is_sound!(Model)
+    };
+    ($model:ty $(, allow = [$($name:expr),* $(,)?])? $(,)?) => {
+        $crate::plumbing::assert_model_is_sound::<$model>(&[$($($name),*)?])
+    };
+}
+/// Finds mistakes that the structure of a model shows, with the feature `net`.
+#[cfg(not(feature = "net"))]
+#[macro_export]
+macro_rules! assert_model_is_sound {
+    ($($anything:tt)*) => {
+        ::core::compile_error!(
+            "`assert_model_is_sound!` needs the feature `net` of ironweave; write `ironweave = { .., features = [\"net\"] }` under `[dev-dependencies]`"
+        )
+    };
+}
 /// The net of a model as plain data, what can never happen in it, and place/transition nets.
 #[cfg(feature = "net")]
 pub use ironweave_net as net;

@@ -9,6 +9,11 @@ use super::build::state::*;
 use super::build::*;
 
 #[test]
+fn model_is_sound() {
+    ironweave::assert_model_is_sound!(Model);
+}
+
+#[test]
 fn a_wanted_partition_is_built() {
     let mut world = World::new();
     let want = world.want(&["a"]);

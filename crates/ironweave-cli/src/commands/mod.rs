@@ -10,6 +10,7 @@ mod filter;
 pub mod get;
 pub mod history;
 pub mod import;
+pub mod lint;
 pub mod list;
 pub mod net;
 mod records;

@@ -47,7 +47,7 @@ fn last(source: &Source) -> Result<Arc<Schema>> {
 }
 
 /// Returns the schema of a store or in a file.
-fn of_path(path: &Path) -> Result<Arc<Schema>> {
+pub(super) fn of_path(path: &Path) -> Result<Arc<Schema>> {
     if !path.exists() {
         return Err(Failure::Problem(format!(
             "there is no file or directory {}; name the directory of a store, or a file that `ironweave schema json` wrote",

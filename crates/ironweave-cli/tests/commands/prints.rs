@@ -78,6 +78,25 @@ fn schema() {
 }
 
 #[test]
+fn schema_lint() {
+    check(
+        "schema-lint.txt",
+        "databuild",
+        &[
+            "schema lint store",
+            "schema lint store --notes",
+            "schema lint store --notes --json",
+            "schema lint store --allow nothing",
+        ],
+    );
+    check(
+        "schema-lint-constructs.txt",
+        CONSTRUCTS,
+        &["schema lint store --notes"],
+    );
+}
+
+#[test]
 fn get() {
     check(
         "get.txt",

@@ -1,10 +1,8 @@
 //! The net of a schema.
 
-use std::collections::BTreeSet;
-
 use ironweave_schema::{
     Arc as ArcDef, BindBy, Cardinality, ColumnDef, EdgeIx, EndDef, EntityIx, EventDef, Hop,
-    Invalid, May, NameIx, OnDelete, Path, Quantifier, Schema, Scope, StateIx,
+    Invalid, May, NameIx, Path, Quantifier, Schema, Scope, StateIx,
 };
 
 use super::{
@@ -125,12 +123,12 @@ fn end(def: &EndDef) -> End {
 }
 
 /// The transition of one event, in the making.
-struct Derive<'a> {
-    schema: &'a Schema,
-    net: &'a Net,
+pub(super) struct Derive<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) net: &'a Net,
     event: &'a EventDef,
-    reads: Vec<Read>,
-    arcs: Vec<Arc>,
+    pub(super) reads: Vec<Read>,
+    pub(super) arcs: Vec<Arc>,
     unknown: usize,
 }
 
@@ -202,7 +200,7 @@ impl<'a> Derive<'a> {
         root.count != Cardinality::Many && path.hops.iter().all(|hop| one(hop) != Cardinality::Many)
     }
 
-    fn scope(&self, path: &Path) -> Inscription {
+    pub(super) fn scope(&self, path: &Path) -> Inscription {
         match self.is_one(path) {
             true => Inscription::Bound,
             false => Inscription::Each,
@@ -389,63 +387,6 @@ impl<'a> Derive<'a> {
         }
     }
 
-    fn delete(&self, entity: EntityIx) -> Action {
-        let from = self.net[entity].states.clone();
-        Action::Delete { from }
-    }
-
-    /// Adds what the deletion of the entities that a path reaches implies: their links are removed, and the entities are deleted
-    /// that a cascade reaches. A type of entities is followed once, on the shortest way.
-    fn implied(&mut self, entity: EntityIx, path: &Path) {
-        let mut seen = BTreeSet::from([entity]);
-        let mut queue = std::collections::VecDeque::from([(entity, path.clone())]);
-        while let Some((entity, path)) = queue.pop_front() {
-            for (hop, end) in self.ends(entity) {
-                let edge = self.net[hop.edge].place;
-                let tokens = Tokens::Links {
-                    near: path.clone(),
-                    hop,
-                    far: None,
-                };
-                if end.on_delete == OnDelete::Restrict {
-                    self.reads.push(Read {
-                        places: vec![edge],
-                        inscription: Inscription::None,
-                        tokens,
-                    });
-                    continue;
-                }
-                let implied = |action, inscription, tokens| Arc {
-                    action,
-                    inscription,
-                    tokens,
-                    implied: true,
-                };
-                self.arcs
-                    .push(implied(Action::Unlink { edge }, Inscription::Those, tokens));
-                let far = self.schema[hop.edge].far(hop.forward).entity;
-                if end.on_delete == OnDelete::Cascade && seen.insert(far) {
-                    let mut path = path.clone();
-                    path.hops.push(hop);
-                    let tokens = Tokens::Entities(path.clone());
-                    self.arcs
-                        .push(implied(self.delete(far), self.scope(&path), tokens));
-                    queue.push_back((far, path));
-                }
-            }
-        }
-    }
-
-    /// Returns the hops that start at an entity type, with their near ends.
-    fn ends(&self, entity: EntityIx) -> Vec<(Hop, &'a EndDef)> {
-        let schema = self.schema;
-        let edges = EdgeIx::all(schema.edges.len());
-        let hops = edges.flat_map(|edge| [true, false].map(|forward| Hop { edge, forward }));
-        hops.map(|hop| (hop, schema[hop.edge].near(hop.forward)))
-            .filter(|(_, end)| end.entity == entity)
-            .collect()
-    }
-
     fn handler(&mut self) -> Option<Handler> {
         let mut permits = Vec::new();
         for may in &self.event.mays {
@@ -504,27 +445,5 @@ impl<'a> Derive<'a> {
         ones.map(|(hop, _)| Action::Link {
             edge: net[hop.edge].place,
         })
-    }
-
-    /// Returns the deletion of an entity by a handler, with what it implies.
-    fn deletes(&self, entity: EntityIx) -> Vec<Action> {
-        let mut actions = Vec::new();
-        let mut seen = BTreeSet::from([entity]);
-        let mut queue = vec![entity];
-        while let Some(entity) = queue.pop() {
-            actions.push(self.delete(entity));
-            for (hop, end) in self.ends(entity) {
-                if end.on_delete == OnDelete::Restrict {
-                    continue;
-                }
-                let edge = self.net[hop.edge].place;
-                actions.push(Action::Unlink { edge });
-                let far = self.schema[hop.edge].far(hop.forward).entity;
-                if end.on_delete == OnDelete::Cascade && seen.insert(far) {
-                    queue.push(far);
-                }
-            }
-        }
-        actions
     }
 }

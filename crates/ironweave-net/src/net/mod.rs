@@ -3,6 +3,7 @@
 //! Its tokens are entities and links. There is a place for each state of each entity type and a place for each edge, so an entity is
 //! a token of exactly one place at any time. There is a transition for each event.
 
+mod deletion;
 mod derive;
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,8 @@ pub use crate::step::guarded::GuardContext;
 pub use crate::step::model::{Binding, schema};
 pub use crate::step::plan::Check;
 pub use crate::step::review::assert_compatible;
+#[cfg(feature = "net")]
+pub use crate::step::sound::assert_model_is_sound;
 pub use crate::step::tx::{
     NewLink, create, delete, link, link_with, relink, relink_with, set, set_link, transition,
     unlink,

@@ -51,6 +51,8 @@ mod record;
 pub(crate) mod repeat;
 mod replay;
 pub(crate) mod review;
+#[cfg(feature = "net")]
+pub(crate) mod sound;
 pub(crate) mod tx;
 mod undo;
 pub(crate) mod upcast;
