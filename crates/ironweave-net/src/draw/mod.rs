@@ -9,12 +9,15 @@
 //! | draw the places and the events that move tokens between them | [`Diagram::net`] |
 //! | show how many entities and links there are | [`Diagram::with_tokens`] |
 //! | write DOT for Graphviz, or Mermaid for Markdown | [`Diagram::to_dot`], [`Diagram::to_mermaid`] |
+//! | lay it out and write SVG (feature `svg`) | `Diagram::to_svg` |
 
 mod dot;
 mod edges;
 mod lifecycle;
 mod mermaid;
 mod net;
+#[cfg(feature = "svg")]
+mod svg;
 #[cfg(test)]
 mod tests;
 
@@ -180,7 +183,9 @@ impl Diagram {
 }
 
 impl Node {
-    fn new(shape: Shape, name: &str) -> Self {
+    /// Returns a node that has only a name.
+    #[must_use]
+    pub fn new(shape: Shape, name: &str) -> Self {
         Self {
             shape,
             name: name.to_owned(),
@@ -213,7 +218,9 @@ impl Node {
 }
 
 impl Arrow {
-    fn new(from: usize, to: usize, line: Line) -> Self {
+    /// Returns an arrow without a label, with a head at its end.
+    #[must_use]
+    pub fn new(from: usize, to: usize, line: Line) -> Self {
         Self {
             from,
             to,

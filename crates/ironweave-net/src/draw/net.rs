@@ -41,6 +41,21 @@ impl Diagram {
             }
             .draw();
         }
+        let lines = [
+            (
+                Line::Dashed,
+                "Dashed: a handler may do it, any number of times.",
+            ),
+            (
+                Line::Dotted,
+                "Dotted: a condition. With a circle, there must be none.",
+            ),
+        ];
+        for (line, note) in lines {
+            if diagram.arrows.iter().any(|arrow| arrow.line == line) {
+                diagram.notes.push(note.to_owned());
+            }
+        }
         diagram
     }
 }
@@ -66,7 +81,10 @@ impl Arrows<'_> {
             };
             for place in &read.places {
                 self.push(Arrow {
-                    label: vec![label.clone()],
+                    label: Some(label.clone())
+                        .filter(|l| !l.is_empty())
+                        .into_iter()
+                        .collect(),
                     head,
                     ..Arrow::new(place.0 as usize, self.node, Line::Dotted)
                 });
@@ -87,7 +105,17 @@ impl Arrows<'_> {
             // The place of the edge names the links.
             Tokens::Links { .. } => String::new(),
         };
+        let is_clear = match tokens {
+            Tokens::Entities(path) if path.hops.is_empty() => {
+                let of = self.event[path.root].entity;
+                let variables = self.event.variables.iter();
+                variables.filter(|variable| variable.entity == of).count() == 1
+            }
+            _ => false,
+        };
         match (inscription.text(), &*text) {
+            // The only variable of its type.
+            ("", _) if is_clear => String::new(),
             ("", text) => text.to_owned(),
             (word, "") => word.to_owned(),
             (word, text) => format!("{word} {text}"),

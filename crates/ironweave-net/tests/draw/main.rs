@@ -3,6 +3,11 @@
 //! The models are schemas as JSON: `shop`, which has each construct, and `build`, which is one of databuild. With
 //! `IRONWEAVE_BLESS=1` the tests write the expected files instead of comparing them.
 
+#[cfg(feature = "svg")]
+mod checks;
+#[cfg(feature = "svg")]
+mod svg;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
