@@ -12,7 +12,7 @@ use crate::dirs::Dirs;
 use crate::engine::{Engine, Limits};
 use crate::job::{self, JobCommand};
 use crate::jobs::Jobs;
-use crate::{demo, show, signals, start, summary};
+use crate::{demo, draw, show, signals, start, summary};
 
 #[derive(Parser)]
 #[command(
@@ -79,6 +79,17 @@ enum Cmd {
         show: Show,
         #[command(subcommand)]
         what: What,
+    },
+    /// Draw the model with the numbers of entities and links, as SVG
+    Model {
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        svg: PathBuf,
+        /// Draw the lifecycle of this type of entity: Partition, JobRun or Want [default: the net of all events]
+        #[arg(long, value_name = "TYPE")]
+        entity: Option<String>,
+        #[command(flatten)]
+        dir: Dir,
     },
     /// The jobs of the demo, which databuild starts
     #[command(hide = true)]
@@ -194,6 +205,9 @@ fn run(command: Cmd) -> Result<ExitCode> {
             what: What::Want { refs },
         } => show::what_if_wanted(&show.dir.dirs()?, &once(refs), show.full)
             .map(|()| ExitCode::SUCCESS),
+        Cmd::Model { svg, entity, dir } => {
+            draw::model(&dir.dirs()?, &svg, entity.as_deref()).map(|()| ExitCode::SUCCESS)
+        }
         Cmd::Job { job } => job::run(job).map(|()| ExitCode::SUCCESS),
     }
 }

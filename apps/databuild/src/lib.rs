@@ -19,6 +19,7 @@ pub mod cli;
 pub mod command;
 pub mod demo;
 pub mod dirs;
+pub mod draw;
 pub mod engine;
 pub mod fresh;
 pub mod job;

@@ -73,7 +73,7 @@ enum Command {
     /// Show, follow, check, copy and restore a log
     #[command(subcommand)]
     Log(Log),
-    /// Show, compare and lint the schemas in logs
+    /// Show, draw, compare and lint the schemas in logs
     #[command(subcommand)]
     Schema(Schema),
     /// Count and explore Petri nets in PNML files
@@ -216,6 +216,15 @@ enum Schema {
   ironweave schema lint target/databuild/store
   ironweave schema lint schema.json --allow 'state_never_left Bed::Cleaning'")]
     Lint(commands::lint::Args),
+    /// Draw the lifecycle of an entity type, the edges, or the net of the events, with the numbers of entities and links
+    ///
+    /// The picture is SVG, DOT for Graphviz or Mermaid for Markdown. Solid arrows are what events declare, dashed ones
+    /// what their handlers may do, dotted ones conditions, or moves of a lifecycle that no event makes.
+    #[command(after_help = "Examples:
+  ironweave schema draw target/databuild/store -o edges.svg
+  ironweave schema draw target/databuild/store --entity Partition -o partition.svg
+  ironweave schema draw target/databuild/store --entity Want --format mermaid --as-of 2026-11-28T12:00:00Z")]
+    Draw(commands::draw::Args),
 }
 
 #[derive(Subcommand)]
@@ -281,6 +290,7 @@ fn run(show: &Show, command: Command) -> Result<ExitCode> {
             Schema::Diff(args) => commands::schema::diff(show, &args),
             Schema::Json(args) => commands::schema::json(show, &args),
             Schema::Lint(args) => commands::lint::run(show, &args),
+            Schema::Draw(args) => commands::draw::run(show, &args),
         },
         Command::Net(net) => match net {
             Net::Stat(args) => commands::net::stat(show, &args),

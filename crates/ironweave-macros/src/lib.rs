@@ -4,6 +4,7 @@
 //! function with its own tests. This crate knows nothing of storage and of the runtime.
 
 mod check;
+mod draw;
 mod errors;
 mod expand;
 mod generate;
@@ -17,4 +18,11 @@ pub fn model(
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
     expand::expand_with(arguments.into(), item.into()).into()
+}
+
+/// Draws a picture for the documentation of a model. Generated code calls it, only when documentation is built.
+#[doc(hidden)]
+#[proc_macro]
+pub fn draw(description: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    draw::draw(description.into()).into()
 }

@@ -9,7 +9,7 @@ use ironweave::prelude::*;
 use ironweave::{Migration, MigrationError, OpenError};
 
 #[rustfmt::skip]
-mod v1 {
+pub mod v1 {
     #[ironweave::model]
     pub mod library {
         use ironweave::prelude::*;
@@ -51,7 +51,7 @@ mod v1 {
 
 /// An optional field, a field with a default, and another name.
 #[rustfmt::skip]
-mod v2 {
+pub mod v2 {
     #[ironweave::model]
     pub mod library {
         use ironweave::prelude::*;
@@ -97,7 +97,7 @@ mod v2 {
 
 /// A loan is an entity, and what is gone was lost or sold.
 #[rustfmt::skip]
-mod v3 {
+pub mod v3 {
     #[ironweave::model]
     pub mod library {
         use ironweave::prelude::*;

@@ -20,6 +20,7 @@ pages! {
     AsyncCode: "async.md",
     Sql: "sql.md",
     Prove: "prove.md",
+    See: "see.md",
     Reference: "reference.md",
     Compiler: "compiler.md",
 }

@@ -61,6 +61,7 @@
 //! | the past | [`Store::as_of`] for the graph as it was, [`Store::history`] for one entity, [`Store::since`] for transactions |
 //! | to follow transactions | [`Store::subscribe`], and [`Store::subscribe_as`] to resume after a restart |
 //! | tables for SQL | `Store::project_into_sqlite`, with the feature `sqlite` |
+//! | pictures of the model | in its documentation; `net::draw::Diagram`, with the feature `draw` |
 //! | to respond to a failed request | [`ErrorKind`], which has an HTTP status |
 //!
 //! # The life of a transaction

@@ -8,6 +8,9 @@ use std::io::Write;
 mod control_plane;
 #[path = "../examples/document_workflow.rs"]
 mod document_workflow;
+#[cfg(feature = "draw")]
+#[path = "drawn/mod.rs"]
+mod drawn;
 #[path = "../examples/migration.rs"]
 mod migration;
 #[path = "../examples/order_desk.rs"]

@@ -4,6 +4,7 @@ pub mod archive;
 pub mod backup;
 pub mod checkpoint;
 pub mod diff;
+pub mod draw;
 pub mod edges;
 pub mod export;
 mod filter;

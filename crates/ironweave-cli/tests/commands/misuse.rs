@@ -172,6 +172,15 @@ fn a_wrong_name_is_answered_with_the_close_ones() {
         ("history store JobRuns 0.1", "did you mean `JobRun`?"),
         ("why store Wont 0.1", "did you mean `Want`?"),
         (
+            "schema draw store --entity Partiton",
+            "there is no type `Partiton`; did you mean `Partition`?",
+        ),
+        (
+            "schema draw store --entity Want --net",
+            "cannot be used with",
+        ),
+        ("schema draw store --format png", "invalid value 'png'"),
+        (
             "log show store --event JobStart",
             "did you mean `JobStarted`?",
         ),
@@ -205,6 +214,10 @@ fn what_is_not_there_is_exit_code_1() {
         (
             "schema diff store nothing.json",
             "there is no file or directory nothing.json",
+        ),
+        (
+            "schema draw store -o nothing/a.svg",
+            "cannot write nothing/a.svg",
         ),
     ] {
         let error = log.run(command).failed(1);

@@ -68,6 +68,39 @@ fn log_stat() {
 }
 
 #[test]
+fn schema_draw() {
+    check(
+        "schema-draw.txt",
+        "databuild",
+        &[
+            "schema draw store --entity Partition --format mermaid",
+            "schema draw store --entity Partition --format mermaid --as-of 4",
+            "schema draw store --entity JobRun --format dot --no-counts",
+            "schema draw store --edges --format mermaid",
+            "schema draw store --entity JobRun",
+        ],
+    );
+    check(
+        "schema-draw-constructs.txt",
+        CONSTRUCTS,
+        &[
+            "schema draw store --format mermaid",
+            "schema draw store --net --format mermaid",
+        ],
+    );
+}
+
+#[test]
+fn schema_draw_writes_a_file() {
+    let log = Log::of(CONSTRUCTS);
+    assert_eq!(log.run("schema draw store --net -o net.svg").ok(), "");
+    let written = std::fs::read_to_string(log.path("net.svg")).expect("a picture");
+    let printed = log.run("schema draw store --net").ok();
+    assert_eq!(written, printed);
+    assert!(written.starts_with("<svg ") && written.contains("Net of shop"));
+}
+
+#[test]
 fn schema() {
     check("schema.txt", "databuild", &["schema show store"]);
     check(

@@ -4,7 +4,7 @@ use ironweave_schema::{Cardinality, ColumnIx, EntityIx};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::{changes, documented, methods, number, result, summary};
+use super::{changes, documented, methods, number, pictures, result, summary};
 use crate::check::model::{Entity, FieldKind, Model, Whole};
 use crate::check::names::plain;
 use crate::check::types::{is_float, text};
@@ -15,6 +15,7 @@ pub fn entity(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     let (vis, name) = (&entity.vis, &entity.name);
     let attrs = documented(&entity.attrs, &format!("The entity `{name}`."));
     let summary = summary::entity(model, index, entity);
+    let lifecycle = pictures::lifecycle(model, index);
     let handle = handle(model, index, entity);
     let enumeration = enumeration(entity);
     let key = key(model, entity);
@@ -27,6 +28,7 @@ pub fn entity(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     quote! {
         #attrs
         #[doc = #summary]
+        #lifecycle
         #vis struct #name<#s: ::ironweave::StateOf<#name> = ::ironweave::Any> {
             id: ::ironweave::Id,
             state: ::core::marker::PhantomData<fn() -> #s>,

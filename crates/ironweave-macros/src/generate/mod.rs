@@ -11,6 +11,7 @@ mod event;
 mod find;
 mod marks;
 mod methods;
+mod pictures;
 mod receipts;
 mod schema;
 mod summary;
@@ -28,6 +29,7 @@ pub fn model(model: &Model) -> TokenStream {
     let (vis, name) = (&model.vis, &model.name);
     let attrs = documented(&model.attrs, &format!("The model `{name}`."));
     let summary = summary::model(model);
+    let edges = pictures::edges(model);
     let others = model.others.iter().map(other);
     let entities = (model.entities.entries()).map(|(ix, e)| entity::entity(model, ix, e));
     let states = marks::states(model);
@@ -40,6 +42,7 @@ pub fn model(model: &Model) -> TokenStream {
     quote! {
         #attrs
         #[doc = #summary]
+        #edges
         #vis mod #name {
             #(#others)*
             #binding

@@ -40,4 +40,6 @@ pub use crate::step::tx::{
 pub use crate::value::{DecodeError, EncodeError, Equal, Equality, Unequal, Value, is_faithful};
 pub use crate::{__any_event as any_event, __handle as handle};
 
+/// Draws the pictures in the documentation of a model.
+pub use ironweave_macros::draw;
 pub use serde;

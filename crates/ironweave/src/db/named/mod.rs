@@ -17,7 +17,7 @@ use crate::graph::any::either;
 use crate::graph::key::parts;
 use crate::graph::layout::EntityLayout;
 use crate::graph::slots::Cursor;
-use crate::schema::{ColumnDef, ColumnIx, EntityDef, EntityIx, Hop, Schema, StateIx};
+use crate::schema::{ColumnDef, ColumnIx, EdgeIx, EntityDef, EntityIx, Hop, Schema, StateIx};
 use crate::value::parse::{handle, parse_key};
 
 /// A graph that is read by the names in its schema, returned by [`Db::by_name`](crate::Db::by_name).
@@ -111,6 +111,30 @@ impl<'g> GraphView<'g> {
         let (name, id) = handle.rsplit_once(['/', '-']).ok_or_else(invalid)?;
         let id = id.parse().map_err(|_| invalid())?;
         Ok(self.entity_type(name)?.at(id))
+    }
+
+    /// Returns the number of tokens in each place of the net of the model: for each entity type the entities in each of its
+    /// states, and then the links of each edge, in the order of the schema. O(entities with edges).
+    #[must_use]
+    pub fn tokens(self) -> Vec<u64> {
+        let (graph, schema) = (self.graph, self.schema());
+        let types = self.entity_types();
+        let mut tokens: Vec<u64> = types
+            .flat_map(|of| {
+                let states = StateIx::all(of.def().states.len());
+                states.map(move |state| graph.count(of.index, state) as u64)
+            })
+            .collect();
+        for (edge, def) in EdgeIx::all(schema.edges.len()).zip(&schema.edges) {
+            let hop = Hop {
+                edge,
+                forward: true,
+            };
+            let entities = self.type_at(def.from.entity).entities();
+            let degrees = entities.map(|entity| graph.degree(hop, entity.id().slot) as u64);
+            tokens.push(degrees.sum());
+        }
+        tokens
     }
 
     /// Returns the number of entities of all types.
