@@ -89,6 +89,9 @@ extern crate self as ironweave;
 #[cfg(feature = "async")]
 mod asynchronous;
 mod base;
+#[cfg(feature = "check")]
+#[cfg_attr(docsrs, doc(cfg(feature = "check")))]
+pub mod check;
 mod db;
 mod graph;
 #[cfg(doctest)]
