@@ -41,6 +41,18 @@ fn checker(
         .values::<JobStarted, _>("pid", [1, 2])
         .values::<JobFailed, _>("exit", [1, 2, 3])
         .values::<JobFailed, _>("reason", [""])
+        .bindings::<WantCreated>(move |store| {
+            // `b` is wanted only after or with `a`: the names have no meaning to the model.
+            let sets: &[&[&str]] = match store.count::<PartitionRef, Any>() {
+                _ if store.count::<Want, Any>() == wants => &[],
+                0 => &[&["a"], &["a", "b"]],
+                _ => &[&["a"], &["b"], &["a", "b"]],
+            };
+            let of = |names: &&[&str]| WantCreated {
+                partitions: names.iter().map(|name| (*name).into()).collect(),
+            };
+            sets.iter().map(of).collect()
+        })
         .bindings::<JobQueued>(|store| {
             let startable = store.place::<Partition, (Missing, UpForRetry)>();
             let startable: Vec<Partition> = startable.collect();

@@ -83,7 +83,7 @@ fn of_a_model_without_code_of_its_own() {
                 && store.count::<ward::Doctor, Any>() <= doctors
         }
     };
-    for (beds, patients, doctors) in [(1, 1, 1), (2, 1, 0), (1, 2, 0), (0, 1, 2)] {
+    for (beds, patients, doctors) in [(1, 1, 1), (2, 1, 0), (3, 0, 0), (1, 2, 0), (0, 1, 2)] {
         let expected = naive::explore(
             ward_events,
             within(beds, patients, doctors),
