@@ -44,7 +44,7 @@ const PARTS: [Part; 12] = [
     },
     Part {
         name: "features",
-        about: "the tests that need features: tables in SQLite that follow a store, async stores and streams, the coarse clock",
+        about: "the tests that need features: tables in SQLite that follow a store, async stores and streams, the coarse clock, the checker",
         run: features,
     },
     Part {
@@ -211,14 +211,15 @@ fn with_features(targets: &[&str]) -> Command {
         "ironweave",
         "--quiet",
         "--features",
-        "sqlite,async,coarse-clock",
+        "sqlite,async,coarse-clock,check",
     ]);
     command.args(targets);
     command
 }
 
 fn features() -> Result<Outcome> {
-    let tests: [&[&str]; 4] = [
+    let tests: [&[&str]; 5] = [
+        &["--test", "check"],
         &[
             "--test",
             "time",
@@ -245,7 +246,7 @@ fn features() -> Result<Outcome> {
             "base::workers",
             "base::clock",
         ],
-        &["--doc", "--", "ql", "stream", "asynchronous"],
+        &["--doc", "--", "ql", "stream", "asynchronous", "check"],
     ];
     for targets in tests {
         run_command(&mut with_features(targets))?;

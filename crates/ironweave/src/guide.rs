@@ -24,3 +24,8 @@ pages! {
     Reference: "reference.md",
     Compiler: "compiler.md",
 }
+
+#[cfg(feature = "check")]
+pages! {
+    Check: "check.md",
+}

@@ -15,7 +15,7 @@ use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// The layers: each one imports only those before it. `log` is narrower, see [`imports`]. The prelude is no layer: it
 /// re-exports what `lib.rs` does.
-const LAYERS: [&str; 15] = [
+const LAYERS: [&str; 16] = [
     "base",
     "schema",
     "value",
@@ -30,6 +30,7 @@ const LAYERS: [&str; 15] = [
     "subscribe",
     "asynchronous",
     "project",
+    "check",
     "plumbing",
 ];
 

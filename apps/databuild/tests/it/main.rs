@@ -18,6 +18,7 @@ mod log_and_status_can_be_read_beside_a_writer;
 mod misbehaving_jobs_fail_alone;
 mod model_of_then;
 mod the_demo_reports_on_a_workspace;
+mod the_model_is_checked;
 mod the_model_is_drawn;
 mod the_past_and_speculation_can_be_queried;
 mod the_schema_is_reviewed;

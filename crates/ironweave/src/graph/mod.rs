@@ -7,6 +7,8 @@
 
 mod acyclic;
 pub(crate) mod any;
+#[cfg(feature = "check")]
+mod canonical;
 pub(crate) mod carry;
 mod cells;
 pub(crate) mod check;

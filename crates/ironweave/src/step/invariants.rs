@@ -22,8 +22,17 @@ impl<S: Storage> Core<S> {
     }
 
     pub(super) fn check_all_touched(&self, plan: &Plan) -> Result<(), StepError> {
+        self.check_touched_after(plan, 0)
+    }
+
+    /// As [`Core::check_invariants`], of what was touched since a [position](crate::graph::Journal::position) in the journal.
+    pub(crate) fn check_touched_after(
+        &self,
+        plan: &Plan,
+        position: usize,
+    ) -> Result<(), StepError> {
         let mut seen = HashSet::new();
-        self.open.journal.try_each_fact_after(0, |fact| {
+        self.open.journal.try_each_fact_after(position, |fact| {
             // The entities that could read a deleted one were unlinked from it, which are facts of their own.
             if matches!(fact, Fact::Delete { .. }) {
                 return Ok(());

@@ -54,7 +54,7 @@ pub(crate) mod review;
 #[cfg(feature = "net")]
 pub(crate) mod sound;
 pub(crate) mod tx;
-mod undo;
+pub(crate) mod undo;
 pub(crate) mod upcast;
 
 use std::sync::Arc;

@@ -19,7 +19,7 @@ pub(crate) struct CoreMark {
 
 impl<S: Storage> Core<S> {
     /// A point in the open transaction to go back to.
-    pub(super) fn mark(&mut self) -> CoreMark {
+    pub(crate) fn mark(&mut self) -> CoreMark {
         let open = &mut self.open;
         CoreMark {
             graph: self.graph.mark(&mut open.journal),
@@ -31,7 +31,7 @@ impl<S: Storage> Core<S> {
     }
 
     /// Undoes everything that was done since a mark.
-    pub(super) fn rollback(&mut self, mark: CoreMark) {
+    pub(crate) fn rollback(&mut self, mark: CoreMark) {
         rollback(&mut self.graph, &mut self.open, mark);
     }
 

@@ -162,5 +162,17 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError
     Ok(value)
 }
 
+/// As [`decode`], by a seed.
+#[cfg(feature = "check")]
+pub(crate) fn decode_by<'b, S: serde::de::DeserializeSeed<'b>>(
+    bytes: &'b [u8],
+    seed: S,
+) -> Result<S::Value, DecodeError> {
+    let mut reader = ValueReader::new(bytes, DEPTH_READ_MAX);
+    let value = seed.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
 #[cfg(test)]
 mod tests;

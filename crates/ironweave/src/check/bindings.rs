@@ -1,0 +1,375 @@
+//! The bindings of all events in a state, as numbers of interned events.
+
+use crate::base::cbor::{ARRAY, MAP, NULL, UINT, head};
+use crate::base::hash::{FastMap, hash_bytes};
+use crate::check::domain::{By, Domains, EventChoices, FieldChoices, Keys, Resolved};
+use crate::check::interned::Events;
+use crate::graph::Graph;
+use crate::graph::storage::Flat;
+use crate::schema::{Cardinality, EntityIx};
+use crate::step::any_event::{AnyEvent, EventMaker};
+use crate::step::event::{Event, decode_event};
+use crate::step::field_codec::FieldReader;
+use crate::step::model::Model;
+use crate::store::Store;
+use crate::value::DecodeError;
+
+/// A function that gives the bindings of an event in a state.
+pub(crate) type Binder<M> = Box<dyn Fn(&Store<M>) -> Vec<<M as Model>::Event>>;
+
+/// An event to try.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate {
+    /// The number of the interned event.
+    pub number: u32,
+    /// The index of its type among [`Resolved::events`].
+    pub of: u32,
+    /// Whether it will be cut if it fires, since it creates an entity of a type that has as many as it may.
+    pub is_cut: bool,
+}
+
+/// The keys of an entity type, by number.
+struct KeyTable {
+    domain: Keys,
+    by_hash: FastMap<u64, u32>,
+    /// All keys that were seen: first those of the domain.
+    all: Vec<Vec<u8>>,
+    /// The entities of the present state that have a key: slot and number.
+    held: Vec<(u32, u32)>,
+    /// The numbers of keys of the domain that no entity has, those that are tried.
+    unused: Vec<u32>,
+}
+
+/// The choices for one field in a state. A choice is a run of words.
+#[derive(Default)]
+struct Choices {
+    words: Vec<u64>,
+    ends: Vec<u32>,
+}
+
+impl Choices {
+    fn clear(&mut self) {
+        self.words.clear();
+        self.ends.clear();
+    }
+
+    fn end(&mut self) {
+        self.ends.push(self.words.len() as u32);
+    }
+
+    fn one(&mut self, word: u64) {
+        self.words.push(word);
+        self.end();
+    }
+
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn get(&self, i: usize) -> &[u64] {
+        let start = i
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before] as usize);
+        &self.words[start..self.ends[i] as usize]
+    }
+}
+
+/// Finds the bindings in one state after the other.
+pub(super) struct Enumeration {
+    keys: Vec<Option<KeyTable>>,
+    bounds: Vec<usize>,
+    /// Of the fields of one event. Reused.
+    choices: Vec<Choices>,
+    /// The entities that a field can name. Reused.
+    atoms: Vec<u64>,
+    /// Keys of entities that an `Ensure` would create. Reused.
+    fresh: Vec<u64>,
+    chosen: Vec<usize>,
+    words: Vec<u64>,
+}
+
+impl Enumeration {
+    pub(super) fn new(resolved: &mut Resolved) -> Self {
+        let table = |keys: &mut Keys| {
+            keys.is_used.then(|| {
+                let domain = std::mem::take(keys);
+                let hashes = domain.all.iter().map(|key| hash_bytes(key));
+                KeyTable {
+                    by_hash: hashes.zip(0..).collect(),
+                    all: domain.all.clone(),
+                    domain,
+                    held: Vec::new(),
+                    unused: Vec::new(),
+                }
+            })
+        };
+        Self {
+            keys: resolved.keys.iter_mut().map(table).collect(),
+            bounds: resolved.entities.clone(),
+            choices: Vec::new(),
+            atoms: Vec::new(),
+            fresh: Vec::new(),
+            chosen: Vec::new(),
+            words: Vec::new(),
+        }
+    }
+
+    /// Appends the events to try in the state that the store is in, except those that could only create more entities than there
+    /// may be.
+    pub(super) fn collect<M: Model>(
+        &mut self,
+        (resolved, domains): (&Resolved, &Domains<M>),
+        store: &Store<M>,
+        events: &mut Events<M::Event>,
+        out: &mut Vec<Candidate>,
+    ) -> Result<(), String> {
+        self.find_keys(&store.core.graph);
+        for (of, event) in (0..).zip(&resolved.events) {
+            let graph = &store.core.graph;
+            let is_full = |entity: &EntityIx| graph.alive(*entity) >= self.bounds[entity.index()];
+            let is_cut = event.creates.iter().any(is_full);
+            if !event.can_progress && is_cut {
+                continue;
+            }
+            let fields = graph.layout.schema[event.event].fields.len();
+            match event.binder.and_then(|at| domains.bindings.get(at)) {
+                Some((_, bindings)) => {
+                    for binding in bindings(store) {
+                        let number = events.of(binding, fields);
+                        let number = number.map_err(|(field, e)| {
+                            format!("field {field} of a binding of {}: {e}", event.name)
+                        })?;
+                        out.push(Candidate { number, of, is_cut });
+                    }
+                }
+                None => {
+                    self.collect_event(graph, (of, event, is_cut), events, out)
+                        .map_err(|e| {
+                            format!("a binding of {} cannot be decoded: {e}", event.name)
+                        })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out which entity has which key.
+    fn find_keys(&mut self, graph: &Graph<Flat>) {
+        for (entity, table) in EntityIx::all(self.keys.len()).zip(&mut self.keys) {
+            let Some(table) = table else { continue };
+            table.held.clear();
+            for slot in graph.living(entity) {
+                let (by_hash, all) = (&mut table.by_hash, &mut table.all);
+                let hash = match &*graph.layout.entities[entity.index()].key {
+                    [column] => graph.column(*column).hash(slot).unwrap_or(0),
+                    _ => hash_bytes(&key_bytes(graph, entity, slot)),
+                };
+                let number = *by_hash.entry(hash).or_insert_with(|| {
+                    all.push(key_bytes(graph, entity, slot));
+                    all.len() as u32 - 1
+                });
+                table.held.push((slot, number));
+            }
+            table.unused.clear();
+            for number in 0..table.domain.all.len() as u32 {
+                if table.held.iter().all(|(_, held)| *held != number) {
+                    table.unused.push(number);
+                }
+            }
+        }
+    }
+
+    fn collect_event<A: AnyEvent>(
+        &mut self,
+        graph: &Graph<Flat>,
+        (of, event, is_cut): (u32, &EventChoices, bool),
+        events: &mut Events<A>,
+        out: &mut Vec<Candidate>,
+    ) -> Result<(), DecodeError> {
+        let len = event.fields.len();
+        while self.choices.len() < len {
+            self.choices.push(Choices::default());
+        }
+        for (i, field) in event.fields.iter().enumerate() {
+            let mut choices = std::mem::take(&mut self.choices[i]);
+            choices.clear();
+            self.choose(graph, field, &mut choices);
+            let is_empty = choices.len() == 0;
+            self.choices[i] = choices;
+            if is_empty {
+                return Ok(());
+            }
+        }
+        self.chosen.clear();
+        self.chosen.resize(len, 0);
+        loop {
+            self.words.clear();
+            self.words.push(event.number as u64);
+            for (choices, chosen) in self.choices.iter().zip(&self.chosen) {
+                self.words.extend_from_slice(choices.get(*chosen));
+            }
+            let number = events.of_choices(&self.words, || {
+                let mut bytes = Vec::new();
+                head(&mut bytes, MAP, len as u64);
+                for (i, field) in event.fields.iter().enumerate() {
+                    head(&mut bytes, UINT, i as u64);
+                    self.encode(field, self.choices[i].get(self.chosen[i]), &mut bytes);
+                }
+                let tags: Vec<u16> = (0..len as u16).collect();
+                A::make(event.number, Decoded(FieldReader::new(&bytes, &tags)?))
+            })?;
+            out.push(Candidate { number, of, is_cut });
+            // The next combination.
+            let advanced = (0..len).rev().find(|i| {
+                self.chosen[*i] += 1;
+                let more = self.chosen[*i] < self.choices[*i].len();
+                if !more {
+                    self.chosen[*i] = 0;
+                }
+                more
+            });
+            if advanced.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Finds the choices for a field.
+    fn choose(&mut self, graph: &Graph<Flat>, field: &FieldChoices, out: &mut Choices) {
+        let (entity, states, count, by) = match field {
+            FieldChoices::Values(values) => {
+                return (0..values.len() as u64).for_each(|i| out.one(i));
+            }
+            FieldChoices::NewKey(entity) => {
+                if let Some(table) = &self.keys[entity.index()] {
+                    let only_next = table.domain.only_next;
+                    let tried = if only_next { 1 } else { usize::MAX };
+                    (table.unused.iter().take(tried)).for_each(|key| out.one(u64::from(*key)));
+                }
+                return;
+            }
+            FieldChoices::Entities {
+                entity,
+                states,
+                count,
+                by,
+            } => (*entity, states, *count, *by),
+        };
+        let is_allowed = |slot: u32| states[usize::from(graph.state_of(entity, slot))];
+        self.atoms.clear();
+        self.fresh.clear();
+        let mut only_next = false;
+        match (&self.keys[entity.index()], by) {
+            (Some(table), By::Key | By::Ensure) => {
+                let held = table.held.iter().filter(|(slot, _)| is_allowed(*slot));
+                self.atoms.extend(held.map(|(_, key)| u64::from(*key)));
+                let initial = graph.layout.schema[entity].initial;
+                if by == By::Ensure && states[usize::from(initial)] {
+                    only_next = table.domain.only_next;
+                    let room = self.bounds[entity.index()].saturating_sub(graph.alive(entity));
+                    let unused = table.unused.iter().map(|key| u64::from(*key));
+                    self.fresh
+                        .extend(unused.take(if only_next { room } else { usize::MAX }));
+                }
+            }
+            _ => {
+                let living = graph.living(entity).filter(|slot| is_allowed(*slot));
+                self.atoms
+                    .extend(living.map(|slot| graph.id(entity, slot).to_bits()));
+            }
+        }
+        match count {
+            Cardinality::One => {
+                let fresh = if only_next { 1 } else { usize::MAX };
+                let all = self.atoms.iter().chain(self.fresh.iter().take(fresh));
+                all.for_each(|atom| out.one(*atom));
+            }
+            Cardinality::Option => {
+                out.one(0);
+                let fresh = if only_next { 1 } else { usize::MAX };
+                for atom in self.atoms.iter().chain(self.fresh.iter().take(fresh)) {
+                    out.words.extend([1, *atom]);
+                    out.end();
+                }
+            }
+            Cardinality::Many => {
+                if !only_next {
+                    self.atoms.append(&mut self.fresh);
+                }
+                for fresh in 0..=self.fresh.len() {
+                    subsets(&self.atoms, &self.fresh[..fresh], out);
+                }
+            }
+        }
+    }
+
+    /// Encodes the choice for a field.
+    fn encode(&self, field: &FieldChoices, choice: &[u64], out: &mut Vec<u8>) {
+        let (entity, count, by) = match field {
+            FieldChoices::Values(values) => {
+                let value = choice.first().and_then(|i| values.get(*i as usize));
+                return out.extend_from_slice(value.map_or(&[NULL], |value| value));
+            }
+            FieldChoices::NewKey(entity) => (*entity, Cardinality::One, By::Key),
+            FieldChoices::Entities {
+                entity, count, by, ..
+            } => (*entity, *count, *by),
+        };
+        let atom = |atom: &u64, out: &mut Vec<u8>| match (&self.keys[entity.index()], by) {
+            (Some(table), By::Key | By::Ensure) => {
+                out.extend_from_slice(&table.all[*atom as usize]);
+            }
+            _ => head(out, UINT, *atom),
+        };
+        match (count, choice) {
+            (Cardinality::Many, [len, atoms @ ..]) => {
+                head(out, ARRAY, *len);
+                atoms.iter().for_each(|one| atom(one, out));
+            }
+            (Cardinality::Option, [1, one]) | (Cardinality::One, [one]) => atom(one, out),
+            _ => out.push(NULL),
+        }
+    }
+}
+
+/// Appends each set of some atoms, followed by all of the others.
+fn subsets(atoms: &[u64], others: &[u64], out: &mut Choices) {
+    // More than 63 entities have too many sets to try them in any case.
+    let sets = 1u64.checked_shl(atoms.len() as u32).unwrap_or(u64::MAX);
+    for set in 0..sets {
+        out.words
+            .push(u64::from(set.count_ones()) + others.len() as u64);
+        let chosen = (atoms.iter().enumerate()).filter(|(i, _)| set >> i & 1 == 1);
+        out.words.extend(chosen.map(|(_, atom)| *atom));
+        out.words.extend_from_slice(others);
+        out.end();
+    }
+}
+
+/// The key of an entity in CBOR.
+fn key_bytes(graph: &Graph<Flat>, entity: EntityIx, slot: u32) -> Vec<u8> {
+    let columns = &graph.layout.entities[entity.index()].key;
+    let mut bytes = Vec::new();
+    if columns.len() != 1 {
+        head(&mut bytes, ARRAY, columns.len() as u64);
+    }
+    for column in columns {
+        bytes.extend(graph.column(*column).encoded(slot).unwrap_or_default());
+    }
+    bytes
+}
+
+/// Makes an event from its encoded fields.
+struct Decoded<'b>(FieldReader<'b>);
+
+impl EventMaker for Decoded<'_> {
+    type Error = DecodeError;
+
+    fn make<E: Event>(self) -> Result<E, DecodeError> {
+        decode_event::<E>(&self.0)
+    }
+
+    fn no_such_event(self) -> DecodeError {
+        DecodeError::new("there is no such event")
+    }
+}

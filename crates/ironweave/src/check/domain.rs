@@ -1,0 +1,484 @@
+//! Domains: what is tried for each field of each event. They follow from the schema and from what the user of the checker gave.
+//! What is missing is collected, so that one error lists all of it.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::base::time::Timestamp;
+use crate::check::ByEntity;
+use crate::check::bindings::Binder;
+use crate::check::values::{Encoded, decodes, default_keys, defaults_of, variants};
+use crate::schema::{
+    Arc, BindBy, Cardinality, Encoding, EntityIx, EventDef, EventIx, Hop, NameDef, NameIx, Path,
+    Quantifier, Schema, Scope, Source, StateIx,
+};
+use crate::step::any_event::AnyEvent;
+use crate::step::model::Model;
+
+/// What the user of a checker gave.
+pub(crate) struct Domains<M: Model> {
+    pub entities: ByEntity<usize>,
+    pub keys: ByEntity<Encoded>,
+    /// The name of an event, the name of a field, and values.
+    pub values: Vec<(&'static str, String, Encoded)>,
+    /// The name of an event, and the function that gives its bindings.
+    pub bindings: Vec<(&'static str, Binder<M>)>,
+    pub time: Timestamp,
+    pub model: PhantomData<fn() -> M>,
+}
+
+/// The error of a [`Checker`](super::Checker) that does not know what to try. It lists everything that is missing or not valid,
+/// with the line to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingDomains {
+    missing: Vec<String>,
+}
+
+impl fmt::Display for MissingDomains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the checker does not know what to try:")?;
+        self.missing
+            .iter()
+            .try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+impl std::error::Error for MissingDomains {}
+
+/// What is tried for all events, and the bounds.
+pub(super) struct Resolved {
+    pub events: Vec<EventChoices>,
+    /// By entity type, how many may exist.
+    pub entities: Vec<usize>,
+    /// By entity type, the keys that may be given; empty if no event gives one.
+    pub keys: Vec<Keys>,
+    /// By entity type, whether only the next key is tried.
+    pub default_keys: Vec<bool>,
+}
+
+/// The keys of an entity type.
+#[derive(Default)]
+pub(super) struct Keys {
+    /// In CBOR.
+    pub all: Vec<Vec<u8>>,
+    /// Whether only the next key that no entity has is tried.
+    pub only_next: bool,
+    /// Whether an event names entities of this type by a key, or gives one to a new entity.
+    pub is_used: bool,
+}
+
+/// What is tried for an event.
+pub(super) struct EventChoices {
+    pub event: EventIx,
+    pub name: String,
+    /// The number of the event among those that a program can fire.
+    pub number: usize,
+    pub fields: Vec<FieldChoices>,
+    /// The index of a function among [`Domains::bindings`] that gives the bindings instead.
+    pub binder: Option<usize>,
+    /// The types of which the event creates an entity whenever it fires.
+    pub creates: Vec<EntityIx>,
+    /// Whether the event can do more than to create entities and to link them.
+    pub can_progress: bool,
+}
+
+impl EventChoices {
+    /// Whether a field names a set of entities.
+    pub(super) fn has_sets(&self) -> bool {
+        let is_set = |field: &FieldChoices| {
+            matches!(
+                field,
+                FieldChoices::Entities {
+                    count: Cardinality::Many,
+                    ..
+                }
+            )
+        };
+        self.fields.iter().any(is_set)
+    }
+}
+
+/// What is tried for a field.
+#[derive(Debug)]
+pub(super) enum FieldChoices {
+    /// These values, in CBOR.
+    Values(Vec<Vec<u8>>),
+    /// A key that no entity of the type has.
+    NewKey(EntityIx),
+    /// Entities of a type in one of these states.
+    Entities {
+        entity: EntityIx,
+        /// By state.
+        states: Vec<bool>,
+        count: Cardinality,
+        by: By,
+    },
+}
+
+/// How a field names an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Id,
+    Key,
+    /// By a key, and the entity is created if there is none.
+    Ensure,
+}
+
+/// Finds out what is tried.
+pub(super) fn resolve<M: Model>(domains: &Domains<M>) -> Result<Resolved, MissingDomains> {
+    let mut binding = M::binding();
+    binding.add_encodings();
+    let mut resolver = Resolver {
+        schema: binding.schema,
+        domains,
+        missing: Vec::new(),
+        keys: Vec::new(),
+    };
+    resolver
+        .keys
+        .resize_with(resolver.schema.entities.len(), Keys::default);
+    let entities = resolver.bounds();
+    let events = resolver.events();
+    resolver.check_given();
+    resolver.fill_keys(&entities);
+    if resolver.missing.is_empty() {
+        Ok(Resolved {
+            events,
+            entities,
+            default_keys: resolver.keys.iter().map(|keys| keys.only_next).collect(),
+            keys: resolver.keys,
+        })
+    } else {
+        Err(MissingDomains {
+            missing: resolver.missing,
+        })
+    }
+}
+
+struct Resolver<'d, M: Model> {
+    schema: Schema,
+    domains: &'d Domains<M>,
+    missing: Vec<String>,
+    keys: Vec<Keys>,
+}
+
+impl<M: Model> Resolver<'_, M> {
+    /// The bound of each entity type.
+    fn bounds(&mut self) -> Vec<usize> {
+        let all = EntityIx::all(self.schema.entities.len());
+        let bounds = all.zip(&self.schema.entities).map(|(ix, def)| {
+            self.domains.entities.get(&ix).copied().unwrap_or_else(|| {
+                let name = &def.name;
+                self.missing.push(format!(
+                    "how many `{name}` may exist: .entities::<{name}>(2)"
+                ));
+                0
+            })
+        });
+        bounds.collect()
+    }
+
+    fn events(&mut self) -> Vec<EventChoices> {
+        let schema = std::mem::take(&mut self.schema);
+        let mut events = Vec::new();
+        for (ix, def) in EventIx::all(schema.events.len()).zip(&schema.events) {
+            let number = <M::Event as AnyEvent>::NAMES
+                .iter()
+                .position(|name| *name == def.name);
+            let Some(number) = number else {
+                // It is immediate.
+                continue;
+            };
+            let binder = self
+                .domains
+                .bindings
+                .iter()
+                .rposition(|(name, _)| *name == def.name);
+            let fields = match binder {
+                Some(_) => Vec::new(),
+                None => self.fields(&schema, def, number),
+            };
+            let creates = def.arcs.iter().filter_map(|arc| match arc {
+                Arc::Create { name, .. } => Some(def[*name].entity),
+                _ => None,
+            });
+            events.push(EventChoices {
+                event: ix,
+                name: def.name.clone(),
+                number,
+                fields,
+                binder,
+                creates: creates.collect(),
+                can_progress: can_progress(&schema, def),
+            });
+        }
+        self.schema = schema;
+        events
+    }
+
+    fn fields(&mut self, schema: &Schema, def: &EventDef, number: usize) -> Vec<FieldChoices> {
+        let mut names = NameIx::all(def.names.len()).zip(&def.names);
+        let mut fields = Vec::new();
+        for (index, field) in def.fields.iter().enumerate() {
+            let encoding = field.encoding.clone().unwrap_or_default();
+            if encoding.entity().is_some() {
+                if let Some((ix, name)) = names.next() {
+                    fields.push(self.entities(schema, def, (ix, name)));
+                }
+                continue;
+            }
+            let given = self
+                .domains
+                .values
+                .iter()
+                .rfind(|(event, name, _)| *event == def.name && *name == field.name);
+            fields.push(match given {
+                Some((.., Ok(values))) => {
+                    for value in values {
+                        if let Err(e) = decodes::<M::Event>(number, index, value) {
+                            self.missing.push(format!(
+                                "a value of `{}.{}` is not of type `{}`: {e}",
+                                def.name, field.name, field.ty
+                            ));
+                            break;
+                        }
+                    }
+                    FieldChoices::Values(values.clone())
+                }
+                Some((.., Err(e))) => {
+                    self.missing
+                        .push(format!("a value of `{}.{}`: {e}", def.name, field.name));
+                    FieldChoices::Values(Vec::new())
+                }
+                None => match key_of(schema, def, index) {
+                    Some(entity) if schema_key_len(schema, entity) == 1 => {
+                        self.keys[entity.index()].is_used = true;
+                        FieldChoices::NewKey(entity)
+                    }
+                    _ => FieldChoices::Values(self.defaults(def, number, index, &encoding)),
+                },
+            });
+        }
+        fields
+    }
+
+    /// The values that are tried for a field if none are given.
+    fn defaults(
+        &mut self,
+        def: &EventDef,
+        number: usize,
+        index: usize,
+        encoding: &Encoding,
+    ) -> Vec<Vec<u8>> {
+        let found = defaults_of(encoding, self.domains.time)
+            .or_else(|| variants::<M::Event>(number, index));
+        found.unwrap_or_else(|| {
+            let field = &def.fields[index];
+            self.missing.push(format!(
+                "the values of `{}.{}`, which is a `{}`: .values::<{}, _>(\"{}\", [..])",
+                def.name, field.name, field.ty, def.name, field.name
+            ));
+            Vec::new()
+        })
+    }
+
+    fn entities(
+        &mut self,
+        schema: &Schema,
+        def: &EventDef,
+        (ix, name): (NameIx, &NameDef),
+    ) -> FieldChoices {
+        let by = match name.by {
+            BindBy::Key => By::Key,
+            BindBy::Ensure => By::Ensure,
+            BindBy::Handle | BindBy::Token(_) | BindBy::Created => By::Id,
+        };
+        if by != By::Id {
+            self.keys[name.entity.index()].is_used = true;
+        }
+        FieldChoices::Entities {
+            entity: name.entity,
+            states: source_states(schema, def, (ix, name)),
+            count: name.count,
+            by,
+        }
+    }
+
+    /// Reports what was given for an event or field that does not exist.
+    fn check_given(&mut self) {
+        for (event, field, _) in &self.domains.values {
+            let Some(def) = self.schema.events.iter().find(|def| def.name == *event) else {
+                continue;
+            };
+            let found = def.fields.iter().find(|def| def.name == *field);
+            let names_entity = |encoding: &Encoding| encoding.entity().is_some();
+            match found {
+                None => {
+                    let names: Vec<&str> = def.fields.iter().map(|f| &*f.name).collect();
+                    self.missing.push(format!(
+                        "`{event}` has no field `{field}`; it has {}",
+                        names.join(", ")
+                    ));
+                }
+                Some(def) if def.encoding.as_ref().is_some_and(names_entity) => {
+                    self.missing.push(format!(
+                        "`{event}.{field}` names entities, which the checker tries by itself; for other bindings, write \
+                         .bindings::<{event}>(|store| ..)"
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// The keys of the entity types that need some.
+    fn fill_keys(&mut self, bounds: &[usize]) {
+        for (ix, bound) in EntityIx::all(bounds.len()).zip(bounds) {
+            let keys = &mut self.keys[ix.index()];
+            if !keys.is_used {
+                continue;
+            }
+            let name = &self.schema[ix].name;
+            match self.domains.keys.get(&ix) {
+                Some(Ok(all)) => keys.all.clone_from(all),
+                Some(Err(e)) => self.missing.push(format!("a key of `{name}`: {e}")),
+                None => {
+                    keys.only_next = true;
+                    // One more than there may be entities, so that an event which creates one more fires, and is cut.
+                    match default_keys(&self.schema, ix, bound + 1) {
+                        Some(all) => keys.all = all,
+                        None => self
+                            .missing
+                            .push(format!("the keys of `{name}`: .keys::<{name}, _>([..])")),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How many columns the key of an entity type has.
+fn schema_key_len(schema: &Schema, entity: EntityIx) -> usize {
+    schema
+        .columns
+        .iter()
+        .filter(|c| c.entity == entity && c.key)
+        .count()
+}
+
+/// The type of the entity that an event creates with a field as its key, or as a part of it.
+fn key_of(schema: &Schema, def: &EventDef, field: usize) -> Option<EntityIx> {
+    def.arcs.iter().find_map(|arc| match arc {
+        Arc::Create { name, values, .. } => (values.iter())
+            .any(|value| {
+                schema[value.column].key
+                    && matches!(value.source, Source::Field(ix) if ix.index() == field)
+            })
+            .then(|| def[*name].entity),
+        _ => None,
+    })
+}
+
+/// By state, whether an event can fire on an entity in that state that one of its fields names. This excludes no event that fires.
+fn source_states(schema: &Schema, def: &EventDef, (ix, name): (NameIx, &NameDef)) -> Vec<bool> {
+    let states = &schema[name.entity].states;
+    let mut allowed = vec![true; states.len()];
+    let mut restrict = |to: &[StateIx]| {
+        for (state, allowed) in StateIx::all(states.len()).zip(&mut allowed) {
+            *allowed &= to.contains(&state);
+        }
+    };
+    if let BindBy::Token(state) = name.by {
+        restrict(&[state]);
+    }
+    for arc in &def.arcs {
+        match arc {
+            Arc::Move {
+                scope: Scope::Each,
+                path,
+                from,
+                ..
+            } if path.root == ix && path.hops.is_empty() => {
+                restrict(from);
+            }
+            Arc::When {
+                quantifier: Quantifier::All,
+                path,
+                states,
+            } if path.root == ix && path.hops.is_empty() => {
+                restrict(states);
+            }
+            Arc::Set { path, value } if path.root == ix && path.hops.is_empty() => {
+                if let Some(state) = schema[value.column].state {
+                    restrict(&[state]);
+                }
+            }
+            _ => {}
+        }
+    }
+    allowed
+}
+
+/// Whether an event, or an immediate event that follows, can move or delete an entity that existed before it. If not, the event can
+/// only create entities and link them.
+fn can_progress(schema: &Schema, def: &EventDef) -> bool {
+    let is_created = |path: &Path| path.hops.is_empty() && def[path.root].by == BindBy::Created;
+    // The hops whose links can change at an entity that existed before.
+    let mut changed = Vec::new();
+    for arc in &def.arcs {
+        match arc {
+            Arc::Link {
+                path, hop, with, ..
+            } => {
+                changed.extend((!is_created(path)).then_some(*hop));
+                changed.extend((!is_created(with)).then_some(back(*hop)));
+            }
+            Arc::Create { .. } | Arc::When { .. } | Arc::Set { .. } | Arc::SetLink { .. } => {}
+            _ => return true,
+        }
+    }
+    let is_new = |name: &NameDef| matches!(name.by, BindBy::Created | BindBy::Ensure);
+    let is_on_new = |event: &EventDef| {
+        let on = event.names.first().map(|name| name.entity);
+        def.names
+            .iter()
+            .any(|name| is_new(name) && Some(name.entity) == on)
+    };
+    let immediates: Vec<&EventDef> = schema
+        .events
+        .iter()
+        .filter(|event| event.immediate)
+        .collect();
+    // Those that fire on the new entities can change links with others.
+    let on_new = immediates.iter().filter(|event| is_on_new(event));
+    for arc in on_new.flat_map(|event| &event.arcs) {
+        match arc {
+            Arc::Link { path, hop, .. }
+            | Arc::Unlink { path, hop, .. }
+            | Arc::Relink { path, hop, .. }
+                if path.hops.is_empty() =>
+            {
+                changed.push(back(*hop));
+            }
+            Arc::When { .. } | Arc::Set { .. } => {}
+            Arc::Move { path, .. } if path.hops.is_empty() => {}
+            _ => return true,
+        }
+    }
+    let reads_changed = |arc: &Arc| match arc {
+        Arc::When { path, .. } => path.hops.first().is_some_and(|hop| changed.contains(hop)),
+        _ => false,
+    };
+    !def.mays.is_empty()
+        || immediates
+            .iter()
+            .any(|event| event.arcs.iter().any(reads_changed))
+}
+
+/// The same edge from the other end.
+fn back(hop: Hop) -> Hop {
+    Hop {
+        forward: !hop.forward,
+        ..hop
+    }
+}

@@ -1,0 +1,321 @@
+//! The exploration: breadth first from the first state, until all states were found or a limit or a violation ends it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::check::bindings::{Candidate, Enumeration};
+use crate::check::domain::Resolved;
+use crate::check::interned::Events;
+use crate::check::live::{Live, Tried};
+use crate::check::property::{Failed, Kind};
+use crate::check::report::{EventCounts, Report};
+use crate::check::reverse::Successors;
+use crate::check::states::{FIRST, Inserted, NOTHING, Origin, States};
+use crate::check::{Checker, Progress};
+use crate::schema::{EntityIx, StateIx};
+use crate::step::model::Model;
+use crate::store::Store;
+
+/// After how many states the clock is read.
+const STATES_PER_CLOCK: usize = 256;
+
+/// Explores a model.
+pub(super) fn explore<M: Model>(checker: Checker<M>, mut resolved: Resolved) -> Report<M> {
+    let enumeration = Enumeration::new(&mut resolved);
+    let start = checker.start.as_deref();
+    let mut live = Live::new(
+        |store| start.into_iter().for_each(|start| start(store)),
+        checker.domains.time,
+        resolved.entities.clone(),
+    );
+    let plan = Arc::clone(&live.store.plan);
+    let schema = &plan.layout.schema;
+    let has_code =
+        (schema.events.iter()).any(|event| !event.guards.is_empty() || !event.mays.is_empty());
+    let has_ordered_lists = has_code && !checker.ignores_order;
+    live.order_lists(has_ordered_lists);
+    let entities = schema
+        .entities
+        .iter()
+        .map(|def| vec![false; def.states.len()]);
+    let is_recording = (checker.properties.iter()).any(|p| p.kind == Kind::EventuallyPossible);
+    let mut exploration = Exploration {
+        reached: entities.collect(),
+        counts: vec![EventCounts::default(); resolved.events.len()],
+        satisfied: vec![Vec::new(); checker.properties.len()],
+        found: vec![false; checker.properties.len()],
+        successors: is_recording.then(Successors::default),
+        started: Instant::now(),
+        reported: Instant::now(),
+        depth_ends: Vec::new(),
+        events: Events::new(),
+        states: States::new(),
+        escapes: Vec::new(),
+        violation: None,
+        immediates: vec![0; live.store.plan.events.len()],
+        fired: 0,
+        explored: 0,
+        enumeration,
+        live,
+        resolved,
+        checker,
+    };
+    let ended = exploration.run();
+    exploration.report(&ended, has_code, has_ordered_lists)
+}
+
+/// Why an exploration ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// All states were found.
+    Complete,
+    /// A limit, by its name.
+    Limit(&'static str),
+    /// A violation.
+    Violation,
+}
+
+/// What is wrong with a state.
+pub(super) enum Finding {
+    /// A property by its index, and why its condition does not hold.
+    Always(usize, Failed),
+    /// The condition of a property can never hold again.
+    NeverAgain(usize),
+    /// Entities that are in states which their lifecycles can leave.
+    Deadlock(Vec<(EntityIx, u32, StateIx)>),
+    /// The message of a panic.
+    Panic(String),
+    /// The exploration cannot go on.
+    Defect(String),
+}
+
+pub(super) struct Exploration<M: Model> {
+    pub checker: Checker<M>,
+    pub resolved: Resolved,
+    pub enumeration: Enumeration,
+    pub live: Live<M>,
+    pub events: Events<M::Event>,
+    pub states: States,
+    /// The number of states up to each depth.
+    pub depth_ends: Vec<usize>,
+    /// By property: for `sometimes` unused, for `eventually_possible` by state whether the condition holds.
+    pub satisfied: Vec<Vec<bool>>,
+    /// By property, whether its condition was found to hold.
+    pub found: Vec<bool>,
+    pub successors: Option<Successors>,
+    /// The states in which an event was cut that would move or delete an entity.
+    pub escapes: Vec<u32>,
+    pub counts: Vec<EventCounts>,
+    /// By event of the schema, how often it fired as an immediate one.
+    pub immediates: Vec<u64>,
+    /// By entity type and state, whether an entity was in it.
+    pub reached: Vec<Vec<bool>>,
+    pub fired: u64,
+    /// How many states were explored.
+    pub explored: usize,
+    /// What was found, the state, and an event that was tried there.
+    pub violation: Option<(Finding, u32, Option<u32>)>,
+    pub started: Instant,
+    pub reported: Instant,
+}
+
+impl<M: Model> Exploration<M> {
+    fn run(&mut self) -> Ended {
+        let first = Origin {
+            parent: NOTHING,
+            event: NOTHING,
+        };
+        let fingerprint = self.live.fingerprint();
+        self.states.insert(fingerprint, first);
+        self.see_state(FIRST);
+        self.depth_ends.push(1);
+        let mut candidates = Vec::new();
+        let mut depth = 0;
+        while self.explored < self.states.len() {
+            if self.violation.is_some() {
+                return Ended::Violation;
+            }
+            if self.explored == self.depth_ends[depth] {
+                depth += 1;
+                self.depth_ends.push(self.states.len());
+            }
+            if let Some(limit) = self.limit(depth) {
+                return Ended::Limit(limit);
+            }
+            self.report_progress(depth, false);
+            if let Err(e) = self.expand(self.explored as u32, &mut candidates) {
+                self.violation = Some((Finding::Defect(e), self.explored as u32, None));
+            }
+            self.explored += 1;
+        }
+        self.report_progress(depth, true);
+        match self.violation {
+            Some(_) => Ended::Violation,
+            None => Ended::Complete,
+        }
+    }
+
+    fn limit(&self, depth: usize) -> Option<&'static str> {
+        let checker = &self.checker;
+        if depth >= checker.depth_max {
+            return Some("depth");
+        }
+        if self.states.len() >= checker.states_max.min(NOTHING as usize - 1) {
+            return Some("states");
+        }
+        if checker.memory_max == usize::MAX || !self.explored.is_multiple_of(STATES_PER_CLOCK) {
+            return None;
+        }
+        (self.bytes() >= checker.memory_max).then_some("memory")
+    }
+
+    pub fn bytes(&self) -> usize {
+        let successors = self.successors.as_ref().map_or(0, Successors::bytes);
+        let satisfied: usize = self.satisfied.iter().map(Vec::capacity).sum();
+        self.states.bytes() + self.events.bytes() + successors + satisfied
+    }
+
+    /// Tries all events in a state.
+    fn expand(&mut self, state: u32, candidates: &mut Vec<Candidate>) -> Result<(), String> {
+        self.live.go_to(state, &self.states, &self.events)?;
+        candidates.clear();
+        let source = (&self.resolved, &self.checker.domains);
+        let events = &mut self.events;
+        self.enumeration
+            .collect(source, &self.live.store, events, candidates)?;
+        let (mut can_fire, mut escapes) = (false, false);
+        for candidate in candidates.iter() {
+            if candidate.is_cut && escapes {
+                // It would tell nothing more.
+                continue;
+            }
+            let counts = &mut self.counts[candidate.of as usize];
+            counts.tried += 1;
+            let mark = self.live.mark();
+            let firings = self.live.store.core.open.firings.len();
+            match self.live.fire(self.events.get(candidate.number)) {
+                Tried::Rejected => counts.rejected += 1,
+                Tried::Cut { progress } => {
+                    counts.cut += 1;
+                    escapes |= progress;
+                }
+                Tried::Panicked(message) => {
+                    let kind = Finding::Panic(message);
+                    self.violation = Some((kind, state, Some(candidate.number)));
+                    return Ok(());
+                }
+                Tried::Fired => {
+                    counts.fired += 1;
+                    self.fired += 1;
+                    can_fire = true;
+                    self.count_immediates(firings);
+                    let origin = Origin {
+                        parent: state,
+                        event: candidate.number,
+                    };
+                    let fingerprint = self.live.fingerprint();
+                    let to = match self.states.insert(fingerprint, origin) {
+                        Inserted::Known(known) => known,
+                        Inserted::New(new) => {
+                            self.see_state(new);
+                            new
+                        }
+                    };
+                    if let Some(successors) = &mut self.successors {
+                        successors.push(to);
+                    }
+                    self.live.undo(mark);
+                }
+            }
+        }
+        if let Some(successors) = &mut self.successors {
+            successors.end();
+        }
+        if escapes {
+            self.escapes.push(state);
+        }
+        if !can_fire && !escapes && !self.checker.allows_deadlocks && self.violation.is_none() {
+            let unfinished = self.unfinished();
+            if !unfinished.is_empty() {
+                self.violation = Some((Finding::Deadlock(unfinished), state, None));
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the immediate events among the last firings.
+    fn count_immediates(&mut self, from: usize) {
+        let Store { core, plan, .. } = &self.live.store;
+        for firing in core.open.firings.get(from..).unwrap_or_default() {
+            if plan.layout.schema[firing.event].immediate {
+                self.immediates[usize::from(firing.event)] += 1;
+            }
+        }
+    }
+
+    /// Tests the properties in a state that was just found, in which the graph is.
+    fn see_state(&mut self, state: u32) {
+        let graph = &self.live.store.core.graph;
+        for (entity, reached) in EntityIx::all(self.reached.len()).zip(&mut self.reached) {
+            for (ix, reached) in StateIx::all(reached.len()).zip(reached) {
+                *reached |= graph.count(entity, ix) > 0;
+            }
+        }
+        for (i, property) in self.checker.properties.iter().enumerate() {
+            match property.kind {
+                Kind::Always => {
+                    if let Err(why) = (property.holds)(&self.live.store)
+                        && self.violation.is_none()
+                    {
+                        self.violation = Some((Finding::Always(i, why), state, None));
+                    }
+                }
+                Kind::Sometimes => {
+                    self.found[i] = self.found[i] || (property.holds)(&self.live.store).is_ok();
+                }
+                Kind::EventuallyPossible => {
+                    let holds = (property.holds)(&self.live.store).is_ok();
+                    self.found[i] |= holds;
+                    self.satisfied[i].push(holds);
+                }
+            }
+        }
+    }
+
+    /// The entities that are in a state which their lifecycle can leave.
+    fn unfinished(&self) -> Vec<(EntityIx, u32, StateIx)> {
+        let graph = &self.live.store.core.graph;
+        let schema = &graph.layout.schema;
+        let of_type = |entity: EntityIx| {
+            let is_unfinished = move |slot: &u32| {
+                let state = &schema[entity][graph.state_of(entity, *slot)];
+                !state.terminal && !state.to.is_empty()
+            };
+            let unfinished = graph.living(entity).filter(is_unfinished);
+            unfinished.map(move |slot| (entity, slot, graph.state_of(entity, slot)))
+        };
+        EntityIx::all(schema.entities.len())
+            .flat_map(of_type)
+            .collect()
+    }
+
+    fn report_progress(&mut self, depth: usize, is_last: bool) {
+        let Some((interval, report)) = &self.checker.progress else {
+            return;
+        };
+        if !is_last && !self.explored.is_multiple_of(STATES_PER_CLOCK) {
+            return;
+        }
+        if is_last || self.reported.elapsed() >= *interval {
+            self.reported = Instant::now();
+            let seconds = self.started.elapsed().as_secs_f64();
+            report(&Progress {
+                states: self.states.len(),
+                queue: self.states.len() - self.explored,
+                fired: self.fired,
+                depth,
+                rate: self.states.len() as f64 / seconds.max(f64::MIN_POSITIVE),
+            });
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! A checker of models (feature `check`): it runs a program's own events, with their guards, handlers, immediate events and
+//! invariants, from every state that they can reach within bounds, and tests properties in each.
+//!
+//! ```
+//! # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+//! use ironweave::check::Checker;
+//! use ironweave::prelude::*;
+//! use lamps::{Lamp, state::{Off, On}};
+//!
+//! let report = Checker::<lamps::Model>::new()
+//!     .entities::<Lamp>(2)
+//!     .always("a lamp is on or off", |db| {
+//!         db.count::<Lamp, On>() + db.count::<Lamp, Off>() == db.count::<Lamp, Any>()
+//!     })
+//!     .sometimes("both lamps are on", |db| db.count::<Lamp, On>() == 2)
+//!     .eventually_possible("all lamps are off", |db| db.count::<Lamp, On>() == 0)
+//!     .assert_properties();
+//! assert!(report.is_complete());
+//! ```
+//!
+//! # What is explored
+//!
+//! The exploration begins at an empty graph, or where [`Checker::start`] says, and is breadth first. In each state, every event of
+//! the model fires with every binding within the bounds:
+//!
+//! | field of an event | what is tried |
+//! |---|---|
+//! | a handle or token | each entity that exists, in the states that the event requires |
+//! | a `Key` | the key of each such entity |
+//! | an `Ensure` | also each key of the bounds that no entity has; of the default keys only the next one |
+//! | the key of an entity that the event creates | each key that no entity has; of the default keys only the next one |
+//! | an `Option` or a `Vec` of these | also none; each set of them, in one order |
+//! | `bool`, `()`, an enum without data, an `Option` of such a type | all values |
+//! | a `Timestamp` | the time of [`Checker::time`] |
+//! | any other value | the values of [`Checker::values`] |
+//!
+//! The number of entities of each type is bounded by [`Checker::entities`]. An event that would exceed a bound is *cut*: the report
+//! counts it, and its result is not explored.
+//!
+//! Two states are the same if no event can tell them apart. The number of times that a slot was reused is ignored, and the order of
+//! links is ignored unless the model has guards or handlers, which could read it. [`Report::abstractions`] lists what was ignored.
+//!
+//! # What is found
+//!
+//! | | by | a violation is |
+//! |---|---|---|
+//! | a state in which a condition does not hold | [`Checker::always`], [`Checker::every`] | the shortest list of events to it |
+//! | a condition that holds in no state | [`Checker::sometimes`] | that the exploration was complete |
+//! | a state after which a condition can never hold again | [`Checker::eventually_possible`] | the shortest list of events to it |
+//! | a deadlock: no event can fire, and an entity is in a state that its lifecycle can leave | by default | the same |
+//! | a panic in a guard, a handler or an invariant | by default | the same |
+//!
+//! Each list of events is printed as a Rust test, which fails as long as the violation exists.
+
+mod bindings;
+mod domain;
+mod explore;
+mod findings;
+mod interned;
+mod live;
+mod property;
+mod report;
+mod reverse;
+mod rust_fields;
+mod rust_source;
+mod rust_test;
+mod states;
+mod values;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::base::time::Timestamp;
+use crate::check::bindings::Binder;
+use crate::check::domain::{Domains, resolve};
+use crate::check::property::{Failed, Kind, Property, source_path};
+use crate::db::Db as _;
+use crate::db::entity::{Any, Entity, Keyed};
+use crate::schema::EntityIx;
+use crate::step::event::Event;
+use crate::step::model::Model;
+use crate::store::Store;
+
+pub use domain::MissingDomains;
+pub use property::Condition;
+pub use report::{EventCounts, Report, Violation, ViolationKind};
+
+/// Explores the states of a model within bounds. See the [module](self).
+#[must_use = "a checker does nothing until `check` or `assert_properties`"]
+pub struct Checker<M: Model> {
+    pub(crate) domains: Domains<M>,
+    pub(crate) properties: Vec<Property<M>>,
+    pub(crate) start: Option<Start<M>>,
+    pub(crate) allows_deadlocks: bool,
+    pub(crate) ignores_order: bool,
+    pub(crate) depth_max: usize,
+    pub(crate) states_max: usize,
+    pub(crate) memory_max: usize,
+    pub(crate) progress: Option<ProgressCallback>,
+}
+
+/// The function that steps a store to the first state.
+pub(crate) type Start<M> = Box<dyn Fn(&mut Store<M>)>;
+
+type ProgressCallback = (Duration, Box<dyn Fn(&Progress)>);
+
+impl<M: Model> fmt::Debug for Checker<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checker")
+            .field("model", &M::NAME)
+            .field("properties", &self.properties.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<M: Model> Default for Checker<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M: Model> Checker<M> {
+    /// Returns a checker without bounds and properties. Each entity type needs a bound.
+    pub fn new() -> Self {
+        Self {
+            domains: Domains {
+                entities: BTreeMap::new(),
+                keys: BTreeMap::new(),
+                values: Vec::new(),
+                bindings: Vec::new(),
+                time: Timestamp::default(),
+                model: PhantomData,
+            },
+            properties: Vec::new(),
+            start: None,
+            allows_deadlocks: false,
+            ignores_order: false,
+            depth_max: usize::MAX,
+            states_max: usize::MAX,
+            memory_max: usize::MAX,
+            progress: None,
+        }
+    }
+
+    /// Sets how many entities of a type may exist at the same time.
+    pub fn entities<T: Entity<Model = M>>(mut self, max: usize) -> Self {
+        self.domains.entities.insert(T::INDEX, max);
+        self
+    }
+
+    /// Sets the keys that entities of a type can have, for fields of events that name entities by a key. Without this call, these
+    /// are `"a"`, `"b"` and so on for texts and 1, 2 and so on for integers, as many as there may be
+    /// [entities](Self::entities), and of those that no entity has, only the next one is tried. The keys of this call are all
+    /// tried, because a guard or handler may tell them apart.
+    ///
+    /// A key may be given as any type that serializes like it, such as `&str` for `String`.
+    pub fn keys<T: Keyed<Model = M>, I: IntoIterator<Item: Serialize>>(mut self, keys: I) -> Self {
+        let keys = values::encoded(keys);
+        self.domains.keys.insert(T::INDEX, keys);
+        self
+    }
+
+    /// Sets the values that are tried for a field of an event. They may be given as any type that serializes like that of the
+    /// field, such as `&str` for `String`.
+    ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::check::Checker;
+    /// use lamps::{Bought, Lamp};
+    ///
+    /// Checker::<lamps::Model>::new()
+    ///     .entities::<Lamp>(2)
+    ///     .values::<Bought, _>("room", ["hall", "attic"])
+    ///     .assert_properties();
+    /// ```
+    pub fn values<E: Event<Model = M>, I: IntoIterator<Item: Serialize>>(
+        mut self,
+        field: &str,
+        values: I,
+    ) -> Self {
+        let values = values::encoded(values);
+        (self.domains.values).push((E::NAME, field.to_owned(), values));
+        self
+    }
+
+    /// Replaces the bindings that are tried for an event by those that a function returns for a state. Use it if the fields of the
+    /// event depend on each other, or if there would be too many bindings.
+    pub fn bindings<E: Event<Model = M>>(
+        mut self,
+        bindings: impl Fn(&Store<M>) -> Vec<E> + 'static,
+    ) -> Self
+    where
+        M::Event: From<E>,
+    {
+        let any: Binder<M> =
+            Box::new(move |store| bindings(store).into_iter().map(M::Event::from).collect());
+        self.domains.bindings.push((E::NAME, any));
+        self
+    }
+
+    /// Sets the time of all transactions, which is also the value of fields of type `Timestamp`. Time does not pass.
+    /// Default: 1970-01-01T00:00:00Z.
+    pub fn time(mut self, time: Timestamp) -> Self {
+        self.domains.time = time;
+        self
+    }
+
+    /// Sets a function that steps an empty store to the state in which the exploration begins.
+    pub fn start(mut self, start: impl Fn(&mut Store<M>) + 'static) -> Self {
+        self.start = Some(Box::new(start));
+        self
+    }
+
+    /// Requires that a condition holds in every reachable state. A condition returns a `bool` or a `Result`. If it is a function
+    /// rather than a closure, the Rust test of a violation calls it.
+    #[track_caller]
+    pub fn always<R: Condition>(
+        self,
+        name: impl Into<String>,
+        holds: impl Fn(&Store<M>) -> R + 'static,
+    ) -> Self {
+        self.property(Kind::Always, name.into(), holds)
+    }
+
+    /// Requires that a condition holds of every entity of a type in every reachable state. A function that an `#[invariant(..)]`
+    /// names is such a condition.
+    #[track_caller]
+    pub fn every<T: Entity<Model = M>, R: Condition>(
+        mut self,
+        name: impl Into<String>,
+        holds: impl Fn(T, &Store<M>) -> R + 'static,
+    ) -> Self {
+        self.properties.push(Property {
+            name: name.into(),
+            kind: Kind::Always,
+            path: source_path(&holds),
+            every: Some(T::NAME),
+            is_result: R::IS_RESULT,
+            location: std::panic::Location::caller(),
+            holds: Box::new(move |store| {
+                (store.place::<T, Any>()).try_for_each(|entity| {
+                    holds(entity, store).check().map_err(|reason| Failed {
+                        entity: Some(store.core.graph.named(T::INDEX, entity.id().slot)),
+                        reason,
+                    })
+                })
+            }),
+        });
+        self
+    }
+
+    /// Requires that a condition holds in at least one reachable state.
+    #[track_caller]
+    pub fn sometimes<R: Condition>(
+        self,
+        name: impl Into<String>,
+        holds: impl Fn(&Store<M>) -> R + 'static,
+    ) -> Self {
+        self.property(Kind::Sometimes, name.into(), holds)
+    }
+
+    /// Requires that from every reachable state a state can be reached in which a condition holds.
+    ///
+    /// A state is no violation if an event that would move or delete an entity that exists was cut there by a bound, because it
+    /// could lead to the condition. An event that would only create further entities is not taken into account.
+    #[track_caller]
+    pub fn eventually_possible<R: Condition>(
+        self,
+        name: impl Into<String>,
+        holds: impl Fn(&Store<M>) -> R + 'static,
+    ) -> Self {
+        self.property(Kind::EventuallyPossible, name.into(), holds)
+    }
+
+    #[track_caller]
+    fn property<R: Condition>(
+        mut self,
+        kind: Kind,
+        name: String,
+        holds: impl Fn(&Store<M>) -> R + 'static,
+    ) -> Self {
+        self.properties.push(Property {
+            name,
+            kind,
+            path: source_path(&holds),
+            every: None,
+            is_result: R::IS_RESULT,
+            location: std::panic::Location::caller(),
+            holds: Box::new(move |store| {
+                (holds(store).check()).map_err(|reason| Failed {
+                    entity: None,
+                    reason,
+                })
+            }),
+        });
+        self
+    }
+
+    /// Does not report deadlocks.
+    pub fn allow_deadlocks(mut self) -> Self {
+        self.allows_deadlocks = true;
+        self
+    }
+
+    /// Ignores the order of links, although the model has guards or handlers. The result is right if none of them depends on it.
+    pub fn ignore_order_of_links(mut self) -> Self {
+        self.ignores_order = true;
+        self
+    }
+
+    /// Ends the exploration at a depth, which is a number of events. Default: no limit.
+    pub fn depth_max(mut self, depth: usize) -> Self {
+        self.depth_max = depth;
+        self
+    }
+
+    /// Ends the exploration when this number of states was found. Default: no limit.
+    pub fn states_max(mut self, states: usize) -> Self {
+        self.states_max = states;
+        self
+    }
+
+    /// Ends the exploration when its tables have this number of bytes. Default: no limit.
+    pub fn memory_max(mut self, bytes: usize) -> Self {
+        self.memory_max = bytes;
+        self
+    }
+
+    /// Calls a function about once in an interval, and at the end.
+    pub fn progress(mut self, interval: Duration, report: impl Fn(&Progress) + 'static) -> Self {
+        self.progress = Some((interval, Box::new(report)));
+        self
+    }
+
+    /// Explores the model and tests the properties. The exploration ends early when it has found a violation of
+    /// [`always`](Self::always), a deadlock or a panic.
+    ///
+    /// # Errors
+    /// If a bound or the values of a field are missing or not valid. The error lists all of them, with what to write.
+    pub fn check(self) -> Result<Report<M>, MissingDomains> {
+        let plan = resolve(&self.domains)?;
+        Ok(explore::explore(self, plan))
+    }
+
+    /// As [`check`](Self::check), for tests.
+    ///
+    /// # Panics
+    /// If a bound is missing, or if a property is violated. The message has a Rust test for each violation.
+    // A test calls it for the panic.
+    #[allow(clippy::must_use_candidate)]
+    #[track_caller]
+    pub fn assert_properties(self) -> Report<M> {
+        match self.check() {
+            Ok(report) => {
+                report.assert_properties();
+                report
+            }
+            Err(e) => panic!("{e}"),
+        }
+    }
+}
+
+/// How far an exploration is.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Progress {
+    /// The number of different states that were found.
+    pub states: usize,
+    /// The number of these whose events have not been tried yet.
+    pub queue: usize,
+    /// The number of events that fired.
+    pub fired: u64,
+    /// The depth of the state whose events are being tried.
+    pub depth: usize,
+    /// The number of states that were found per second.
+    pub rate: f64,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} states, {} in the queue, depth {}, {:.0} states per second",
+            self.states, self.queue, self.depth, self.rate
+        )
+    }
+}
+
+/// Entity types, by their index.
+type ByEntity<T> = BTreeMap<EntityIx, T>;

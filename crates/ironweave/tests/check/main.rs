@@ -1,0 +1,14 @@
+//! The checker explores what a model can do within bounds. One file is one behaviour.
+#![cfg(feature = "check")]
+#![allow(missing_docs)]
+
+mod build;
+mod machine;
+mod naive;
+mod ward;
+
+mod all_states_are_found;
+mod code_of_the_program_runs;
+mod limits_end_an_exploration;
+mod violations_are_shown_as_tests;
+mod what_is_missing_is_listed;
