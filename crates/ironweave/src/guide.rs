@@ -19,7 +19,7 @@ pages! {
     Follow: "follow.md",
     AsyncCode: "async.md",
     Sql: "sql.md",
-    Prove: "prove.md",
+    Lint: "lint.md",
     See: "see.md",
     Reference: "reference.md",
     Compiler: "compiler.md",
