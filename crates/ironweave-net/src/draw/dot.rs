@@ -59,6 +59,8 @@ fn escaped(text: &str, further: &str) -> String {
     for c in text.chars() {
         match c {
             c if c == '"' || c == '\\' || further.contains(c) => out.extend(['\\', c]),
+            // Graphviz reads the entities of HTML.
+            '&' => out.push_str("&amp;"),
             c if c.is_control() => out.push(' '),
             c => out.push(c),
         }

@@ -48,12 +48,12 @@ impl Diagram {
         out.push_str("erDiagram\n");
         for (at, node) in self.nodes.iter().enumerate() {
             let id = id(at, node);
-            let tokens = node.tokens_line();
-            let title = match tokens {
+            let title = match node.tokens_line() {
                 Some(tokens) => {
                     format!("{id}[\"{}\"]", escaped(&format!("{}: {tokens}", node.name)))
                 }
-                None => id,
+                None if id == node.name => id,
+                None => format!("{id}[\"{}\"]", escaped(&node.name)),
             };
             if node.fields.is_empty() {
                 let _ = writeln!(out, "    {title}");
@@ -65,8 +65,8 @@ impl Diagram {
                 let _ = writeln!(
                     out,
                     "        {} {}{key}",
-                    word(&short_type(&field.ty)),
-                    word(&field.name)
+                    attribute(&short_type(&field.ty)),
+                    attribute(&field.name)
                 );
             }
             out.push_str("    }\n");
@@ -130,12 +130,19 @@ fn flowchart_node(at: usize, node: &Node) -> String {
     }
 }
 
-/// Returns the name by which the diagram refers to a node.
+/// The keywords of state diagrams and entity-relationship diagrams, whose case Mermaid ignores.
+const KEYWORDS: [&str; 14] = [
+    "accDescr", "accTitle", "class", "classDef", "default", "end", "many", "note", "one", "scale",
+    "state", "style", "subgraph", "to",
+];
+
+/// Returns the name by which the diagram refers to a node: that of the node if Mermaid reads it as a name. It begins with a
+/// capital letter, so it is not that of another node that has a number.
 fn id(at: usize, node: &Node) -> String {
     let mut chars = node.name.chars();
-    // Keywords of Mermaid begin with a small letter.
     let plain = chars.next().is_some_and(|c| c.is_ascii_uppercase())
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !KEYWORDS.iter().any(|k| k.eq_ignore_ascii_case(&node.name));
     match node.shape {
         Shape::Start => "[*]".to_owned(),
         _ if plain => node.name.clone(),
@@ -147,7 +154,8 @@ fn id(at: usize, node: &Node) -> String {
 fn after(arrow: &Arrow) -> String {
     match &*arrow.lines() {
         [] => String::new(),
-        lines => format!(" : {}", label(lines)),
+        // A colon would end the label.
+        lines => format!(" : {}", label(lines).replace(':', "#58;")),
     }
 }
 
@@ -192,7 +200,7 @@ fn yaml(text: &str) -> String {
 }
 
 /// Returns a type or a field as a word that an entity of Mermaid can have: `Vec<String>` becomes `Vec[String]`.
-fn word(text: &str) -> String {
+fn attribute(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {
@@ -204,6 +212,13 @@ fn word(text: &str) -> String {
         }
     }
     match out.chars().next() {
+        // The marks of a key, whose case Mermaid ignores.
+        _ if ["pk", "fk", "uk"]
+            .iter()
+            .any(|key| key.eq_ignore_ascii_case(&out)) =>
+        {
+            format!("_{out}")
+        }
         Some(c) if c.is_alphabetic() || c == '_' => out,
         _ => format!("_{out}"),
     }

@@ -93,3 +93,41 @@ fn names_with_characters_of_the_languages_are_escaped() {
     diagram.arrows[0].label = vec!["p\\q".to_owned(), "r|s".to_owned()];
     check("escaped", &diagram);
 }
+
+#[test]
+fn names_that_are_keywords_of_mermaid_are_not_written_as_such() {
+    let mut states = lifecycle(&net("shop"), "Line");
+    states.nodes[1].name = "Note".to_owned();
+    states.nodes[2].name = "Default".to_owned();
+    states.arrows[0].label = vec!["a: b".to_owned()];
+    let text = states.to_mermaid();
+    assert!(text.contains("state \"Note\" as n1\n"), "{text}");
+    assert!(text.contains("[*] --> n1 : a#58; b\n"), "{text}");
+    assert!(text.contains(" as n2\n"), "{text}");
+
+    let mut edges = Diagram::edges(&net("shop"));
+    edges.nodes[0].name = "Class".to_owned();
+    edges.nodes[0].fields[0].name = "pk".to_owned();
+    edges.nodes[1].name = "Übung".to_owned();
+    let text = edges.to_mermaid();
+    assert!(
+        text.contains("    n0[\"Class\"] {\n        String _pk PK\n"),
+        "{text}"
+    );
+    // The name is shown, although the diagram refers to the node by its number.
+    assert!(text.contains("    n1[\"Übung\"] {\n"), "{text}");
+    assert!(text.contains("    n1 }o--|| n0 : "), "{text}");
+}
+
+#[test]
+fn a_name_that_is_an_entity_of_html_is_drawn_as_it_is() {
+    let mut diagram = lifecycle(&net("shop"), "Line");
+    diagram.nodes[1].name = "&lt;".to_owned();
+    assert!(diagram.to_dot().contains("label=\"&amp;lt;\""));
+    assert!(diagram.to_mermaid().contains("state \"#38;lt#59;\""));
+    #[cfg(feature = "svg")]
+    {
+        diagram.nodes[1].name = "&lt;\u{ffff}\0".to_owned();
+        assert!(diagram.to_svg().contains(">&amp;lt;  </text>"));
+    }
+}
