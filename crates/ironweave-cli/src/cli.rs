@@ -208,7 +208,7 @@ enum Schema {
         after_help = "Example:\n  ironweave schema json target/databuild/store > schema.json"
     )]
     Json(commands::schema::JsonArgs),
-    /// Find what can never happen in a model, and loops of its immediate events; exit code 1 if there is any
+    /// Find what can never happen in a model, and loops of its immediate events; exit code 1 if something is found
     ///
     /// What can never happen in the net of the model cannot happen in the program either, whatever its guards and handlers do. What
     /// is only possible in the net may be ruled out by them.
