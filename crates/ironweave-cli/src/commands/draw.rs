@@ -29,7 +29,7 @@ pub struct Args {
     /// The language of the picture
     #[arg(long, value_name = "FORMAT", default_value = "svg")]
     format: Format,
-    /// Write the picture to this file instead of the output
+    /// Write the picture to this file instead of standard output
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     output: Option<PathBuf>,
     /// Leave out the numbers of entities and links

@@ -79,7 +79,7 @@ impl Picture {
         out
     }
 
-    /// Reads a description. Lines that are none are left out.
+    /// Reads a description, and skips lines that describe neither a box nor an arrow.
     pub fn read(text: &str) -> Self {
         let mut lines = text.split('\n');
         let mut picture = Self {
@@ -127,7 +127,7 @@ impl Picture {
     }
 }
 
-/// The text of a string literal drawn, or as it is if it is not one.
+/// Draws the description in a string literal, and returns the picture as a string literal. Other tokens are a compile error.
 pub fn draw(tokens: proc_macro2::TokenStream) -> proc_macro2::TokenStream {
     match syn::parse2::<syn::LitStr>(tokens) {
         Ok(text) => {

@@ -57,7 +57,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Node {
-    /// What it stands for, which decides on its outline.
+    /// What it represents, which determines its outline.
     pub shape: Shape,
     /// The name. It is empty for [`Shape::Start`].
     pub name: String,
@@ -65,7 +65,7 @@ pub struct Node {
     pub fields: Vec<Field>,
     /// Further lines: the guards of an event.
     pub remarks: Vec<String>,
-    /// The places for which the node stands: one for a state or an edge, all states for an entity type, none for an event.
+    /// The places that the node represents: one for a state or an edge, all states for an entity type, none for an event.
     pub places: Vec<PlaceIx>,
     /// The number of tokens in these places, if it is known.
     pub tokens: Option<u64>,
@@ -73,7 +73,7 @@ pub struct Node {
     pub group: Option<usize>,
 }
 
-/// What a node stands for.
+/// What a node represents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Shape {
@@ -113,9 +113,9 @@ pub struct Arrow {
     pub tail: Tip,
     /// Its end at `to`.
     pub head: Tip,
-    /// The place of the edge, if the arrow stands for one.
+    /// The place of the edge, if the arrow represents one.
     pub place: Option<PlaceIx>,
-    /// The number of links, if the arrow stands for an edge and it is known.
+    /// The number of links, if the arrow represents an edge and the number is known.
     pub tokens: Option<u64>,
 }
 

@@ -219,7 +219,7 @@ fn never_ends(net: &Net, reach: &Reach<'_>, entity: &Entity, changes: &Changes) 
 
 fn never_made(net: &Net, reach: &Reach<'_>, entity: &Entity, changes: &Changes) -> Vec<Finding> {
     let moves = entity.lifecycle.iter().filter(|allowed| {
-        // Of a state that is never reached another finding speaks.
+        // A state that is never reached has a finding of its own.
         let is_reached = reach.is_marked(allowed.from) && reach.is_marked(allowed.to);
         is_reached && !changes.from(allowed.from).any(|to| to == allowed.to)
     });

@@ -17,7 +17,7 @@ pub(super) fn findings(net: &Net, reach: &Reach<'_>) -> Vec<Finding> {
     for (ix, edge) in EdgeIx::all(net.edges.len()).zip(&net.edges) {
         if !reach.is_marked(edge.place) {
             let ends = [&edge.from, &edge.to];
-            // Of an entity that is never created another finding speaks.
+            // An entity type that is never created has a finding of its own.
             if ends.iter().all(|end| reach.exists(end.entity)) {
                 found.push(never_linked(net, edge.place));
             }
@@ -207,7 +207,7 @@ impl Links<'_> {
         };
         by.iter().all(|path| {
             let states = self.reach.path(at, path).map(|of| &of.states);
-            // Whoever is reached over the edge has a link.
+            // An entity that is reached over the edge has a link.
             let is_linked_by_path = path.hops.last() != Some(&back);
             let has_neighbour = self.reach.paths[at].iter().all(|of| {
                 let is_over = of.path.root == path.root

@@ -11,7 +11,7 @@ use super::{
 };
 
 impl Net {
-    /// Derives the net of a model from its schema. O(size of the schema), and for each `delete` O(edges).
+    /// Derives the net of a model from its schema. O(states * columns + size of the schema), and for each `delete` O(edges).
     ///
     /// # Errors
     /// If the schema is not [valid](Schema::validate).

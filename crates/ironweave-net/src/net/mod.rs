@@ -235,6 +235,10 @@ pub enum Tokens {
 }
 
 /// A test: a condition on tokens that stay where they are.
+///
+/// A condition is evaluated after the event creates entities and before its other arcs act. The condition on links that the policy
+/// `restrict` of an edge implies is evaluated at the deletion, after the other arcs, and does not count links with entities that the
+/// same event deletes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Read {

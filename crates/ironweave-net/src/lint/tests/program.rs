@@ -535,7 +535,7 @@ impl Graph {
     }
 }
 
-/// Returns all bindings of an event in a graph. A slot that does not exist yet stands for a key without an entity.
+/// Returns all bindings of an event in a graph. A slot that does not exist yet represents a key without an entity.
 fn bindings(event: &EventDef, graph: &Graph) -> Vec<Vec<Slots>> {
     let mut all: Vec<Vec<Slots>> = vec![Vec::new()];
     for name in event.names.iter().filter(|name| name.by != BindBy::Created) {
