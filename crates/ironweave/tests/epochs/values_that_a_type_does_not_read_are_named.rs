@@ -373,3 +373,31 @@ fn it_is_said_if_the_frame_is_not_in_the_log_any_more() {
     assert!(e.to_string().contains("Item.cost: Item/0.1: "), "{e}");
     assert!(e.to_string().contains("currency"), "{e}");
 }
+
+#[test]
+fn a_log_that_is_damaged_is_not_said_to_have_lost_the_frame() {
+    let dir = temp_dir();
+    let options = Store::<first::Model>::options().segment_bytes_max(4_000);
+    let mut store = options.open(dir.path()).expect("the store opens");
+    for number in 1..=100 {
+        let cost = amount(number);
+        store.step(first::Made { number, cost });
+    }
+    let checkpoint = store.checkpoint().expect("it is written").seq();
+    drop(store);
+    // The last byte of the first segment, which an opening with the checkpoint does not read.
+    let segment = dir.path().join(format!("{:020}.log", 0));
+    let mut bytes = std::fs::read(&segment).expect("the first segment");
+    let last = bytes.iter_mut().rev().find(|byte| **byte != 0);
+    *last.expect("it has frames") ^= 1;
+    std::fs::write(&segment, bytes).expect("it is damaged");
+    let store = Store::<first::Model>::open_read_only(dir.path()).expect("it is read");
+    assert_eq!(store.opened_from().checkpoint(), Some(checkpoint));
+    drop(store);
+    for e in refused::<wider::Model>(dir.path()) {
+        let words = "Item.cost of Item/0.1 cannot be carried over: its value cannot be read: ";
+        assert!(e.to_string().contains(words), "{e}");
+        assert!(!e.to_string().contains("not in the log any more"), "{e}");
+        assert_eq!(e.seq(), None);
+    }
+}

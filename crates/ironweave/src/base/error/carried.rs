@@ -12,17 +12,18 @@ use crate::base::position::Seq;
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotCarried {
-    /// The field, the data of a state or the end of the edge, in the model: `Bed.since`.
+    /// The field, the data of a state or the end of the edge, in the model: `Bed.since`. The entity type, if it is a key of several
+    /// fields that another entity has.
     pub what: Name,
     /// The entity that has the value, or the one at the declaring end of the link.
     pub entity: EntityRef,
     /// Why it cannot be carried over.
     pub reason: String,
-    /// The frame that wrote the value, if the log was searched for it and has it.
+    /// The frame that wrote the value, if the log was searched for it and has it. A key of several fields has none.
     pub seq: Option<Seq>,
     /// Where that frame is, if the log is in a directory.
     pub location: Option<FrameLocation>,
-    /// The cell of the model, by which the frame is found.
+    /// The cell of the model, by which the frame is found. `None` for a key of several fields.
     pub(crate) cell: Option<CarriedCell>,
 }
 

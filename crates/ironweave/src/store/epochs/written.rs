@@ -12,6 +12,7 @@ use crate::log::{Frame, ReadLog};
 use crate::schema::{ColumnIx, EdgeIx, Schema};
 use crate::step::epoch::NotEntered;
 use crate::store::epochs::bad_frame;
+use crate::store::epochs::errors::undecodable;
 use crate::store::frame;
 use crate::store::tags::Tags;
 
@@ -35,13 +36,14 @@ impl Epochs {
             ..
         } = &*e;
         match self.written(log, (seq, now), e.cell) {
-            Some((written, _)) => bad_frame(
+            Written::By(written, _) => bad_frame(
                 written,
                 format_args!(
                     "it writes {what} of {entity}, which cannot be carried over to the schema in frame {seq}: {reason}"
                 ),
             ),
-            None => bad_frame(seq, format_args!("{e}{GONE}")),
+            Written::Gone => bad_frame(seq, format_args!("{e}{GONE}")),
+            Written::Unknown => bad_frame(seq, e),
         }
     }
 
@@ -61,31 +63,46 @@ impl Epochs {
             return OpenError::Migration(e);
         };
         match self.written(log, (last, ours), e.cell) {
-            Some((seq, location)) => (e.seq, e.location) = (Some(seq), location),
-            None => e.reason += GONE,
+            Written::By(seq, location) => (e.seq, e.location) = (Some(seq), location),
+            Written::Gone => e.reason += GONE,
+            Written::Unknown => {}
         }
         OpenError::Migration(Box::new(MigrationError::NotCarried(e)))
     }
 
-    /// Returns the last frame up to one that has written a cell of the schema that follows, and where it is.
+    /// Searches the frames up to one for the last that has written a cell of the schema that follows.
     fn written(
         &self,
         log: &dyn ReadLog,
-        (last, now): (Seq, &Schema),
+        until: (Seq, &Schema),
         cell: Option<CarriedCell>,
-    ) -> Option<(Seq, Option<FrameLocation>)> {
+    ) -> Written {
+        match cell.map(|cell| self.last_writing(log, until, cell)) {
+            Some(Ok(Some((seq, location)))) => Written::By(seq, location),
+            Some(Ok(None)) => Written::Gone,
+            Some(Err(_)) | None => Written::Unknown,
+        }
+    }
+
+    /// Returns the last frame up to one that has written a cell of the schema that follows, and where it is.
+    fn last_writing(
+        &self,
+        log: &dyn ReadLog,
+        (last, now): (Seq, &Schema),
+        cell: CarriedCell,
+    ) -> Result<Option<(Seq, Option<FrameLocation>)>, StorageError> {
         let epochs = self.list.partition_point(|epoch| epoch.from <= last);
-        let cells = cells(self.list.get(..epochs)?, now, cell?);
+        let cells = cells(&self.list[..epochs], now, cell);
         let first = log.segments().map_or(Seq::ZERO, |log| log.kept());
         let mut tags: Option<(Seq, Arc<Tags>)> = None;
         let (mut facts, mut written) = (Facts::default(), None);
-        for frame in log.read(first).ok()? {
+        for frame in log.read(first)? {
             let Frame {
                 header,
                 payload,
                 location,
                 ..
-            } = frame.ok()?;
+            } = frame?;
             if header.seq > last {
                 break;
             }
@@ -102,18 +119,28 @@ impl Epochs {
             let tags = match tags.take().filter(|(from, _)| *from == epoch.from) {
                 Some(known) => &tags.insert(known).1,
                 None => {
-                    let own = own_tags((epoch.from, epoch.tags.version), &epoch.schema).ok()?;
+                    let own = own_tags((epoch.from, epoch.tags.version), &epoch.schema)?;
                     &tags.insert((epoch.from, own)).1
                 }
             };
-            let decoded = frame::decode_facts(header.kind, &payload, tags, facts).ok()?;
+            let decoded = frame::decode_facts(header.kind, &payload, tags, facts)
+                .map_err(|e| undecodable(header.seq, e))?;
             if decoded.facts.list.iter().any(|fact| writes(fact, cell)) {
                 written = Some((header.seq, location));
             }
             facts = decoded.facts;
         }
-        written
+        Ok(written)
     }
+}
+
+/// What a search for the frame that wrote a value has found.
+enum Written {
+    By(Seq, Option<FrameLocation>),
+    /// The log has no such frame any more.
+    Gone,
+    /// The value is not that of one cell, or the log cannot be read.
+    Unknown,
 }
 
 /// What is said of a value whose frame is not found.
