@@ -121,13 +121,18 @@ impl BackgroundIndexer {
 
 impl Drop for BackgroundIndexer {
     fn drop(&mut self) {
-        if let Some(IndexThread { segments, thread }) = self.thread.take()
-            && self.process == std::process::id()
-        {
-            drop(segments);
-            // It runs no user code that could panic.
-            let _ = thread.join();
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        if self.process != std::process::id() {
+            // The thread may have held a lock of the channel when the process was forked, and does not release it here.
+            std::mem::forget(thread);
+            return;
         }
+        let IndexThread { segments, thread } = thread;
+        drop(segments);
+        // It runs no user code that could panic.
+        let _ = thread.join();
     }
 }
 
