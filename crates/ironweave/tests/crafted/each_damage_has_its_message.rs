@@ -35,7 +35,7 @@ pub fn log(dir: &Path) {
     let mut store = options.open(dir).expect("the store opens");
     let worker = store.step(Hired {}).created.worker;
     let mut number = 0;
-    while fs::read_dir(dir).expect("a directory").count() < 5 {
+    while segments(dir).len() < 3 {
         number += 1;
         store.step(Added {
             worker,
@@ -56,6 +56,17 @@ pub fn log(dir: &Path) {
         .expect("a fold");
     tasks.catch_up(|_| ()).expect("it is folded");
     tasks.save().expect("it is written");
+}
+
+/// The segments in a directory, in order.
+fn segments(dir: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(dir).expect("a directory");
+    let files = files.map(|file| file.expect("a file").path());
+    let mut segments: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|e| e == "log"))
+        .collect();
+    segments.sort();
+    segments
 }
 
 /// A log that is damaged by a case.
@@ -273,12 +284,7 @@ const OPENED: &[Case] = &[
 pub fn damaged(scratch: &Path, case: usize) -> Log {
     let dir = scratch.join(case.to_string());
     copy(&scratch.join("log"), &dir).expect("a copy");
-    let files = fs::read_dir(&dir).expect("a directory");
-    let files = files.map(|file| file.expect("a file").path());
-    let mut segments: Vec<PathBuf> = files
-        .filter(|path| path.extension().is_some_and(|e| e == "log"))
-        .collect();
-    segments.sort();
+    let segments = segments(&dir);
     assert_eq!(segments.len(), 3);
     Log { dir, segments }
 }

@@ -29,7 +29,8 @@ pub fn scratch_dir() -> TempDir {
         .expect("a temporary directory")
 }
 
-/// Copies a directory with everything in it.
+/// Copies a directory with everything in it. The threads of an open store may rename a file between its listing and its copy; it is left
+/// out then.
 pub fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("the directory can be created");
     for entry in fs::read_dir(from).expect("the directory can be listed") {
@@ -37,8 +38,10 @@ pub fn copy_dir(from: &Path, to: &Path) {
         let to = to.join(path.file_name().expect("an entry has a name"));
         if path.is_dir() {
             copy_dir(&path, &to);
-        } else {
-            fs::copy(&path, &to).expect("the file can be copied");
+        } else if let Err(e) = fs::copy(&path, &to)
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            panic!("{} can be copied: {e}", path.display());
         }
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use ironweave::Seq;
 use ironweave::prelude::*;
 
-/// Copies the files of a store.
+/// Copies the files of a store. The threads of an open store may rename a file between its listing and its copy; it is left out then.
 pub fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -18,8 +18,10 @@ pub fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
         let (from, to) = (entry.path(), to.join(entry.file_name()));
         if from.is_dir() {
             copy(&from, &to)?;
-        } else {
-            fs::copy(&from, &to)?;
+        } else if let Err(e) = fs::copy(&from, &to)
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(e);
         }
     }
     Ok(())
