@@ -26,11 +26,12 @@ impl Error for NoSource {
     }
 }
 
-/// The source of a value. What it names must be in scope.
+/// The source of a value. What it names must be in scope. A value without one is a message of the compiler, since a test that lacks a value
+/// shows nothing.
 pub(super) fn source(value: &(impl Serialize + ?Sized)) -> String {
     value
         .serialize(Source)
-        .unwrap_or_else(|e| format!("todo!(\"a value that cannot be serialized: {e}\")"))
+        .unwrap_or_else(|e| format!("compile_error!({:?})", format!("write the value here; {e}")))
 }
 
 struct Source;

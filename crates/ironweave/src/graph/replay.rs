@@ -199,7 +199,7 @@ impl<S: Storage> Graph<S> {
         self.must_exist(def.entity, slot)?;
         if def.key && self.column(column).has(slot) {
             return Err(format!(
-                "{} has that part of its key already, and keys never change",
+                "{} has that part of its key already, and only a migration changes a key",
                 self.entity_ref(def.entity, slot)
             ));
         }

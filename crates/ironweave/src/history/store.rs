@@ -175,8 +175,8 @@ impl<M: Model> Store<M> {
     /// - `is_other_history` as for [`Store::locate`].
     /// - `is_before_beginning` for a point before the snapshot that the store began at.
     /// - `is_unlogged` if the store has no log.
-    /// - `OtherShape` for a frame of an earlier epoch whose schema has other entities, fields or edges; see
-    ///   [`as_of_by_name`](Store::as_of_by_name) and [`upgrade`](Snapshot::upgrade).
+    /// - `OtherShape` for a frame of an earlier epoch whose schema has other entities, fields or edges, and for one within a
+    ///   migration; see [`as_of_by_name`](Store::as_of_by_name) and [`upgrade`](Snapshot::upgrade).
     /// - A failure to read the log.
     pub fn as_of(&self, when: impl Into<AsOf>) -> Result<Snapshot<M>, ReadError> {
         let when = when.into();

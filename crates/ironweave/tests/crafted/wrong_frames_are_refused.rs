@@ -149,10 +149,10 @@ fn data_of_a_state_that_an_entity_is_not_in_is_refused() {
 
 #[test]
 fn a_key_that_is_set_again_or_is_somebody_elses_is_refused() {
-    bank_refused(1, "keys never change", |frame| {
+    bank_refused(1, "only a migration changes a key", |frame| {
         facts(frame).push(set(&[3, 0, 0], text("eve")));
     });
-    bank_refused(3, "keys never change", |frame| {
+    bank_refused(3, "only a migration changes a key", |frame| {
         facts(frame).push(set(&[3, 0, 0], text("ada")));
     });
     bank_refused(2, "Account \"ada\" exists already", |frame| {

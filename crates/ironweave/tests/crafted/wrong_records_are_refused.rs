@@ -293,7 +293,7 @@ fn facts_that_do_not_fit_the_graph_are_refused() {
         records.remove(3);
         records.remove(2);
     });
-    bank_refused(2, "keys never change", |records| {
+    bank_refused(2, "only a migration changes a key", |records| {
         records.values.extend(*b"\x63eve");
         records.push(FactRecord {
             kind: SET,

@@ -283,8 +283,8 @@ fn two_entities_exchange_their_keys_by_a_third_one() {
     let error = at_once.open(dir.path()).expect_err("bob has the key");
     assert_eq!(
         error.to_string(),
-        "the migration failed, and the log is unchanged: Guest \"bob\" exists already; choose another key; to exchange the keys of \
-         two entities, give one of them a third key first"
+        "the migration failed, and the log is unchanged: Guest \"bob\" exists already; choose another key; if two entities \
+         exchange their keys, give one of them a third key first"
     );
     assert_eq!(files(dir.path()), before);
     let exchanged = and(|new| {

@@ -205,7 +205,7 @@ impl fmt::Display for MigrationError {
             Self::NoData { edge } => write!(f, "the links of `{edge}` have no data"),
             Self::Step(e @ StepError::Duplicate { .. }) => write!(
                 f,
-                "{e}; to exchange the keys of two entities, give one of them a third key first"
+                "{e}; if two entities exchange their keys, give one of them a third key first"
             ),
             Self::Step(e) => fmt::Display::fmt(e, f),
             Self::Incomplete(left) => {

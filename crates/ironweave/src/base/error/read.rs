@@ -47,7 +47,8 @@ pub enum ReadError {
     },
     /// Two snapshots are of epochs of a log whose schemas have different entities, fields or edges.
     OtherSchema,
-    /// The frame is of an epoch whose schema has other entities, fields or edges than the model of the program.
+    /// The graph after the frame cannot be read with the types of the program: the frame is of an epoch whose schema has other entities,
+    /// fields or edges than the model, or is within a migration.
     OtherShape {
         /// The frame.
         seq: Seq,
@@ -285,8 +286,8 @@ impl fmt::Display for ReadError {
             Self::OtherShape { seq } => write!(
                 f,
                 "the graph after frame {seq} has the schema of then, with other entities, fields or edges than the model of \
-                 this program; read it by name: `as_of_by_name`, whose result `upgrade` carries over to the model if that needs no \
-                 code"
+                 this program, or is in the middle of a migration; read it by name: `as_of_by_name`. If the graph is whole, `upgrade` \
+                 carries it over to the model where that needs no code"
             ),
             Self::NotOfTheLog => f.write_str(
                 "the snapshot has no position in the log of this store, since it was created by `with` or is of a store \

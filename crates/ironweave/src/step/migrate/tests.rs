@@ -537,14 +537,14 @@ fn a_change_that_is_refused_says_why_and_has_no_effect() {
     );
     expect(
         refused(|_, new| new.set(bed(new, "1A"), "label", "1B")),
-        "Bed \"1B\" exists already; choose another key; to exchange the keys of two entities, give one of them a third key first",
+        "Bed \"1B\" exists already; choose another key; if two entities exchange their keys, give one of them a third key first",
     );
     expect(
         refused(|_, new| {
             let bob = new.create::<v2::Patient>(&[("ward", &11), ("number", &1), ("name", &"Bob")]);
             bob.map(drop)
         }),
-        "Patient 11, 1 exists already; choose another key; to exchange the keys of two entities, give one of them a third key first",
+        "Patient 11, 1 exists already; choose another key; if two entities exchange their keys, give one of them a third key first",
     );
     expect(
         refused(|_, new| new.link(bed(new, "1A"), "ward", bed(new, "2A").ward(new))),
