@@ -2,7 +2,8 @@
 
 use crate::base::cbor::{ARRAY, MAP, NULL, UINT, head};
 use crate::base::hash::{FastMap, hash_bytes};
-use crate::check::domain::{By, Domains, EventChoices, FieldChoices, Keys, Resolved};
+use crate::check::domain::{By, EventChoices, FieldChoices, Keys, Resolved};
+use crate::check::given::Domains;
 use crate::check::interned::Events;
 use crate::graph::Graph;
 use crate::graph::storage::Flat;
@@ -13,9 +14,6 @@ use crate::step::field_codec::FieldReader;
 use crate::step::model::Model;
 use crate::store::Store;
 use crate::value::DecodeError;
-
-/// A function that gives the bindings of an event in a state.
-pub(crate) type Binder<M> = Box<dyn Fn(&Store<M>) -> Vec<<M as Model>::Event>>;
 
 /// An event to try.
 #[derive(Clone, Copy)]

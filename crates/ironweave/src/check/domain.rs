@@ -2,12 +2,9 @@
 //! What is missing is collected, so that one error lists all of it.
 
 use std::fmt;
-use std::marker::PhantomData;
 
-use crate::base::time::Timestamp;
-use crate::check::ByEntity;
-use crate::check::bindings::Binder;
-use crate::check::values::{Encoded, decodes, default_keys, defaults_of, variants};
+use crate::check::given::Domains;
+use crate::check::values::{decodes, default_keys, defaults_of, variants};
 use crate::schema::{
     Arc, BindBy, Cardinality, Encoding, EntityIx, EventDef, EventIx, Hop, NameDef, NameIx, Path,
     Quantifier, Schema, Scope, Source, StateIx,
@@ -15,28 +12,18 @@ use crate::schema::{
 use crate::step::any_event::AnyEvent;
 use crate::step::model::Model;
 
-/// What the user of a checker gave.
-pub(crate) struct Domains<M: Model> {
-    pub entities: ByEntity<usize>,
-    pub keys: ByEntity<Encoded>,
-    /// The name of an event, the name of a field, and values.
-    pub values: Vec<(&'static str, String, Encoded)>,
-    /// The name of an event, and the function that gives its bindings.
-    pub bindings: Vec<(&'static str, Binder<M>)>,
-    pub time: Timestamp,
-    pub model: PhantomData<fn() -> M>,
-}
-
 /// The error of a [`Checker`](super::Checker) that does not know what to try. It lists everything that is missing or not valid,
 /// with the line to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingDomains {
+    /// What does not know what to try.
+    of: &'static str,
     missing: Vec<String>,
 }
 
 impl fmt::Display for MissingDomains {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the checker does not know what to try:")?;
+        write!(f, "{} does not know what to try:", self.of)?;
         self.missing
             .iter()
             .try_for_each(|line| write!(f, "\n  {line}"))
@@ -124,13 +111,17 @@ pub(super) enum By {
     Ensure,
 }
 
-/// Finds out what is tried.
-pub(super) fn resolve<M: Model>(domains: &Domains<M>) -> Result<Resolved, MissingDomains> {
+/// Finds out what is tried. `of` is the name of what tries it, for the error.
+pub(super) fn resolve<M: Model>(
+    domains: &Domains<M>,
+    of: &'static str,
+) -> Result<Resolved, MissingDomains> {
     let mut binding = M::binding();
     binding.add_encodings();
     let mut resolver = Resolver {
         schema: binding.schema,
         domains,
+        of,
         missing: Vec::new(),
         keys: Vec::new(),
     };
@@ -150,6 +141,7 @@ pub(super) fn resolve<M: Model>(domains: &Domains<M>) -> Result<Resolved, Missin
         })
     } else {
         Err(MissingDomains {
+            of,
             missing: resolver.missing,
         })
     }
@@ -158,6 +150,7 @@ pub(super) fn resolve<M: Model>(domains: &Domains<M>) -> Result<Resolved, Missin
 struct Resolver<'d, M: Model> {
     schema: Schema,
     domains: &'d Domains<M>,
+    of: &'static str,
     missing: Vec<String>,
     keys: Vec<Keys>,
 }
@@ -270,7 +263,7 @@ impl<M: Model> Resolver<'_, M> {
         index: usize,
         encoding: &Encoding,
     ) -> Vec<Vec<u8>> {
-        let found = defaults_of(encoding, self.domains.time)
+        let found = defaults_of(encoding, self.domains.first_time())
             .or_else(|| variants::<M::Event>(number, index));
         found.unwrap_or_else(|| {
             let field = &def.fields[index];
@@ -322,8 +315,9 @@ impl<M: Model> Resolver<'_, M> {
                 }
                 Some(def) if def.encoding.as_ref().is_some_and(names_entity) => {
                     self.missing.push(format!(
-                        "`{event}.{field}` names entities, which the checker tries by itself; for other bindings, write \
-                         .bindings::<{event}>(|store| ..)"
+                        "`{event}.{field}` names entities, which {} tries by itself; for other bindings, write \
+                         .bindings::<{event}>(|store| ..)",
+                        self.of
                     ));
                 }
                 Some(_) => {}

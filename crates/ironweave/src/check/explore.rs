@@ -22,12 +22,7 @@ const STATES_PER_CLOCK: usize = 256;
 /// Explores a model.
 pub(super) fn explore<M: Model>(checker: Checker<M>, mut resolved: Resolved) -> Report<M> {
     let enumeration = Enumeration::new(&mut resolved);
-    let start = checker.start.as_deref();
-    let mut live = Live::new(
-        |store| start.into_iter().for_each(|start| start(store)),
-        checker.domains.time,
-        resolved.entities.clone(),
-    );
+    let mut live = Live::new(&checker.domains, resolved.entities.clone());
     let plan = Arc::clone(&live.store.plan);
     let schema = &plan.layout.schema;
     let has_code =

@@ -170,7 +170,8 @@ impl<M: Model> Exploration<M> {
                 .iter()
                 .map(|event| Shown(*event).to_string())
                 .collect(),
-            test: shows.map(|shows| rust_test(&self.checker, (&name, &comment), &events, &shows)),
+            test: shows
+                .map(|shows| rust_test(&self.checker.domains, (&name, &comment), &events, &shows)),
             message,
         }
     }
@@ -201,7 +202,10 @@ impl<M: Model> Exploration<M> {
         };
         all.push(order.to_owned());
         all.push("how often a slot was reused was ignored".to_owned());
-        all.push(format!("time stood still at {}", self.checker.domains.time));
+        all.push(format!(
+            "time stood still at {}",
+            self.checker.domains.first_time()
+        ));
         let bounds = schema.entities.iter().zip(&self.resolved.entities);
         let bounds: Vec<_> = bounds
             .map(|(def, max)| format!("{max} {}", def.name))

@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::base::clock::ManualClock;
 use crate::base::error::{Reject, StepError};
-use crate::base::time::Timestamp;
+use crate::check::given::Domains;
 use crate::check::interned::Events;
 use crate::check::states::{FIRST, States};
 use crate::graph::GraphMut;
@@ -65,15 +65,12 @@ pub(super) struct Live<M: Model> {
 }
 
 impl<M: Model> Live<M> {
-    /// Begins at an empty store, on which `start` is called first.
-    pub(super) fn new(
-        start: impl FnOnce(&mut Store<M>),
-        time: Timestamp,
-        bounds: Vec<usize>,
-    ) -> Self {
+    /// Begins at the first state.
+    pub(super) fn new(domains: &Domains<M>, bounds: Vec<usize>) -> Self {
+        let time = domains.first_time();
         let clock = ManualClock::starting_at(time);
         let mut store = Store::<M>::options().clock(clock).unlogged();
-        start(&mut store);
+        domains.begin(&mut store);
         store.core.begin();
         store.core.open.clock.set(time);
         Self {

@@ -34,6 +34,8 @@
 //! | a `Timestamp` | the time of [`Checker::time`] |
 //! | any other value | the values of [`Checker::values`] |
 //!
+//! Bounds and values can be given once for several checkers, as [`Domains`].
+//!
 //! The number of entities of each type is bounded by [`Checker::entities`]. An event that would exceed a bound is *cut*: the report
 //! counts it, and its result is not explored.
 //!
@@ -52,10 +54,14 @@
 //!
 //! Each list of events is printed as a Rust test, which fails as long as the violation exists.
 
+#[macro_use]
+mod domain_methods;
+
 mod bindings;
 mod domain;
 mod explore;
 mod findings;
+mod given;
 mod interned;
 mod live;
 mod property;
@@ -69,23 +75,18 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::time::Duration;
 
-use serde::Serialize;
-
-use crate::base::time::Timestamp;
-use crate::check::bindings::Binder;
-use crate::check::domain::{Domains, resolve};
+use crate::check::domain::resolve;
 use crate::check::property::{Failed, Kind, Property, source_path};
 use crate::db::Db as _;
-use crate::db::entity::{Any, Entity, Keyed};
+use crate::db::entity::{Any, Entity};
 use crate::schema::EntityIx;
-use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::store::Store;
 
 pub use domain::MissingDomains;
+pub use given::Domains;
 pub use property::Condition;
 pub use report::{EventCounts, Report, Violation, ViolationKind};
 
@@ -94,7 +95,6 @@ pub use report::{EventCounts, Report, Violation, ViolationKind};
 pub struct Checker<M: Model> {
     pub(crate) domains: Domains<M>,
     pub(crate) properties: Vec<Property<M>>,
-    pub(crate) start: Option<Start<M>>,
     pub(crate) allows_deadlocks: bool,
     pub(crate) ignores_order: bool,
     pub(crate) depth_max: usize,
@@ -102,9 +102,6 @@ pub struct Checker<M: Model> {
     pub(crate) memory_max: usize,
     pub(crate) progress: Option<ProgressCallback>,
 }
-
-/// The function that steps a store to the first state.
-pub(crate) type Start<M> = Box<dyn Fn(&mut Store<M>)>;
 
 type ProgressCallback = (Duration, Box<dyn Fn(&Progress)>);
 
@@ -127,16 +124,8 @@ impl<M: Model> Checker<M> {
     /// Returns a checker without bounds and properties. Each entity type needs a bound.
     pub fn new() -> Self {
         Self {
-            domains: Domains {
-                entities: BTreeMap::new(),
-                keys: BTreeMap::new(),
-                values: Vec::new(),
-                bindings: Vec::new(),
-                time: Timestamp::default(),
-                model: PhantomData,
-            },
+            domains: Domains::new(),
             properties: Vec::new(),
-            start: None,
             allows_deadlocks: false,
             ignores_order: false,
             depth_max: usize::MAX,
@@ -146,73 +135,10 @@ impl<M: Model> Checker<M> {
         }
     }
 
-    /// Sets how many entities of a type may exist at the same time.
-    pub fn entities<T: Entity<Model = M>>(mut self, max: usize) -> Self {
-        self.domains.entities.insert(T::INDEX, max);
-        self
-    }
+    domain_methods!();
 
-    /// Sets the keys that entities of a type can have, for fields of events that name entities by a key. Without this call, these
-    /// are `"a"`, `"b"` and so on for texts and 1, 2 and so on for integers, as many as there may be
-    /// [entities](Self::entities), and of those that no entity has, only the next one is tried. The keys of this call are all
-    /// tried, because a guard or handler may tell them apart.
-    ///
-    /// A key may be given as any type that serializes like it, such as `&str` for `String`.
-    pub fn keys<T: Keyed<Model = M>, I: IntoIterator<Item: Serialize>>(mut self, keys: I) -> Self {
-        let keys = values::encoded(keys);
-        self.domains.keys.insert(T::INDEX, keys);
-        self
-    }
-
-    /// Sets the values that are tried for a field of an event. They may be given as any type that serializes like that of the
-    /// field, such as `&str` for `String`.
-    ///
-    /// ```
-    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
-    /// use ironweave::check::Checker;
-    /// use lamps::{Bought, Lamp};
-    ///
-    /// Checker::<lamps::Model>::new()
-    ///     .entities::<Lamp>(2)
-    ///     .values::<Bought, _>("room", ["hall", "attic"])
-    ///     .assert_properties();
-    /// ```
-    pub fn values<E: Event<Model = M>, I: IntoIterator<Item: Serialize>>(
-        mut self,
-        field: &str,
-        values: I,
-    ) -> Self {
-        let values = values::encoded(values);
-        (self.domains.values).push((E::NAME, field.to_owned(), values));
-        self
-    }
-
-    /// Replaces the bindings that are tried for an event by those that a function returns for a state. Use it if the fields of the
-    /// event depend on each other, or if there would be too many bindings.
-    pub fn bindings<E: Event<Model = M>>(
-        mut self,
-        bindings: impl Fn(&Store<M>) -> Vec<E> + 'static,
-    ) -> Self
-    where
-        M::Event: From<E>,
-    {
-        let any: Binder<M> =
-            Box::new(move |store| bindings(store).into_iter().map(M::Event::from).collect());
-        self.domains.bindings.push((E::NAME, any));
-        self
-    }
-
-    /// Sets the time of all transactions, which is also the value of fields of type `Timestamp`. Time does not pass.
-    /// Default: 1970-01-01T00:00:00Z.
-    pub fn time(mut self, time: Timestamp) -> Self {
-        self.domains.time = time;
-        self
-    }
-
-    /// Sets a function that steps an empty store to the state in which the exploration begins.
-    pub fn start(mut self, start: impl Fn(&mut Store<M>) + 'static) -> Self {
-        self.start = Some(Box::new(start));
-        self
+    fn domains_mut(&mut self) -> &mut Domains<M> {
+        &mut self.domains
     }
 
     /// Requires that a condition holds in every reachable state. A condition returns a `bool` or a `Result`. If it is a function
@@ -342,7 +268,7 @@ impl<M: Model> Checker<M> {
     /// # Errors
     /// If a bound or the values of a field are missing or not valid. The error lists all of them, with what to write.
     pub fn check(self) -> Result<Report<M>, MissingDomains> {
-        let plan = resolve(&self.domains)?;
+        let plan = resolve(&self.domains, "the checker")?;
         Ok(explore::explore(self, plan))
     }
 

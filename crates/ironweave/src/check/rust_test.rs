@@ -10,7 +10,7 @@ use minicbor::Decoder;
 use crate::base::clock::ManualClock;
 use crate::base::id::Id;
 use crate::base::time::Timestamp;
-use crate::check::Checker;
+use crate::check::given::Domains;
 use crate::check::property::Property;
 use crate::check::rust_fields::FieldSources;
 use crate::graph::entry::Entry;
@@ -35,13 +35,13 @@ pub(super) enum Shows<'p, M: Model> {
 
 /// Writes a test that fires some events, those of the start first.
 pub(super) fn rust_test<M: Model>(
-    checker: &Checker<M>,
+    domains: &Domains<M>,
     (name, comment): (&str, &str),
     events: &[&M::Event],
     shows: &Shows<'_, M>,
 ) -> String {
-    let start = start_events(checker);
-    let time = checker.domains.time;
+    let start = start_events(domains);
+    let time = domains.first_time();
     let clock = ManualClock::starting_at(time);
     let mut test = Test {
         store: Store::<M>::options().clock(clock).unlogged(),
@@ -59,13 +59,13 @@ pub(super) fn rust_test<M: Model>(
 }
 
 /// The events that step a store to the first state.
-fn start_events<M: Model>(checker: &Checker<M>) -> Vec<M::Event> {
-    let Some(start) = &checker.start else {
+fn start_events<M: Model>(domains: &Domains<M>) -> Vec<M::Event> {
+    if domains.start.is_none() {
         return Vec::new();
-    };
-    let clock = ManualClock::starting_at(checker.domains.time);
+    }
+    let clock = ManualClock::starting_at(domains.first_time());
     let mut store = Store::<M>::options().clock(clock).memory();
-    start(&mut store);
+    domains.begin(&mut store);
     let frames = store.frames(0).into_iter().flatten();
     let events = frames
         .flatten()

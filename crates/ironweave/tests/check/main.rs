@@ -9,6 +9,7 @@ mod ward;
 
 mod all_states_are_found;
 mod code_of_the_program_runs;
+mod domains_are_shared;
 mod limits_end_an_exploration;
 mod violations_are_shown_as_tests;
 mod what_is_missing_is_listed;
