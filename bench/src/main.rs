@@ -25,6 +25,7 @@ mod harness;
 #[cfg(feature = "peers")]
 mod keepers;
 mod log;
+mod nets;
 mod past;
 mod rows;
 mod shared;
@@ -59,7 +60,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 43] = [
+const BENCHES: [Bench; 46] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be rolled back while it happens",
@@ -390,6 +391,30 @@ const BENCHES: [Bench; 43] = [
         entities: &[1_000],
         samples: 100,
         run: log::history::run,
+        table: log::table,
+    },
+    Bench {
+        name: "nets_philosophers",
+        about: "reachable markings in a second of dining philosophers, on one thread and on two (_2)",
+        entities: &[12, 15],
+        samples: 3,
+        run: |options| nets::run(options, &nets::PHILOSOPHERS),
+        table: log::table,
+    },
+    Bench {
+        name: "nets_referendum",
+        about: "the same of a vote",
+        entities: &[15],
+        samples: 3,
+        run: |options| nets::run(options, &nets::REFERENDUM),
+        table: log::table,
+    },
+    Bench {
+        name: "nets_kanban",
+        about: "the same of a factory, whose places have several tokens",
+        entities: &[5],
+        samples: 3,
+        run: |options| nets::run(options, &nets::KANBAN),
         table: log::table,
     },
     Bench {
