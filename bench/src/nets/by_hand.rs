@@ -71,6 +71,26 @@ impl<W: Word, const BITS: usize> Packed<W, BITS> {
         }
     }
 
+    /// Returns the first marking.
+    #[cfg(feature = "stateright")]
+    pub fn initial(&self) -> W {
+        self.initial
+    }
+
+    /// Returns the positions of the transitions that are enabled in a marking.
+    #[cfg(feature = "stateright")]
+    pub fn enabled(&self, marking: W) -> impl Iterator<Item = u32> {
+        let transitions = (0..).zip(&self.transitions);
+        let enabled = transitions.filter(move |(_, (taken, _))| self.is_enabled(marking, *taken));
+        enabled.map(|(at, _)| at)
+    }
+
+    /// Returns the marking after a transition.
+    #[cfg(feature = "stateright")]
+    pub fn fired(&self, marking: W, transition: u32) -> W {
+        marking.plus(self.transitions[transition as usize].1)
+    }
+
     #[inline]
     fn is_enabled(&self, marking: W, taken: W) -> bool {
         match BITS {
