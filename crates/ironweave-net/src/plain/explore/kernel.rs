@@ -1,10 +1,14 @@
 //! The transitions of a net, compiled for packed markings.
 
+use super::asleep::Asleep;
 use super::layout::{Field, Home, Layout};
 use crate::plain::{Net, PlaceIx};
 
 /// A packed marking.
 pub(super) type Marking<const W: usize> = [u64; W];
+
+/// Stands for the transition that led to the initial marking.
+pub(super) const NO_TRANSITION: u32 = u32::MAX;
 
 /// How long all lists of the transitions that a firing may enable or disable may be together.
 const AFFECTS_MAX: usize = 1 << 26;
@@ -36,6 +40,7 @@ pub(super) struct Kernel<const W: usize> {
     /// The positions of the transitions in the net.
     pub of_net: Vec<u32>,
     guards: Marking<W>,
+    asleep: Asleep,
     pub conserves_tokens: bool,
     /// How many words a set of transitions has.
     pub set_words: usize,
@@ -89,6 +94,7 @@ impl<const W: usize> Kernel<W> {
         Self {
             conserves_tokens: firings.iter().all(|firing| firing.tokens == 0),
             set_words: firings.len().div_ceil(64).max(1),
+            asleep: Asleep::new(net, layout, &of_net, &reads),
             firings,
             of_net,
             guards: widened(&layout.guards),
@@ -122,6 +128,35 @@ impl<const W: usize> Kernel<W> {
             let enabled = u64::from(self.is_enabled(other, marking));
             let word = &mut set[other / 64];
             *word = *word & !(1 << (other % 64)) | enabled << (other % 64);
+        }
+    }
+
+    /// Removes from the set of enabled transitions of a marking those that need not be fired on it, because the search reached it first
+    /// by firing `t`.
+    pub fn leave_out(&self, t: u32, marking: &Marking<W>, set: &mut [u64]) {
+        if t == NO_TRANSITION {
+            return;
+        }
+        let (always, perhaps) = self.asleep.after(t);
+        for (word, asleep) in set.iter_mut().zip(always) {
+            *word &= !asleep;
+        }
+        if perhaps.is_empty() {
+            return;
+        }
+        let mut before = *marking;
+        for (word, delta) in before.iter_mut().zip(&self.firings[t as usize].delta) {
+            *word = word.wrapping_sub(*delta);
+        }
+        for &u in perhaps {
+            let at = u as usize;
+            let is_set = set[at / 64] >> (at % 64) & 1 == 1;
+            if is_set
+                && self.is_enabled(at, &before)
+                && (self.fire(u, &before)).is_some_and(|other| self.is_enabled(t as usize, &other))
+            {
+                set[at / 64] &= !(1 << (at % 64));
+            }
         }
     }
 

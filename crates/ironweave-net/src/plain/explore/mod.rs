@@ -1,5 +1,6 @@
 //! Visiting all reachable markings of a net.
 
+mod asleep;
 mod kernel;
 mod layout;
 mod search;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::kernel::{Kernel, Marking};
+use super::kernel::{Kernel, Marking, NO_TRANSITION};
 use super::layout::Layout;
 use super::table::{Budget, Inserted, Probe, Table};
 use crate::plain::Net;
@@ -20,6 +20,8 @@ const BATCH: usize = 64;
 /// Some markings of a level with what is known of them.
 struct Block<const W: usize> {
     markings: Vec<Marking<W>>,
+    /// The transition that led to each.
+    fired: Vec<u32>,
     /// The enabled transitions of each, `set_words` words each.
     enabled: Vec<u64>,
     /// The number of tokens of each, unless no firing changes it.
@@ -36,6 +38,7 @@ impl<const W: usize> Block<W> {
         let markings = block_markings(set_words);
         Self {
             markings: Vec::with_capacity(markings),
+            fired: Vec::with_capacity(markings),
             enabled: Vec::with_capacity(markings * set_words),
             tokens: Vec::with_capacity(if with_tokens { markings } else { 0 }),
         }
@@ -43,12 +46,14 @@ impl<const W: usize> Block<W> {
 
     fn clear(&mut self) {
         self.markings.clear();
+        self.fired.clear();
         self.enabled.clear();
         self.tokens.clear();
     }
 
     fn bytes(&self) -> usize {
-        8 * (self.markings.capacity() * W + self.enabled.capacity() + self.tokens.capacity())
+        let words = self.markings.capacity() * W + self.enabled.capacity() + self.tokens.capacity();
+        8 * words + 4 * self.fired.capacity()
     }
 }
 
@@ -162,6 +167,7 @@ impl<const W: usize> Search<'_, W> {
         let words = self.kernel.set_words;
         let mut block = Block::new(words, !self.kernel.conserves_tokens);
         block.markings.push(*initial);
+        block.fired.push(NO_TRANSITION);
         block.enabled.resize(words, 0);
         self.kernel.enabled(initial, &mut block.enabled);
         block.tokens.push(self.tokens());
@@ -274,6 +280,8 @@ struct Worker<'a, const W: usize> {
     search: &'a Search<'a, W>,
     table: &'a Table<W>,
     batch: Vec<Successor<W>>,
+    /// The transitions to fire on a marking, as a set.
+    to_fire: Vec<u64>,
     /// A block that was expanded, whose memory is used again.
     spare: Option<Block<W>>,
     found: Findings<W>,
@@ -285,6 +293,7 @@ impl<'a, const W: usize> Worker<'a, W> {
             search,
             table,
             batch: Vec::with_capacity(BATCH),
+            to_fire: Vec::new(),
             spare: None,
             found: Findings {
                 next: Vec::new(),
@@ -313,15 +322,19 @@ impl<'a, const W: usize> Worker<'a, W> {
         }
     }
 
-    /// Fires all enabled transitions of markings.
+    /// Fires the enabled transitions of markings, except those that can be left out.
     fn expand(&mut self, block: &Block<W>) {
         let kernel = self.search.kernel;
         let sets = block.enabled.chunks_exact(kernel.set_words);
-        for ((marking, enabled), at) in block.markings.iter().zip(sets).zip(0..) {
-            let mut edges = 0;
-            for (word, base) in enabled.iter().zip((0..).step_by(64)) {
+        let markings = block.markings.iter().zip(&block.fired).zip(sets);
+        for (((marking, fired), enabled), at) in markings.zip(0..) {
+            let edges: u32 = enabled.iter().map(|word| word.count_ones()).sum();
+            let mut to_fire = std::mem::take(&mut self.to_fire);
+            to_fire.clear();
+            to_fire.extend_from_slice(enabled);
+            kernel.leave_out(*fired, marking, &mut to_fire);
+            for (word, base) in to_fire.iter().zip((0..).step_by(64)) {
                 let mut left = *word;
-                edges += left.count_ones();
                 while left != 0 {
                     let transition = base + left.trailing_zeros();
                     left &= left - 1;
@@ -340,6 +353,7 @@ impl<'a, const W: usize> Worker<'a, W> {
                     }
                 }
             }
+            self.to_fire = to_fire;
             self.found.edges += u64::from(edges);
             self.found.deadlocks += u64::from(edges == 0);
         }
@@ -403,6 +417,7 @@ impl<'a, const W: usize> Worker<'a, W> {
             return;
         };
         next.markings.push(*marking);
+        next.fired.push(transition);
         let at = next.enabled.len();
         match enabled {
             Some(enabled) => {

@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use super::*;
 
-fn philosophers(n: usize) -> Net {
+pub(super) fn philosophers(n: usize) -> Net {
     let mut net = Net::default();
     let forks: Vec<_> = (0..n).map(|i| net.place(format!("fork{i}"), 1)).collect();
     for i in 0..n {
@@ -80,7 +80,7 @@ fn naive(net: &Net, limit: usize) -> Option<Numbers> {
 }
 
 #[test]
-fn philosophers_have_the_published_numbers() {
+pub(super) fn philosophers_have_the_published_numbers() {
     let found = Explorer::new(&philosophers(5)).run().unwrap();
     assert_eq!(numbers(&found), (243, 945, 2, 1, 10));
     let found = Explorer::new(&philosophers(10)).threads(3).run().unwrap();
@@ -88,10 +88,10 @@ fn philosophers_have_the_published_numbers() {
     assert_eq!(found.deadlocks, 2);
 }
 
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -99,7 +99,7 @@ impl Random {
     }
 }
 
-fn random_net(seed: u64) -> Net {
+pub(super) fn random_net(seed: u64) -> Net {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut net = Net::default();
     let places = match random.below(3) {
@@ -137,7 +137,7 @@ fn random_net(seed: u64) -> Net {
 }
 
 #[test]
-fn random_nets_agree_with_the_naive_explorer() {
+pub(super) fn random_nets_agree_with_the_naive_explorer() {
     let mut explored = 0;
     let mut wide = 0;
     for seed in 0..600 {
