@@ -1,5 +1,8 @@
 //! The bindings of all events in a state, as numbers of interned events.
 
+#[allow(dead_code)] // Histories and simulations use it.
+pub(super) mod pools;
+
 use crate::base::cbor::{ARRAY, MAP, NULL, UINT, head};
 use crate::base::hash::{FastMap, hash_bytes};
 use crate::check::domain::{By, EventChoices, FieldChoices, Keys, Resolved};
@@ -73,7 +76,7 @@ impl Choices {
 }
 
 /// Finds the bindings in one state after the other.
-pub(super) struct Enumeration {
+pub(crate) struct Enumeration {
     keys: Vec<Option<KeyTable>>,
     bounds: Vec<usize>,
     /// Of the fields of one event. Reused.
@@ -152,7 +155,7 @@ impl Enumeration {
     }
 
     /// Finds out which entity has which key.
-    fn find_keys(&mut self, graph: &Graph<Flat>) {
+    pub(super) fn find_keys(&mut self, graph: &Graph<Flat>) {
         for (entity, table) in EntityIx::all(self.keys.len()).zip(&mut self.keys) {
             let Some(table) = table else { continue };
             table.held.clear();
@@ -207,14 +210,9 @@ impl Enumeration {
                 self.words.extend_from_slice(choices.get(*chosen));
             }
             let number = events.of_choices(&self.words, || {
-                let mut bytes = Vec::new();
-                head(&mut bytes, MAP, len as u64);
-                for (i, field) in event.fields.iter().enumerate() {
-                    head(&mut bytes, UINT, i as u64);
-                    self.encode(field, self.choices[i].get(self.chosen[i]), &mut bytes);
-                }
-                let tags: Vec<u16> = (0..len as u16).collect();
-                A::make(event.number, Decoded(FieldReader::new(&bytes, &tags)?))
+                self.make(event, |i, field, bytes| {
+                    self.encode(field, self.choices[i].get(self.chosen[i]), bytes);
+                })
             })?;
             out.push(Candidate { number, of, is_cut });
             // The next combination.
@@ -253,29 +251,7 @@ impl Enumeration {
                 by,
             } => (*entity, states, *count, *by),
         };
-        let is_allowed = |slot: u32| states[usize::from(graph.state_of(entity, slot))];
-        self.atoms.clear();
-        self.fresh.clear();
-        let mut only_next = false;
-        match (&self.keys[entity.index()], by) {
-            (Some(table), By::Key | By::Ensure) => {
-                let held = table.held.iter().filter(|(slot, _)| is_allowed(*slot));
-                self.atoms.extend(held.map(|(_, key)| u64::from(*key)));
-                let initial = graph.layout.schema[entity].initial;
-                if by == By::Ensure && states[usize::from(initial)] {
-                    only_next = table.domain.only_next;
-                    let room = self.bounds[entity.index()].saturating_sub(graph.alive(entity));
-                    let unused = table.unused.iter().map(|key| u64::from(*key));
-                    self.fresh
-                        .extend(unused.take(if only_next { room } else { usize::MAX }));
-                }
-            }
-            _ => {
-                let living = graph.living(entity).filter(|slot| is_allowed(*slot));
-                self.atoms
-                    .extend(living.map(|slot| graph.id(entity, slot).to_bits()));
-            }
-        }
+        let only_next = self.gather(graph, entity, states, by);
         match count {
             Cardinality::One => {
                 let fresh = if only_next { 1 } else { usize::MAX };
@@ -299,6 +275,50 @@ impl Enumeration {
                 }
             }
         }
+    }
+
+    /// Finds the entities that a field can name, in one of some states: those that exist, and the keys of those that do not. Returns
+    /// whether of these keys only the first ones are tried.
+    fn gather(&mut self, graph: &Graph<Flat>, entity: EntityIx, states: &[bool], by: By) -> bool {
+        let is_allowed = |slot: u32| states[usize::from(graph.state_of(entity, slot))];
+        self.atoms.clear();
+        self.fresh.clear();
+        let mut only_next = false;
+        match (&self.keys[entity.index()], by) {
+            (Some(table), By::Key | By::Ensure) => {
+                let held = table.held.iter().filter(|(slot, _)| is_allowed(*slot));
+                self.atoms.extend(held.map(|(_, key)| u64::from(*key)));
+                let initial = graph.layout.schema[entity].initial;
+                if by == By::Ensure && states[usize::from(initial)] {
+                    only_next = table.domain.only_next;
+                    let room = self.bounds[entity.index()].saturating_sub(graph.alive(entity));
+                    let unused = table.unused.iter().map(|key| u64::from(*key));
+                    self.fresh
+                        .extend(unused.take(if only_next { room } else { usize::MAX }));
+                }
+            }
+            _ => {
+                let living = graph.living(entity).filter(|slot| is_allowed(*slot));
+                self.atoms
+                    .extend(living.map(|slot| graph.id(entity, slot).to_bits()));
+            }
+        }
+        only_next
+    }
+
+    /// Makes an event from the encodings of its fields.
+    fn make<A: AnyEvent>(
+        &self,
+        event: &EventChoices,
+        encode: impl Fn(usize, &FieldChoices, &mut Vec<u8>),
+    ) -> Result<A, DecodeError> {
+        let mut bytes = Vec::new();
+        head(&mut bytes, MAP, event.fields.len() as u64);
+        for (i, field) in event.fields.iter().enumerate() {
+            head(&mut bytes, UINT, i as u64);
+            encode(i, field, &mut bytes);
+        }
+        event_from(event.number, &bytes, event.fields.len())
     }
 
     /// Encodes the choice for a field.
@@ -355,6 +375,16 @@ fn key_bytes(graph: &Graph<Flat>, entity: EntityIx, slot: u32) -> Vec<u8> {
         bytes.extend(graph.column(*column).encoded(slot).unwrap_or_default());
     }
     bytes
+}
+
+/// Makes an event, by its number among those that a program can fire, from its encoded fields.
+pub(super) fn event_from<A: AnyEvent>(
+    number: usize,
+    bytes: &[u8],
+    fields: usize,
+) -> Result<A, DecodeError> {
+    let tags: Vec<u16> = (0..fields as u16).collect();
+    A::make(number, Decoded(FieldReader::new(bytes, &tags)?))
 }
 
 /// Makes an event from its encoded fields.

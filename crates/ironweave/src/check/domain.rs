@@ -33,7 +33,7 @@ impl fmt::Display for MissingDomains {
 impl std::error::Error for MissingDomains {}
 
 /// What is tried for all events, and the bounds.
-pub(super) struct Resolved {
+pub(crate) struct Resolved {
     pub events: Vec<EventChoices>,
     /// By entity type, how many may exist.
     pub entities: Vec<usize>,
@@ -45,7 +45,7 @@ pub(super) struct Resolved {
 
 /// The keys of an entity type.
 #[derive(Default)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     /// In CBOR.
     pub all: Vec<Vec<u8>>,
     /// Whether only the next key that no entity has is tried.
@@ -55,7 +55,7 @@ pub(super) struct Keys {
 }
 
 /// What is tried for an event.
-pub(super) struct EventChoices {
+pub(crate) struct EventChoices {
     pub event: EventIx,
     pub name: String,
     /// The number of the event among those that a program can fire.
@@ -87,7 +87,7 @@ impl EventChoices {
 
 /// What is tried for a field.
 #[derive(Debug)]
-pub(super) enum FieldChoices {
+pub(crate) enum FieldChoices {
     /// These values, in CBOR.
     Values(Vec<Vec<u8>>),
     /// A key that no entity of the type has.
@@ -104,7 +104,7 @@ pub(super) enum FieldChoices {
 
 /// How a field names an entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum By {
+pub(crate) enum By {
     Id,
     Key,
     /// By a key, and the entity is created if there is none.

@@ -189,7 +189,7 @@ impl<M: Model> Exploration<M> {
             let mark = self.live.mark();
             let firings = self.live.store.core.open.firings.len();
             match self.live.fire(self.events.get(candidate.number)) {
-                Tried::Rejected => counts.rejected += 1,
+                Tried::Rejected(_) => counts.rejected += 1,
                 Tried::Cut { progress } => {
                     counts.cut += 1;
                     escapes |= progress;

@@ -32,17 +32,18 @@ use crate::store::Store;
 
 /// How often code of the program was called.
 #[derive(Default)]
-pub(super) struct Calls {
+pub(crate) struct Calls {
     pub guards: Cell<u64>,
     pub handlers: Cell<u64>,
 }
 
 /// The result of an event that was tried.
-pub(super) enum Tried {
+pub(crate) enum Tried {
     /// It fired, and is not undone yet.
     Fired,
     /// It was rejected.
-    Rejected,
+    #[allow(dead_code)] // Histories and simulations use it.
+    Rejected(StepError),
     /// It fired and was undone, since there would be too many entities. `progress` is whether it moved or deleted an entity that
     /// exists.
     Cut { progress: bool },
@@ -51,7 +52,7 @@ pub(super) enum Tried {
 }
 
 /// A store in one of the states.
-pub(super) struct Live<M: Model> {
+pub(crate) struct Live<M: Model> {
     pub store: Store<M>,
     /// The state in which the store is.
     pub at: u32,
@@ -132,7 +133,7 @@ impl<M: Model> Live<M> {
             Ok(Ok(false)) => Tried::Cut {
                 progress: has_progress(&core.open.journal.entries()[position..]),
             },
-            Ok(Err(_)) => Tried::Rejected,
+            Ok(Err(e)) => Tried::Rejected(e),
             Err(panic) => Tried::Panicked(message(&*panic)),
         };
         self.undo(mark);

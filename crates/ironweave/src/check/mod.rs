@@ -65,12 +65,16 @@ mod given;
 mod interned;
 mod live;
 mod property;
+#[allow(dead_code)] // Histories and simulations use it.
+mod random;
 mod report;
 mod reverse;
 mod rust_fields;
 mod rust_source;
 mod rust_test;
 mod states;
+#[allow(dead_code)] // Histories and simulations use it.
+mod trial;
 mod values;
 
 use std::collections::BTreeMap;
