@@ -17,6 +17,7 @@
 
 mod batch;
 mod bytes;
+mod checker;
 mod compile;
 mod contenders;
 mod counts;
@@ -60,7 +61,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 46] = [
+const BENCHES: [Bench; 47] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be rolled back while it happens",
@@ -415,6 +416,14 @@ const BENCHES: [Bench; 46] = [
         entities: &[5],
         samples: 3,
         run: |options| nets::run(options, &nets::KANBAN),
+        table: log::table,
+    },
+    Bench {
+        name: "checker",
+        about: "states in a second of databuild's model: the checker fires the program's events, the others a model by hand",
+        entities: &[2, 3],
+        samples: 5,
+        run: checker::run,
         table: log::table,
     },
     Bench {

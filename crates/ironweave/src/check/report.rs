@@ -160,6 +160,12 @@ impl<M: Model> Report<M> {
         self.complete_depth
     }
 
+    /// Returns how many bytes the tables of states and events had at the end.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Returns how often guards were called.
     #[must_use]
     pub fn guard_calls(&self) -> u64 {

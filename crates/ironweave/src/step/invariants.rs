@@ -4,12 +4,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::base::error::{Chain, EntityRef, Inconsistency, Name, StepError};
+use crate::base::hash::FastMap;
 use crate::db::Reader;
 use crate::graph::fact::Fact;
 use crate::graph::storage::Storage;
 use crate::schema::{EntityIx, InvariantIx};
 use crate::step::Core;
 use crate::step::plan::Plan;
+
+/// The invariants that were checked, each of an entity by its slot.
+type Seen = FastMap<(InvariantIx, u32), ()>;
 
 impl<S: Storage> Core<S> {
     /// Checks the invariants of all entities that the open transaction touched, and of those that read them through `via`.
@@ -31,7 +35,7 @@ impl<S: Storage> Core<S> {
         plan: &Plan,
         position: usize,
     ) -> Result<(), StepError> {
-        let mut seen = HashSet::new();
+        let mut seen = Seen::default();
         self.open.journal.try_each_fact_after(position, |fact| {
             // The entities that could read a deleted one were unlinked from it, which are facts of their own.
             if matches!(fact, Fact::Delete { .. }) {
@@ -47,7 +51,7 @@ impl<S: Storage> Core<S> {
         plan: &Plan,
         entity: EntityIx,
         slot: u32,
-        seen: &mut HashSet<(InvariantIx, u32)>,
+        seen: &mut Seen,
     ) -> Result<(), StepError> {
         if !self.graph.is_alive(entity, slot) {
             return Ok(());
@@ -69,9 +73,9 @@ impl<S: Storage> Core<S> {
         plan: &Plan,
         ix: InvariantIx,
         slot: u32,
-        seen: &mut HashSet<(InvariantIx, u32)>,
+        seen: &mut Seen,
     ) -> Result<(), StepError> {
-        if seen.insert((ix, slot)) {
+        if seen.insert((ix, slot), ()).is_none() {
             self.holds(plan, ix, slot)
                 .map_err(|e| e.with_chain(|| Chain::new(self.led_to(plan, ix, slot))))
         } else {

@@ -1,0 +1,130 @@
+//! databuild's model with the domains of this benchmark, for the checker that runs the program.
+
+use databuild::model::build::state::{Building, Live, Missing, Queued, Running, UpForRetry};
+use databuild::model::build::{
+    DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Model, Partition,
+    PartitionRef, Want, WantCreated,
+};
+use databuild::rules;
+use ironweave::check::Checker;
+use ironweave::prelude::*;
+
+/// Each set of some entities.
+fn sets<T: Copy>(all: &[T]) -> impl Iterator<Item = Vec<T>> {
+    (0..1usize << all.len()).map(|set| {
+        let chosen = all.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1);
+        chosen.map(|(_, one)| *one).collect()
+    })
+}
+
+/// Whether a partition is another one, or waits for it.
+fn waits_for(partition: Partition, other: Partition, db: &impl Db) -> bool {
+    let mut upstreams = partition.upstreams(db);
+    partition == other || upstreams.any(|upstream| waits_for(upstream, other, db))
+}
+
+/// The wants of a person: `b` is wanted only with `a`, or after it.
+fn wanted(store: &Store<Model>, wants: usize) -> Vec<WantCreated> {
+    let sets: &[&[&str]] = match store.count::<PartitionRef, Any>() {
+        _ if store.count::<Want, Any>() == wants => &[],
+        0 => &[&["a"], &["a", "b"]],
+        _ => &[&["a"], &["b"], &["a", "b"]],
+    };
+    let of = |names: &&[&str]| WantCreated {
+        partitions: names.iter().map(|name| (*name).into()).collect(),
+    };
+    sets.iter().map(of).collect()
+}
+
+/// Each set of the partitions that can be built, for the wants that await one of them.
+fn queued(store: &Store<Model>) -> Vec<JobQueued> {
+    let startable: Vec<_> = store.place::<Partition, (Missing, UpForRetry)>().collect();
+    let of = |partitions: Vec<Partition>| JobQueued {
+        label: String::new(),
+        wants: store
+            .place::<Want, Any>()
+            .filter(|want| want.awaits(store).any(|p| partitions.contains(&p)))
+            .collect(),
+        partitions,
+    };
+    let sets = sets(&startable).filter(|set| !set.is_empty());
+    sets.map(of).collect()
+}
+
+fn running(store: &Store<Model>) -> impl Iterator<Item = JobRun> {
+    store.place::<JobRun, Running>().map(|run| run.any())
+}
+
+fn token(run: JobRun, store: &Store<Model>) -> JobRun<Running> {
+    run.in_state(store).expect("it is running")
+}
+
+/// Each running run has read a set of the live partitions, and has one of two digests.
+fn succeeded(store: &Store<Model>) -> Vec<JobSucceeded> {
+    let live: Vec<_> = store.place::<Partition, Live>().map(|p| p.any()).collect();
+    let mut events = Vec::new();
+    for run in running(store) {
+        for inputs in sets(&live) {
+            events.extend(["1", "2"].map(|digest| JobSucceeded {
+                run: token(run, store),
+                digest: digest.into(),
+                reads: inputs.clone(),
+                inputs: inputs.clone(),
+            }));
+        }
+    }
+    events
+}
+
+/// Each running run misses a partition that is not live, or not known. It does not wait for what waits for it.
+fn missed(store: &Store<Model>) -> Vec<DepMissed> {
+    let misses = |run: JobRun, name: &str| match rules::current(name, store) {
+        Some(known) => {
+            let mut builds = run.builds(store);
+            !known.is::<Live>(store) && !builds.any(|built| waits_for(known, built, store))
+        }
+        None => true,
+    };
+    let mut events = Vec::new();
+    for run in running(store) {
+        let names = ["a", "b", "c"].into_iter();
+        events.extend(
+            names
+                .filter(|name| misses(run, name))
+                .map(|name| DepMissed {
+                    run: token(run, store),
+                    missed: vec![name.into()],
+                    reads: Vec::new(),
+                    inputs: Vec::new(),
+                }),
+        );
+    }
+    events
+}
+
+/// Returns a checker for so many wants, references, partitions and runs.
+pub fn checker([wants, references, partitions, runs]: [usize; 4]) -> Checker<Model> {
+    Checker::new()
+        .entities::<Want>(wants)
+        .entities::<PartitionRef>(references)
+        .entities::<Partition>(partitions)
+        .entities::<JobRun>(runs)
+        .values::<JobStarted, _>("pid", [1, 2])
+        .values::<JobFailed, _>("exit", [1, 2, 3])
+        .values::<JobFailed, _>("reason", [""])
+        .bindings::<WantCreated>(move |store| wanted(store, wants))
+        .bindings::<JobQueued>(queued)
+        .bindings::<JobSucceeded>(succeeded)
+        .bindings::<DepMissed>(missed)
+        .every::<Partition, _>(
+            "a partition in Building has an unfinished run",
+            rules::building_means_an_unfinished_run,
+        )
+        .every::<JobRun, _>("nothing is built twice at once", |run: JobRun, store| {
+            let unfinished = run.is::<Queued>(store) || run.is::<Running>(store);
+            let mut builds = run.builds(store);
+            !unfinished || builds.all(|partition| partition.is::<Building>(store))
+        })
+        .ignore_order_of_links()
+        .allow_deadlocks()
+}
