@@ -8,7 +8,7 @@
 //! the greatest sample, and the ratio to `flat` at that size. Contenders take turns within each sample, so that a
 //! machine which slows down slows all of them. Quote the ratios: the nanoseconds are those of one machine.
 //!
-//! The feature `peers`, which `cargo xtask bench` turns on, adds SQLite, redb, fjall, bevy_ecs and minigraf. Before anything is
+//! The feature `peers`, which `cargo xtask bench` turns on, adds SQLite, redb, fjall, bevy_ecs, minigraf and Stateright. Before anything is
 //! measured, all contenders do the same random work, and their results are compared.
 //!
 //! `instructions` counts instead of measuring and gives the same figures on every run; `bench/instructions.txt` has its last

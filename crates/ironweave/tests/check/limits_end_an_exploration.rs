@@ -50,6 +50,18 @@ fn at_a_number_of_states_or_bytes() {
     );
     let report = checker().memory_max(1).assert_properties();
     assert_eq!((report.states(), report.complete_depth()), (1, 0));
+
+    // The limit is one of the bytes that are reported.
+    let all = checker().assert_properties();
+    let limited = checker().memory_max(all.bytes() / 2).assert_properties();
+    assert!(!limited.is_complete() && limited.bytes() >= all.bytes() / 2);
+    assert!(limited.bytes() < all.bytes());
+    assert!(
+        checker()
+            .memory_max(all.bytes() + 1)
+            .assert_properties()
+            .is_complete()
+    );
 }
 
 #[test]
