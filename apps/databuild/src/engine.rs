@@ -386,7 +386,7 @@ impl Engine {
             Err(e @ (StepError::Storage(_) | StepError::Indeterminate(_))) => {
                 Err(step_error(&self.dirs, e))
             }
-            Err(e) => Ok(Err(format!("the model rejects its result: {e}"))),
+            Err(e) => Ok(Err(verdict::rejected(&self.store, &e))),
         }
     }
 

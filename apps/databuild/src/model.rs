@@ -91,7 +91,8 @@ pub mod build {
         pub outputs: Many<Partition>,
         /// The references that its last run missed.
         pub missed: Many<PartitionRef>,
-        /// The current instances of these, which it waits for.
+        /// The current instances of these, which it waits for. No partition waits for itself, directly or over others.
+        #[edge(acyclic)]
         pub upstreams: Many<Partition>,
         /// The partitions that wait for it.
         #[inverse(Partition::upstreams)]

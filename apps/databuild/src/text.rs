@@ -22,16 +22,16 @@ pub fn few<T: Display>(list: impl IntoIterator<Item = T>) -> String {
     }
 }
 
-/// A chain of names, without its middle if it is long: `a -> b -> .. 7 more .. -> y -> z`.
-pub fn chain(names: &[&str]) -> String {
-    let ends = LIST_MAX / 2;
-    if names.len() <= LIST_MAX + 1 {
+/// A chain of `len` names, without its middle if it is long: `a -> b -> .. 7 more .. -> y -> z`. If not all names are given, the
+/// middle ones are missing, and at least three of each end are there.
+pub fn chain(names: &[&str], len: usize) -> String {
+    if len <= LIST_MAX + 1 {
         return names.join(" -> ");
     }
-    let (first, rest) = names.split_at(ends);
-    let (middle, last) = rest.split_at(rest.len() - ends);
-    let more = format!(".. {} more ..", middle.len());
-    [&first.join(" -> "), more.as_str(), &last.join(" -> ")].join(" -> ")
+    let ends = LIST_MAX / 2;
+    let first = names[..ends].join(" -> ");
+    let last = names[names.len() - ends..].join(" -> ");
+    format!("{first} -> .. {} more .. -> {last}", len - LIST_MAX)
 }
 
 /// A text from outside, on one line and shortened.
@@ -67,15 +67,13 @@ mod tests {
         assert_eq!(few(0..0), "");
         assert_eq!(few(0..6), "0, 1, 2, 3, 4, 5");
         assert_eq!(few(0..50_000), "0, 1, 2, 3, 4, 5 and 49994 more");
-        assert_eq!(chain(&["a", "b", "a"]), "a -> b -> a");
-        assert_eq!(
-            chain(&["a", "b", "c", "d", "e", "f", "g"]),
-            "a -> b -> c -> d -> e -> f -> g"
-        );
-        assert_eq!(
-            chain(&["a", "b", "c", "d", "e", "f", "g", "h"]),
-            "a -> b -> c -> .. 2 more .. -> f -> g -> h"
-        );
+        assert_eq!(chain(&["a", "b", "a"], 3), "a -> b -> a");
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        assert_eq!(chain(&names[..7], 7), "a -> b -> c -> d -> e -> f -> g");
+        let cut = "a -> b -> c -> .. 2 more .. -> f -> g -> h";
+        assert_eq!(chain(&names, 8), cut);
+        let ends = ["a", "b", "c", "f", "g", "h"];
+        assert_eq!(chain(&ends, 8), cut);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Determines the result of a run, from the exit status of its process, its output, and the store.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ironweave::prelude::*;
 
@@ -147,7 +147,7 @@ impl Missing<'_> {
                 few(missed)
             ));
         }
-        cycle(db, self.partition, &known).or_else(|| self.too_many(db))
+        self.too_many(db)
     }
 
     /// The error if runs have missed more partitions than they may, with the chain that led here.
@@ -157,7 +157,8 @@ impl Missing<'_> {
         if before + new.clone().count() <= self.discovery_max {
             return None;
         }
-        let chain = chain(&self.chain_to(db, new.next()?));
+        let names = self.chain_to(db, new.next()?);
+        let chain = chain(&names, names.len());
         Some(format!(
             "it missed {}, so the runs of this databuild have missed more than {} partitions: check that \
              no job asks for others without end, or raise --discovery-max. The chain of partitions: {chain}",
@@ -180,34 +181,20 @@ impl Missing<'_> {
     }
 }
 
-/// The error if one of `missed` waits for `partition`, directly or over others.
-fn cycle(db: &impl Db, partition: Partition, missed: &[Partition]) -> Option<String> {
-    let mut came_from: BTreeMap<Partition, Option<Partition>> =
-        missed.iter().map(|p| (*p, None)).collect();
-    let mut todo = missed.to_vec();
-    while let Some(at) = todo.pop() {
-        for next in at.upstreams(db) {
-            if next == partition {
-                let mut names = vec![name(partition, db), name(at, db)];
-                let mut from = came_from.get(&at).copied().flatten();
-                while let Some(p) = from {
-                    names.push(name(p, db));
-                    from = came_from.get(&p).copied().flatten();
-                }
-                names.push(name(partition, db));
-                names.reverse();
-                return Some(format!(
-                    "partitions wait for each other in a cycle: {}",
-                    chain(&names)
-                ));
-            }
-            came_from.entry(next).or_insert_with(|| {
-                todo.push(next);
-                Some(at)
-            });
-        }
-    }
-    None
+/// The reason why a run fails whose result the model rejects.
+pub fn rejected(db: &impl Db, e: &StepError) -> String {
+    let StepError::Cycle { entities, len, .. } = e else {
+        return format!("the model rejects its result: {e}");
+    };
+    // Only `Partition::upstreams` is acyclic. The last one is that of the run; it is linked with the first.
+    let cycle = entities.last().into_iter().chain(entities);
+    let names: Vec<&str> = cycle
+        .map(|entity| name(Partition::from_id(entity.id), db))
+        .collect();
+    format!(
+        "partitions wait for each other in a cycle: {}",
+        chain(&names, len + 1)
+    )
 }
 
 #[cfg(test)]
@@ -277,9 +264,16 @@ mod tests {
     fn a_cycle_of_fifty_thousand_has_a_short_message() {
         let mut store = Store::memory();
         let last = chain_of(&mut store, 50_000);
-        let why = verdict(&store, last, "n1");
+        let run = last.built_by(&store).expect("a run");
+        let event = DepMissed {
+            run: run.in_state::<Running>(&store).expect("it runs"),
+            missed: vec!["n1".into()],
+            reads: vec![],
+            inputs: vec![],
+        };
+        let e = store.try_step(event).expect_err("a cycle");
         assert_eq!(
-            why,
+            rejected(&store, &e),
             "partitions wait for each other in a cycle: n50000 -> n1 -> n2 -> .. 49995 more .. -> n49998 -> n49999 -> n50000"
         );
     }

@@ -202,6 +202,8 @@ pub enum Refused {
     NotInState,
     /// A want for nothing.
     Empty,
+    /// Partitions would wait for each other in a cycle.
+    Cycle,
 }
 
 /// All that is known.

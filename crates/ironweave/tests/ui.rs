@@ -8,13 +8,14 @@
 //! The comparison of sentences and the cases that must compile use rustc and the library that this test was linked with.
 //! (Trybuild would build all dependencies again, and compile the cases one after the other.)
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-use std::time::SystemTime;
+
+use rustc::{compiler, libraries, rustc};
+
+#[path = "harness/rustc.rs"]
+mod rustc;
 
 // A module, so that `cargo xtask test` can tell these tests from the others by name.
 mod ui {
@@ -69,10 +70,6 @@ fn is_toolchain_of_the_texts() -> bool {
     version.starts_with(expected.as_bytes())
 }
 
-fn rustc() -> OsString {
-    std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())
-}
-
 /// The cases of a directory, in order.
 fn cases(dir: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).expect("the cases are there");
@@ -84,27 +81,11 @@ fn cases(dir: &str) -> Vec<PathBuf> {
     cases
 }
 
-/// Checks all cases, on all processors, and fails with what is wrong with any.
+/// Checks all cases, and fails with what is wrong with any.
 fn assert_all(cases: &[PathBuf], check: impl Fn(&Path) -> Result<(), String> + Sync) {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut wrong = String::new();
-        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(why) = check(case) {
-                wrong += &format!("{}: {why}\n", case.display());
-            }
-        }
-        wrong
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let wrong: String = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers
-            .into_iter()
-            .map(|w| w.join().expect("no panic"))
-            .collect()
+    rustc::assert_all(cases, |case| {
+        check(case).map_err(|why| format!("{}: {why}", case.display()))
     });
-    assert!(wrong.is_empty(), "{wrong}");
 }
 
 /// Whether a case does not compile, with its sentences in the output.
@@ -163,35 +144,15 @@ fn output_of(case: &Path, emit: &str) -> PathBuf {
 
 /// Compiles a case: whether that went well, and what was said.
 fn compile(case: &Path, emit: &str) -> Result<(bool, String), String> {
-    let deps = std::env::current_exe().expect("a running test has a path");
-    let deps = deps.parent().expect("it is in a directory");
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new(rustc())
+    let output = compiler(&libraries()[0])
         // Where cargo compiled the library, or rustc would not find its lines to quote.
         .current_dir(here.join("../.."))
-        .args(["--edition=2024", "--crate-name=case", "--emit", emit, "-o"])
+        .args(["--crate-name=case", "--emit", emit, "-o"])
         .arg(output_of(case, emit))
-        .arg("--extern")
-        .arg(format!("ironweave={}", library(deps).display()))
-        .arg("-L")
-        .arg(format!("dependency={}", deps.display()))
         .arg(here.join(case))
         .output()
         .map_err(|e| format!("cannot start rustc: {e}"))?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     Ok((output.status.success(), text))
-}
-
-/// The library that was built last: the one that cargo linked this test with.
-fn library(deps: &Path) -> PathBuf {
-    let built = |path: &PathBuf| fs::metadata(path).and_then(|m| m.modified()).ok();
-    fs::read_dir(deps)
-        .expect("what was built is there")
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.starts_with("libironweave-") && name.ends_with(".rlib")
-        })
-        .max_by_key(|path| built(path).unwrap_or(SystemTime::UNIX_EPOCH))
-        .expect("cargo has built ironweave before this test")
 }

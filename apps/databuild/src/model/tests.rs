@@ -127,6 +127,44 @@ fn a_missed_partition_that_is_live_by_now_causes_no_delay() {
 }
 
 #[test]
+fn partitions_do_not_wait_for_each_other_in_a_cycle() {
+    let mut world = World::new();
+    world.want(&["a", "d"]);
+    for (name, missed) in [("a", "b"), ("b", "c"), ("d", "a")] {
+        world.miss(name, &[missed], &[]);
+    }
+    for missed in [&["c"][..], &["new", "a"], &["b"]] {
+        let run = world.run("c");
+        let before = world.store.fingerprint();
+        let event = DepMissed {
+            run,
+            missed: missed.iter().map(|name| (*name).into()).collect(),
+            reads: vec![],
+            inputs: vec![],
+        };
+        let rejected = world.store.try_step(event);
+        assert!(
+            matches!(rejected, Err(StepError::Cycle { .. })),
+            "{missed:?}"
+        );
+        assert_eq!(world.store.fingerprint(), before);
+        let run = world.partition("c").built_by(&world.store);
+        let run = run.expect("it is built");
+        world.store.step(RunLost { run });
+    }
+    world.fail("c");
+    for name in ["a", "b", "c"] {
+        world.replace(name);
+    }
+    // The new instance of `a` waits for nothing.
+    world.miss("c", &["a"], &[]);
+    assert_eq!(
+        world.states(&["a", "b", "c", "d"]),
+        ["Missing", "Missing", "UpstreamBuilding", "UpstreamFailed"]
+    );
+}
+
+#[test]
 fn staleness_goes_to_any_depth_in_one_step() {
     let mut world = World::new();
     let names: Vec<String> = (0..100).map(|i| format!("p{i}")).collect();

@@ -4,12 +4,15 @@ mod support;
 
 #[path = "../../../../crates/ironweave/tests/harness/mod.rs"]
 mod harness;
+#[path = "../../../../crates/ironweave/tests/harness/rustc.rs"]
+mod rustc;
 
 mod a_log_of_an_earlier_version_is_read;
 mod a_store_of_before_is_migrated;
 mod a_value_is_never_a_script;
 mod an_interrupted_build_resumes;
 mod bad_input_gives_one_message;
+mod checked;
 mod compiled_arcs_do_what_the_interpreter_does;
 mod digest_commands;
 mod failures_are_reported;
@@ -17,6 +20,7 @@ mod jobs_of_users_are_run;
 mod log_and_status_can_be_read_beside_a_writer;
 mod misbehaving_jobs_fail_alone;
 mod model_of_then;
+mod planted_bugs_are_found;
 mod the_demo_reports_on_a_workspace;
 mod the_model_is_checked;
 mod the_model_is_drawn;

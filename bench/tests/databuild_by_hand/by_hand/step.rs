@@ -61,6 +61,7 @@ impl Databuild {
                 self.expect_partitions(reads, &[])?;
                 self.expect_partitions(inputs, &[])?;
                 distinct(missed)?;
+                self.expect_no_cycle(*run, missed)?;
                 let want = self.create_want(missed, Some(*run), &mut changed)?;
                 self.record_reads(*run, reads, inputs);
                 let missed = self.wants[&want].partitions.clone();
@@ -103,6 +104,24 @@ impl Databuild {
             }
         }
         self.settle(changed);
+        Ok(())
+    }
+
+    /// Refuses that what a run builds waits for these, if one of them is among it or waits for it.
+    fn expect_no_cycle(&self, run: RunId, missed: &[String]) -> Result<(), Refused> {
+        let builds = &self.runs[&run].builds;
+        let mut todo: Vec<PartitionId> = missed.iter()
+            .filter_map(|name| self.by_name.get(name).copied())
+            .collect();
+        let mut seen = BTreeSet::new();
+        while let Some(id) = todo.pop() {
+            if builds.contains(&id) {
+                return Err(Refused::Cycle);
+            }
+            if seen.insert(id) {
+                todo.extend(&self.partitions[&id].upstreams);
+            }
+        }
         Ok(())
     }
 

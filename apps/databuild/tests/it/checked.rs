@@ -1,0 +1,142 @@
+//! What is checked of the model: the entities and values with which its events are tried, and the properties. Copies of the model
+//! with a planted bug are checked by the same code, in `planted_bugs_are_found.rs`.
+
+use databuild::model::build::state::*;
+use databuild::model::build::*;
+use databuild::rules;
+use ironweave::check::Checker;
+use ironweave::prelude::*;
+
+/// How many entities there are at most. One value is tried of each field that no condition reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    /// The maximum number of wants.
+    pub wants: usize,
+    /// The maximum number of references.
+    pub references: usize,
+    /// The maximum number of partitions.
+    pub partitions: usize,
+    /// The maximum number of runs.
+    pub runs: usize,
+}
+
+/// Each set of some entities.
+fn sets<T: Copy>(all: &[T]) -> impl Iterator<Item = Vec<T>> {
+    (0..1usize << all.len()).map(|set| {
+        let chosen = all.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1);
+        chosen.map(|(_, one)| *one).collect()
+    })
+}
+
+/// Each running run with each set of live partitions, which it has read.
+fn read(db: &impl Db) -> Vec<(JobRun<Running>, Vec<Partition>)> {
+    let live: Vec<Partition> = db.place::<Partition, Live>().map(|p| p.any()).collect();
+    let runs = db.place::<JobRun, Running>();
+    runs.flat_map(|run| {
+        let run = run.any();
+        sets(&live).map(move |set| (run.in_state(db).expect("it is running"), set))
+    })
+    .collect()
+}
+
+/// No want is open.
+pub fn no_want_is_open(db: &impl Db) -> bool {
+    db.place::<Want, Any>()
+        .all(|want| !rules::is_open(want, db))
+}
+
+/// What an unfinished run builds is not built by another, and has no other result yet.
+pub fn an_unfinished_run_builds(run: JobRun, db: &impl Db) -> bool {
+    let is_unfinished = run.is::<Queued>(db) || run.is::<Running>(db);
+    !is_unfinished || run.builds(db).all(|p| p.is::<Building>(db))
+}
+
+/// Of each reference of a successful want, there is an instance that was built.
+pub fn a_successful_want_has_what_it_wanted(want: Want, db: &impl Db) -> bool {
+    let is_built = |p: Partition| p.built_by(db).is_some_and(|run| run.is::<Succeeded>(db));
+    let mut references = want.partitions(db);
+    !want.is::<Successful>(db) || references.all(|of| of.instances(db).any(is_built))
+}
+
+/// A partition has upstreams exactly if it waits for them, or has waited for one that failed.
+pub fn what_waits_has_upstreams(partition: Partition, db: &impl Db) -> bool {
+    let waits = partition.is::<UpstreamBuilding>(db) || partition.is::<UpstreamFailed>(db);
+    waits == (partition.upstreams_count(db) > 0)
+}
+
+/// A checker with what the engine can fire: it queues runs for the open wants of their partitions, and a run reads live partitions.
+pub fn checker(scope: Scope) -> Checker<Model> {
+    Checker::new()
+        .entities::<Want>(scope.wants)
+        .entities::<PartitionRef>(scope.references)
+        .entities::<Partition>(scope.partitions)
+        .entities::<JobRun>(scope.runs)
+        .values::<JobStarted, _>("pid", [1])
+        .values::<JobFailed, _>("exit", [1])
+        .values::<JobFailed, _>("reason", [""])
+        .bindings::<WantCreated>(move |store| {
+            // `b` is wanted only after or with `a`: the names have no meaning to the model.
+            let sets: &[&[&str]] = match store.count::<PartitionRef, Any>() {
+                _ if store.count::<Want, Any>() == scope.wants => &[],
+                0 => &[&["a"], &["a", "b"]],
+                _ => &[&["a"], &["b"], &["a", "b"]],
+            };
+            let of = |names: &&[&str]| WantCreated {
+                partitions: names.iter().map(|name| (*name).into()).collect(),
+            };
+            sets.iter().map(of).collect()
+        })
+        .bindings::<JobQueued>(|store| {
+            let startable = store.place::<Partition, (Missing, UpForRetry)>();
+            let startable: Vec<Partition> = startable.collect();
+            let of = |partitions: Vec<Partition>| {
+                let is_for = |want: &Want| want.awaits(store).any(|p| partitions.contains(&p));
+                let wants = store.place::<Want, Any>();
+                JobQueued {
+                    label: String::new(),
+                    wants: wants.filter(is_for).collect(),
+                    partitions,
+                }
+            };
+            sets(&startable)
+                .filter(|set| !set.is_empty())
+                .map(of)
+                .collect()
+        })
+        .bindings::<JobSucceeded>(|store| {
+            let of = |(run, inputs): (JobRun<Running>, Vec<Partition>)| JobSucceeded {
+                run,
+                digest: String::new(),
+                reads: inputs.clone(),
+                inputs,
+            };
+            read(store).into_iter().map(of).collect()
+        })
+        .bindings::<DepMissed>(|store| {
+            let names = ["a", "b", "c"].into_iter().filter(|name| {
+                let known = rules::current(name, store);
+                known.is_none_or(|partition| !partition.is::<Live>(store))
+            });
+            let of = |name: &'static str| {
+                read(store).into_iter().map(move |(run, inputs)| DepMissed {
+                    run,
+                    missed: vec![name.into()],
+                    reads: inputs.clone(),
+                    inputs,
+                })
+            };
+            names.flat_map(of).collect()
+        })
+        .every::<Partition, _>(
+            "a partition in Building has an unfinished run",
+            rules::building_means_an_unfinished_run,
+        )
+        .every::<JobRun, _>("nothing is built twice at once", an_unfinished_run_builds)
+        .every::<Want, _>(
+            "a successful want has what it wanted",
+            a_successful_want_has_what_it_wanted,
+        )
+        .every::<Partition, _>("what waits has upstreams", what_waits_has_upstreams)
+        .eventually_possible("every want can end", no_want_is_open)
+        .ignore_order_of_links()
+}
