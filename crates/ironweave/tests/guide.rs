@@ -119,7 +119,8 @@ fn links_of(dir: &Path, pages: Vec<(String, String)>) {
 fn pieces_of_models_are_from_models_that_compile() {
     let models = files(&root().join("docs/guide/src/models"), ".rs");
     let services = files(&root().join("apps/ward/src"), ".rs");
-    let models: Vec<String> = (models.iter().chain(&services))
+    let databuild = files(&root().join("apps/databuild/src"), "/model.rs");
+    let models: Vec<String> = (models.iter().chain(&services).chain(&databuild))
         .map(|(_, text)| words(text))
         .collect();
     for (name, page) in pages() {
@@ -358,9 +359,12 @@ const REVISED: &[&str] = &[
     "docs",
     "apps/databuild",
     "apps/ward",
+    "crates/ironweave-cli",
     "crates/ironweave-macros/src",
+    "crates/ironweave-net",
     "crates/ironweave-schema",
     "crates/ironweave/examples",
+    "crates/ironweave/tests/check",
     "crates/ironweave/tests/crafted",
     "crates/ironweave/tests/examples.rs",
     "crates/ironweave/tests/harness",
@@ -377,6 +381,7 @@ const REVISED: &[&str] = &[
     "crates/ironweave/tests/values",
     "crates/ironweave/src/asynchronous",
     "crates/ironweave/src/base",
+    "crates/ironweave/src/check",
     "crates/ironweave/src/db",
     "crates/ironweave/src/graph",
     "crates/ironweave/src/guide.rs",

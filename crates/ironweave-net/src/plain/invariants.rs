@@ -23,7 +23,7 @@ pub struct Invariant {
 struct Row {
     places: Vec<(u32, u64)>,
     change: Vec<(u32, i128)>,
-    /// One bit for each place, by which most pairs of rows are told apart at once.
+    /// One bit for each place, which differ for most pairs of rows.
     signature: u64,
 }
 

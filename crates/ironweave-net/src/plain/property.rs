@@ -18,7 +18,7 @@ use crate::plain::{Net, PlaceIx};
 /// name        = letters, digits and any of _ . $ # @
 /// ```
 ///
-/// A name that was unfolded from a symmetric net stands for the sum of the tokens of all its colours. Sums that exceed 128 bits are
+/// A name that was unfolded from a symmetric net means the sum of the tokens of all its colours. Sums that exceed 128 bits are
 /// saturated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Property {

@@ -204,7 +204,7 @@ impl ironweave::Apply for queue::Called {
         let first = counter.waiting(tx).next();
         let Some(person) = first.and_then(|person| person.in_state::<queue::state::Waiting>(tx))
         else {
-            return Err(ironweave::Reject::new("nobody is waiting"));
+            return Err(ironweave::Reject::new("no person is waiting"));
         };
         counter.unlink_waiting(tx, &person)?;
         person.to_served(tx)?;

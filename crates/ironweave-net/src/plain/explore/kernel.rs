@@ -7,7 +7,7 @@ use crate::plain::{Net, PlaceIx};
 /// A packed marking.
 pub(super) type Marking<const W: usize> = [u64; W];
 
-/// Stands for the transition that led to the initial marking.
+/// In the place of the transition that led to the initial marking.
 pub(super) const NO_TRANSITION: u32 = u32::MAX;
 
 /// How long all lists of the transitions that a firing may enable or disable may be together.
