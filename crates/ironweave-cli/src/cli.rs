@@ -223,6 +223,7 @@ enum Schema {
     #[command(after_help = "Examples:
   ironweave schema draw target/databuild/store -o edges.svg
   ironweave schema draw target/databuild/store --entity Partition -o partition.svg
+  ironweave schema draw schema.json --net -o net.svg
   ironweave schema draw target/databuild/store --entity Want --format mermaid --as-of 2026-11-28T12:00:00Z")]
     Draw(commands::draw::Args),
 }

@@ -90,6 +90,12 @@ impl<T: Display> Display for Painted<T> {
     }
 }
 
+/// A value as JSON, on one line.
+pub fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|e| Failure::Problem(format!("a value cannot be written as JSON: {e}")))
+}
+
 impl Output {
     /// Output of a command whose text may be longer than the terminal.
     pub fn paged(show: &Show) -> Self {
@@ -164,9 +170,7 @@ impl Output {
 
     /// Writes a line of JSON.
     pub fn object(&mut self, value: &impl Serialize) -> Result {
-        let text = serde_json::to_string(value)
-            .map_err(|e| Failure::Problem(format!("a value cannot be written as JSON: {e}")))?;
-        self.line(text)
+        self.line(json(value)?)
     }
 
     /// Writes what is buffered.

@@ -18,7 +18,7 @@ pub struct Args {
     /// The directory of a store, whose last schema is taken, or a JSON file with a schema
     #[arg(value_name = "STORE", value_hint = clap::ValueHint::AnyPath)]
     schema: PathBuf,
-    /// Accept a finding, by the name that is printed in brackets
+    /// Accept a finding that is not a note, by the name that is printed in brackets
     #[arg(long, value_name = "NAME")]
     allow: Vec<String>,
     /// Print also what is worth knowing and no mistake
@@ -43,10 +43,14 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
         Failure::problem(format_args!("the schema in {}: {e}", args.schema.display()))
     })?;
     let mut findings = net.lint();
-    let names: Vec<String> = findings.iter().map(Finding::name).collect();
-    if let Some(name) = args.allow.iter().find(|name| !names.contains(name)) {
+    for name in &args.allow {
+        let why = match findings.iter().find(|finding| finding.name() == *name) {
+            None => "is not a finding of this model",
+            Some(finding) if finding.is_note() => "is a note, which is no mistake",
+            Some(_) => continue,
+        };
         return Err(Failure::usage(format_args!(
-            "`{name}` is not a finding of this model; remove it from --allow"
+            "`{name}` {why}; remove it from --allow"
         )));
     }
     findings.retain(|f| !args.allow.contains(&f.name()) && (args.notes || !f.is_note()));

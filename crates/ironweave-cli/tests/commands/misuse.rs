@@ -235,6 +235,18 @@ fn what_is_not_there_is_exit_code_1() {
 }
 
 #[test]
+fn a_note_is_not_accepted() {
+    let log = Log::of("databuild");
+    let note = "linked_in_states JobRun.asks";
+    let error = log.run_with(&["schema", "lint", "store", "--allow", note]);
+    assert!(
+        error
+            .failed(2)
+            .contains("is a note, which is no mistake; remove it from --allow")
+    );
+}
+
+#[test]
 fn wrong_arguments_are_exit_code_2() {
     let log = Log::of("databuild");
     for (command, message) in [

@@ -78,6 +78,7 @@ fn schema_draw() {
             "schema draw store --entity JobRun --format dot --no-counts",
             "schema draw store --edges --format mermaid",
             "schema draw store --entity JobRun",
+            "schema draw store --entity JobRun --json",
         ],
     );
     check(
@@ -86,6 +87,7 @@ fn schema_draw() {
         &[
             "schema draw store --format mermaid",
             "schema draw store --net --format mermaid",
+            "schema draw store --json",
         ],
     );
 }
@@ -98,6 +100,46 @@ fn schema_draw_writes_a_file() {
     let printed = log.run("schema draw store --net").ok();
     assert_eq!(written, printed);
     assert!(written.starts_with("<svg ") && written.contains("Net of shop"));
+}
+
+#[test]
+fn schema_draw_reads_a_schema_file() {
+    let log = Log::of(CONSTRUCTS);
+    let schema = log.run("schema json store").ok();
+    std::fs::write(log.path("schema.json"), schema).expect("a file");
+    for of in ["", " --net", " --entity Order", " --json"] {
+        let of_file = log.run(&format!("schema draw schema.json{of}")).ok();
+        let of_store = log.run(&format!("schema draw store{of} --no-counts")).ok();
+        assert_eq!(of_file, of_store, "{of}");
+    }
+    log.run("schema draw schema.json --json -o net.json").ok();
+    let written = std::fs::read_to_string(log.path("net.json")).expect("a file");
+    assert!(written.starts_with("{\"title\":"), "{written}");
+    for (command, message) in [
+        (
+            "schema draw schema.json --as-of 3",
+            "--as-of is for the directory of a store, and schema.json is a file",
+        ),
+        (
+            "schema draw schema.json --archives store",
+            "--archives is for the directory of a store",
+        ),
+        (
+            "schema draw store --json --format dot",
+            "leave out --format, or --json",
+        ),
+    ] {
+        let error = log.run(command).failed(2);
+        assert!(error.contains(message), "{command}: {error}");
+    }
+    std::fs::write(log.path("schema.json"), "{}").expect("a file");
+    let error = log.run("schema draw schema.json").failed(2);
+    assert!(error.contains("cannot read schema.json"), "{error}");
+    let error = log.run("schema draw nothing").failed(1);
+    assert!(
+        error.contains("there is no file or directory nothing"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -227,7 +227,9 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
     let texts = names.iter().map(|name| plain(name));
     // If a type of the user cannot be a value, rustc reports it at the first candidate.
     let own = (event.fields.iter()).find(|field| field.binds.is_none() && !by_value(&field.ty));
-    let at = own.map_or(Span::call_site(), |field| field.ty.span());
+    // Only located there: in a model that a macro writes, a type may be its argument, and have another `self`.
+    let here = Span::call_site();
+    let at = own.map_or(here, |field| here.located_at(field.ty.span()));
     let types = list(at, event.fields.iter().map(|field| list_type(def, field)));
     let refs = (!names.is_empty()).then(|| {
         list(

@@ -7,6 +7,9 @@ use quote::quote;
 use crate::check::model::Model;
 use crate::draw::{Arrow, Box, Kind, Line, Picture};
 
+#[cfg(test)]
+mod tests;
+
 /// The lifecycle of an entity type, if it has several states, as an attribute of its documentation.
 pub fn lifecycle(model: &Model, entity: EntityIx) -> TokenStream {
     if model.broken || model.schema[entity].states.len() < 2 {

@@ -17,6 +17,12 @@ use crate::base::hash::hash_bytes;
 /// rarely share one, and different paths to one directory lead to the same lock.
 static REPLACING: [Mutex<()>; 16] = [const { Mutex::new(()) }; 16];
 
+/// Returns the lock of a file.
+fn replacing(path: &Path) -> &'static Mutex<()> {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    &REPLACING[hash_bytes(name) as usize % REPLACING.len()]
+}
+
 /// Changes files with the calls of the operating system. In tests, a probe sees each change before it is made.
 #[derive(Clone, Default)]
 pub(crate) struct Disk {
@@ -129,15 +135,21 @@ impl Disk {
     }
 
     /// Creates or replaces a file atomically. The content is durable when this returns. Threads may replace one file
-    /// concurrently.
+    /// concurrently. On an error the temporary file is removed, which frees the space on a full disk. If this fails too, the next
+    /// attempt or the next opening for writing replaces or removes it.
     pub fn replace(&self, path: &Path, content: &[u8]) -> Result<(), StorageError> {
         // All threads use the same temporary name, so that a kill leaves at most one temporary file.
-        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        let lock = &REPLACING[hash_bytes(name) as usize % REPLACING.len()];
-        let _alone = lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = self.create(&path.with_added_extension("tmp"))?;
-        file.write_at(0, content)?;
-        self.publish(file, path).map(|_| ())
+        let lock = replacing(path).lock();
+        let _alone = lock.unwrap_or_else(PoisonError::into_inner);
+        let temporary = path.with_added_extension("tmp");
+        let written = self.create(&temporary).and_then(|file| {
+            file.write_at(0, content)?;
+            self.publish(file, path)
+        });
+        // Before the lock is released, or the file could be that of another thread.
+        written.map(drop).inspect_err(|_| {
+            let _ = self.remove(&temporary);
+        })
     }
 
     /// Renames a directory whose files are durable, and makes the name durable.
@@ -257,5 +269,47 @@ pub(super) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Refuses each write, and counts the removals that another thread could not disturb.
+    #[derive(Default)]
+    struct Full {
+        removed_alone: AtomicUsize,
+    }
+
+    impl Probe for Full {
+        fn before(&self, op: &Op<'_>) -> Result<(), (usize, io::Error)> {
+            match op {
+                Op::Write { .. } => Err((0, io::ErrorKind::StorageFull.into())),
+                Op::Remove(path) => {
+                    let is_held = replacing(&path.with_extension("")).try_lock().is_err();
+                    let alone = usize::from(is_held);
+                    self.removed_alone.fetch_add(alone, Ordering::Relaxed);
+                    Ok(())
+                }
+                _ => Ok(()),
+            }
+        }
+    }
+
+    #[test]
+    fn a_failed_replacement_removes_its_temporary_file_before_another_begins() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a_failed_replacement");
+        let full = Arc::new(Full::default());
+        let probe: Arc<dyn Probe> = full.clone();
+        let disk = Disk { probe: Some(probe) };
+        Disk::default().replace(&path, b"before").unwrap();
+        disk.replace(&path, b"after").unwrap_err();
+        assert_eq!(full.removed_alone.load(Ordering::Relaxed), 1);
+        assert_eq!(fs::read(&path).unwrap(), b"before");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

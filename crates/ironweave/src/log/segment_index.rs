@@ -182,10 +182,6 @@ pub(super) fn write(
 ) -> Result<(), StorageError> {
     // Several threads of the process may make the same index.
     disk.replace(path, &encode(store, of, entries))
-        .inspect_err(|_| {
-            // Frees the space on a full disk. If this fails, the next attempt or open replaces the file.
-            let _ = disk.remove(&path.with_added_extension("tmp"));
-        })
 }
 
 fn encode(store: u64, of: &Sealed, entries: &[(u64, u64)]) -> Vec<u8> {

@@ -24,7 +24,49 @@ macro_rules! counter {
     };
 }
 
+/// A model whose names and types are arguments.
+macro_rules! thing {
+    ($module:ident, $thing:ident { $field:ident: $ty:ident }, $state:ident -> $other:ident { $data:ident }) => {
+        #[ironweave::model]
+        mod $module {
+            use ironweave::prelude::*;
+
+            #[entity]
+            pub struct $thing {
+                #[key]
+                pub $field: $ty,
+                pub linked: Many<$thing>,
+                #[inverse($thing::linked)]
+                pub inverse: Many<$thing>,
+            }
+            #[states($thing)]
+            pub enum ThingState {
+                #[initial]
+                #[to($other)]
+                $state,
+                #[terminal]
+                $other { $data: $ty },
+            }
+
+            #[event]
+            #[create(made: $thing { $field })]
+            pub struct Made {
+                pub $field: $ty,
+            }
+
+            #[event]
+            #[link(thing.linked += thing)]
+            #[moves(thing: $state -> $other { $data })]
+            pub struct Moved {
+                pub thing: $thing<$state>,
+                pub $data: $ty,
+            }
+        }
+    };
+}
+
 counter!(small, u8, 1);
+thing!(papers, Paper { title: String }, Draft -> Printed { publisher });
 counter!(words, String, "one");
 
 fn main() {
@@ -35,4 +77,12 @@ fn main() {
     let mut store = ironweave::Store::<words::Model>::memory();
     let counter = store.step(words::Made).created.counter;
     assert_eq!(counter.value(&store), "one");
+    let mut store = ironweave::Store::<papers::Model>::memory();
+    let made = papers::Made { title: "a".into() };
+    let thing = store.step(made).created.made;
+    let thing = thing.in_state::<papers::state::Draft>(&store).unwrap();
+    let publisher = String::from("b");
+    let printed = store.step(papers::Moved { thing, publisher }).bound.thing;
+    assert_eq!(printed.publisher(&store), "b");
+    assert_eq!(printed.any().title(&store), "a");
 }
