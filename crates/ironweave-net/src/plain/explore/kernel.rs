@@ -1,8 +1,9 @@
 //! The transitions of a net, compiled for packed markings.
 
 use super::asleep::Asleep;
+use super::enabling::{Enabling, TABLES_WORDS_MAX};
 use super::layout::{Field, Home, Layout};
-use crate::plain::{Net, PlaceIx};
+use crate::plain::Net;
 
 /// A packed marking.
 pub(super) type Marking<const W: usize> = [u64; W];
@@ -10,24 +11,19 @@ pub(super) type Marking<const W: usize> = [u64; W];
 /// In the place of the transition that led to the initial marking.
 pub(super) const NO_TRANSITION: u32 = u32::MAX;
 
-/// How long all lists of the transitions that a firing may enable or disable may be together.
-const AFFECTS_MAX: usize = 1 << 26;
-
 /// A transition on packed markings.
-struct Firing<const W: usize> {
+pub(super) struct Firing<const W: usize> {
     /// It is enabled only if these bits have these values.
-    mask: Marking<W>,
-    value: Marking<W>,
+    pub mask: Marking<W>,
+    pub value: Marking<W>,
     /// And only if these fields are at least as large.
-    at_least: Vec<(Field, u64)>,
+    pub at_least: Vec<(Field, u64)>,
     /// What a firing adds to each word.
     delta: Marking<W>,
     /// Whether a firing may set a guard.
     grows: bool,
     /// By how much a firing changes the number of tokens.
     tokens: i64,
-    /// The transitions that a firing may enable or disable, or `None` if these lists would take too much memory.
-    affects: Option<Vec<u32>>,
     /// The fields that a firing makes larger.
     raises: Vec<Field>,
     /// Whether a firing gives a token to a place that has at most one.
@@ -40,6 +36,7 @@ pub(super) struct Kernel<const W: usize> {
     /// The positions of the transitions in the net.
     pub of_net: Vec<u32>,
     guards: Marking<W>,
+    enabling: Enabling,
     asleep: Asleep,
     pub conserves_tokens: bool,
     /// How many words a set of transitions has.
@@ -54,14 +51,14 @@ fn widened<const W: usize>(words: &[u64]) -> Marking<W> {
 
 impl<const W: usize> Kernel<W> {
     pub fn new(net: &Net, layout: &Layout) -> Self {
-        Self::with_lists(net, layout, AFFECTS_MAX)
+        Self::with_tables(net, layout, TABLES_WORDS_MAX)
     }
 
-    pub(super) fn with_lists(net: &Net, layout: &Layout, affects_max: usize) -> Self {
+    /// Makes tables of so many words at most.
+    pub(super) fn with_tables(net: &Net, layout: &Layout, words_max: usize) -> Self {
         let mut of_net = Vec::new();
         let mut firings: Vec<Firing<W>> = Vec::new();
         let mut reads: Vec<Vec<u32>> = vec![Vec::new(); net.places.len()];
-        let mut changes: Vec<Vec<PlaceIx>> = Vec::new();
         let live = net.transitions.iter().zip(&layout.live).zip(0..);
         for ((transition, _), at) in live.filter(|((_, live), _)| **live) {
             let Some(mut firing) = compiled(transition, layout) else {
@@ -74,26 +71,13 @@ impl<const W: usize> Kernel<W> {
             for &(place, _) in &transition.inputs {
                 reads[place.0 as usize].push(firings.len() as u32);
             }
-            changes.push(effect.into_iter().map(|(place, _)| place).collect());
             of_net.push(at);
             firings.push(firing);
-        }
-        let mut left = affects_max;
-        for (firing, changed) in firings.iter_mut().zip(changes) {
-            let lists = || changed.iter().map(|place| &reads[place.0 as usize]);
-            if lists().map(Vec::len).sum::<usize>() > left {
-                continue;
-            }
-            let mut affects: Vec<u32> = lists().flatten().copied().collect();
-            affects.sort_unstable();
-            affects.dedup();
-            affects.shrink_to_fit();
-            left -= affects.len();
-            firing.affects = Some(affects);
         }
         Self {
             conserves_tokens: firings.iter().all(|firing| firing.tokens == 0),
             set_words: firings.len().div_ceil(64).max(1),
+            enabling: Enabling::new(&firings, words_max),
             asleep: Asleep::new(net, layout, &of_net, &reads),
             firings,
             of_net,
@@ -101,7 +85,7 @@ impl<const W: usize> Kernel<W> {
         }
     }
 
-    fn is_enabled(&self, t: usize, marking: &Marking<W>) -> bool {
+    pub(super) fn is_enabled(&self, t: usize, marking: &Marking<W>) -> bool {
         let firing = &self.firings[t];
         let mut differs = 0;
         for ((word, mask), value) in marking.iter().zip(&firing.mask).zip(&firing.value) {
@@ -111,24 +95,9 @@ impl<const W: usize> Kernel<W> {
     }
 
     /// Writes the set of the transitions that are enabled.
+    #[inline]
     pub fn enabled(&self, marking: &Marking<W>, set: &mut [u64]) {
-        set.fill(0);
-        for t in 0..self.firings.len() {
-            set[t / 64] |= u64::from(self.is_enabled(t, marking)) << (t % 64);
-        }
-    }
-
-    /// Makes the set of enabled transitions of a marking from that of the marking before a firing.
-    pub fn enabled_after(&self, t: u32, marking: &Marking<W>, set: &mut [u64]) {
-        let Some(affects) = &self.firings[t as usize].affects else {
-            return self.enabled(marking, set);
-        };
-        for &other in affects {
-            let other = other as usize;
-            let enabled = u64::from(self.is_enabled(other, marking));
-            let word = &mut set[other / 64];
-            *word = *word & !(1 << (other % 64)) | enabled << (other % 64);
-        }
+        (self.enabling).enabled(marking, set, |t| self.is_enabled(t, marking));
     }
 
     /// Removes from the set of enabled transitions of a marking those that need not be fired on it, because the search reached it first
@@ -202,7 +171,6 @@ fn compiled<const W: usize>(
         delta: [0; W],
         grows: false,
         tokens: 0,
-        affects: None,
         raises: Vec::new(),
         marks: false,
     };

@@ -195,16 +195,21 @@ impl Layout {
                 max: super::WORDS_MAX,
             });
         }
-        fields.sort_by_key(|(bits, _)| std::cmp::Reverse(*bits));
-        // The highest bit of the first word is the one by which the table tells markings from empty slots.
+        // The highest bit of the first word is free, because the table tells roots from empty slots by it. All words have about the
+        // same number of bits, and places that are beside each other in the net are probably in the same word, so that words occur in
+        // many markings.
+        fields.sort_by_key(|(_, places)| places.iter().map(|(place, _)| *place).min());
+        let total: u32 = fields.iter().map(|(bits, _)| bits).sum();
+        let share = total.div_ceil(least as u32);
         let mut used: Vec<u32> = vec![1];
         let mut guards = vec![0];
         for (bits, places) in fields {
-            let word = (used.iter().position(|used| used + bits <= 64)).unwrap_or_else(|| {
+            let last = used.len() - 1;
+            if used[last] + bits > 64 || used[last] > share && used.len() < least {
                 used.push(0);
                 guards.push(0);
-                used.len() - 1
-            });
+            }
+            let word = used.len() - 1;
             let base = if word == 0 { 1 } else { 0 };
             let shift = used[word] - base;
             used[word] += bits;

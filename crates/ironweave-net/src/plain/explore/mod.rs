@@ -1,11 +1,13 @@
 //! Visiting all reachable markings of a net.
 
 mod asleep;
+mod enabling;
 mod kernel;
 mod layout;
 mod search;
 mod table;
 mod trace;
+mod tree;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -20,8 +22,11 @@ use crate::plain::{Net, PlaceIx, TransitionIx};
 /// Visits all reachable markings of a net, breadth first.
 ///
 /// Markings are packed: of places that an invariant keeps from being marked together only the marked one is recorded, and other
-/// places take as many bits as their tokens need. O(reachable markings × enabled transitions), and typically 8 to 24 bytes of memory
-/// for each reachable marking.
+/// places take as many bits as their tokens need. Markings of more than 63 bits share parts that occur in several.
+///
+/// Not all firings are carried out, because several orders of the same transitions lead to one marking. O(reachable markings ×
+/// transitions / 64), if most transitions are independent of each other, and O(reachable markings × enabled transitions) otherwise. A
+/// marking takes 12 to 24 bytes of memory, unless there are only a few hundred.
 pub struct Explorer<'n> {
     net: &'n Net,
     threads: usize,
@@ -99,6 +104,8 @@ pub enum ExploreError {
         /// The words that are supported.
         max: usize,
     },
+    /// There are too many different words at one position of markings, which are numbered.
+    TooDiverse,
 }
 
 impl fmt::Display for ExploreError {
@@ -112,6 +119,9 @@ impl fmt::Display for ExploreError {
             Self::TooWide { words, max } => write!(
                 f,
                 "a marking takes {words} words of 64 bits, and at most {max} are supported; explore a smaller instance of the net"
+            ),
+            Self::TooDiverse => f.write_str(
+                "the markings have more than 2^31 different parts, and no more can be numbered; explore a smaller instance of the net",
             ),
         }
     }
@@ -289,6 +299,7 @@ impl<'n> Explorer<'n> {
                 )?;
                 Ok(None)
             }
+            Err(Stopped::Full) => Err(ExploreError::TooDiverse),
         }
     }
 

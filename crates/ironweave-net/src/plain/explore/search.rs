@@ -7,53 +7,41 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::kernel::{Kernel, Marking, NO_TRANSITION};
 use super::layout::Layout;
 use super::table::{Budget, Inserted, Probe, Table};
+use super::tree::{Numbered, Tree};
 use crate::plain::Net;
 use crate::plain::property::Compiled;
 
-/// How many markings a block has, unless their sets of enabled transitions are large.
+/// How many markings a block has.
 const BLOCK: usize = 1 << 10;
-/// How many words the sets of enabled transitions of a block have.
-const BLOCK_WORDS: usize = 1 << 18;
 /// How many successors are looked up together.
 const BATCH: usize = 64;
-
 /// Some markings of a level with what is known of them.
-struct Block<const W: usize> {
-    markings: Vec<Marking<W>>,
+struct Block {
+    roots: Vec<u64>,
     /// The transition that led to each.
     fired: Vec<u32>,
-    /// The enabled transitions of each, `set_words` words each.
-    enabled: Vec<u64>,
     /// The number of tokens of each, unless no firing changes it.
     tokens: Vec<u64>,
 }
 
-/// Returns how many markings a block has, if their sets of enabled transitions have this many words each.
-fn block_markings(set_words: usize) -> usize {
-    (BLOCK_WORDS / set_words).clamp(1, BLOCK)
-}
-
-impl<const W: usize> Block<W> {
-    fn new(set_words: usize, with_tokens: bool) -> Self {
-        let markings = block_markings(set_words);
+impl Block {
+    /// Returns a block with room for so many markings.
+    fn new(markings: usize, with_tokens: bool) -> Self {
         Self {
-            markings: Vec::with_capacity(markings),
+            roots: Vec::with_capacity(markings),
             fired: Vec::with_capacity(markings),
-            enabled: Vec::with_capacity(markings * set_words),
             tokens: Vec::with_capacity(if with_tokens { markings } else { 0 }),
         }
     }
 
     fn clear(&mut self) {
-        self.markings.clear();
+        self.roots.clear();
         self.fired.clear();
-        self.enabled.clear();
         self.tokens.clear();
     }
 
     fn bytes(&self) -> usize {
-        let words = self.markings.capacity() * W + self.enabled.capacity() + self.tokens.capacity();
-        8 * words + 4 * self.fired.capacity()
+        8 * (self.roots.capacity() + self.tokens.capacity()) + 4 * self.fired.capacity()
     }
 }
 
@@ -61,6 +49,7 @@ impl<const W: usize> Block<W> {
 #[derive(Clone, Copy)]
 struct Successor<const W: usize> {
     marking: Marking<W>,
+    root: u64,
     probe: Probe,
     /// The position of its predecessor in the block, and the transition that was fired.
     before: u32,
@@ -70,6 +59,7 @@ struct Successor<const W: usize> {
 /// A successor for which there was no room in the table.
 struct Postponed<const W: usize> {
     marking: Marking<W>,
+    root: u64,
     transition: u32,
     /// The tokens of its predecessor.
     tokens: u64,
@@ -77,7 +67,7 @@ struct Postponed<const W: usize> {
 
 /// What a thread found in a level.
 struct Findings<const W: usize> {
-    next: Vec<Block<W>>,
+    next: Vec<Block>,
     postponed: Vec<Postponed<W>>,
     edges: u64,
     deadlocks: u64,
@@ -85,7 +75,7 @@ struct Findings<const W: usize> {
     place_max: u64,
     /// For each property, the smallest marking of the level that decides it.
     decided: Vec<Option<Marking<W>>>,
-    overflowed: Option<(Marking<W>, u32)>,
+    stopped: Option<Stopped<W>>,
     given: Budget,
     left: Budget,
 }
@@ -109,6 +99,14 @@ pub(super) struct Searched<const W: usize> {
 pub(super) enum Stopped<const W: usize> {
     /// Firing a transition on a marking made the tokens of a place exceed its field.
     Overflow(Marking<W>, u32),
+    /// There are too many different words to number them.
+    Full,
+}
+
+/// What all threads share.
+struct Shared<const W: usize> {
+    table: Table,
+    tree: Tree<W>,
 }
 
 pub(super) struct Search<'a, const W: usize> {
@@ -123,8 +121,11 @@ pub(super) struct Search<'a, const W: usize> {
 
 impl<const W: usize> Search<'_, W> {
     pub fn run(&self, initial: Marking<W>) -> Result<Searched<W>, Stopped<W>> {
-        let mut table = Table::<W>::new(1 << 12);
-        let mut level = VecDeque::from([self.first(&mut table, &initial)]);
+        let mut shared = Shared {
+            table: Table::new(),
+            tree: Tree::new(),
+        };
+        let mut level = VecDeque::from([self.first(&mut shared, &initial)?]);
         let mut found = Searched {
             states: 1,
             edges: 0,
@@ -138,11 +139,12 @@ impl<const W: usize> Search<'_, W> {
         };
         self.decide(&initial, &mut found.decided);
         loop {
-            level = self.expand(&mut table, level, &mut found)?;
-            found.states = table.len() as u64;
-            let frontier: usize = level.iter().map(|block| block.markings.len()).sum();
+            level = self.expand(&mut shared, level, &mut found)?;
+            found.states = shared.table.len() as u64;
+            let frontier: usize = level.iter().map(|block| block.roots.len()).sum();
             let blocks: usize = level.iter().map(Block::bytes).sum();
-            found.bytes = found.bytes.max(table.bytes() + blocks);
+            let bytes = shared.table.bytes() + shared.tree.bytes() + blocks;
+            found.bytes = found.bytes.max(bytes);
             (self.progress)(found.states, frontier as u64, found.depth);
             if frontier == 0 {
                 return Ok(found);
@@ -160,18 +162,20 @@ impl<const W: usize> Search<'_, W> {
         tokens.fold(0, u64::saturating_add)
     }
 
-    fn first(&self, table: &mut Table<W>, initial: &Marking<W>) -> Block<W> {
+    fn first(&self, shared: &mut Shared<W>, initial: &Marking<W>) -> Result<Block, Stopped<W>> {
+        let table = &mut shared.table;
+        let root = shared
+            .tree
+            .root(initial, &Numbered::default())
+            .ok_or(Stopped::Full)?;
         let (given, mut left) = (table.budget(1), table.budget(1));
-        table.insert(table.probe(initial), initial, &mut left);
+        table.insert(table.probe(root), root, &mut left);
         table.settle(&given, &left);
-        let words = self.kernel.set_words;
-        let mut block = Block::new(words, !self.kernel.conserves_tokens);
-        block.markings.push(*initial);
+        let mut block = Block::new(1, false);
+        block.roots.push(root);
         block.fired.push(NO_TRANSITION);
-        block.enabled.resize(words, 0);
-        self.kernel.enabled(initial, &mut block.enabled);
         block.tokens.push(self.tokens());
-        block
+        Ok(block)
     }
 
     /// Notes the properties that a marking decides.
@@ -188,21 +192,21 @@ impl<const W: usize> Search<'_, W> {
     /// Visits the successors of all markings of a level, and returns those that are new.
     fn expand(
         &self,
-        table: &mut Table<W>,
-        level: VecDeque<Block<W>>,
+        shared: &mut Shared<W>,
+        level: VecDeque<Block>,
         found: &mut Searched<W>,
-    ) -> Result<VecDeque<Block<W>>, Stopped<W>> {
+    ) -> Result<VecDeque<Block>, Stopped<W>> {
         let threads = self.threads.min(level.len()).max(1);
         let open = Mutex::new(level);
         let mut decided: Vec<Option<Marking<W>>> = vec![None; self.properties.len()];
         let mut next = VecDeque::new();
         let mut postponed: Vec<Postponed<W>> = Vec::new();
         loop {
-            for findings in self.round(table, &open, std::mem::take(&mut postponed), threads) {
-                if let Some((marking, transition)) = findings.overflowed {
-                    return Err(Stopped::Overflow(marking, transition));
+            for findings in self.round(shared, &open, std::mem::take(&mut postponed), threads) {
+                if let Some(stopped) = findings.stopped {
+                    return Err(stopped);
                 }
-                table.settle(&findings.given, &findings.left);
+                shared.table.settle(&findings.given, &findings.left);
                 found.edges += findings.edges;
                 found.deadlocks += findings.deadlocks;
                 found.tokens_max = found.tokens_max.max(findings.tokens_max);
@@ -216,7 +220,7 @@ impl<const W: usize> Search<'_, W> {
                 next.extend(findings.next);
                 postponed.extend(findings.postponed);
             }
-            table.grow(self.threads);
+            shared.table.grow(self.threads);
             if postponed.is_empty() && lock(&open).is_empty() {
                 break;
             }
@@ -230,14 +234,14 @@ impl<const W: usize> Search<'_, W> {
     /// Lets the threads work until all blocks are expanded, or one of them finds no room in the table.
     fn round(
         &self,
-        table: &Table<W>,
-        open: &Mutex<VecDeque<Block<W>>>,
+        shared: &Shared<W>,
+        open: &Mutex<VecDeque<Block>>,
         postponed: Vec<Postponed<W>>,
         threads: usize,
     ) -> Vec<Findings<W>> {
         let full = AtomicBool::new(false);
         let work = |postponed: Vec<Postponed<W>>| {
-            let mut worker = Worker::new(self, table, threads);
+            let mut worker = Worker::new(self, shared, threads);
             worker.look_up_again(postponed);
             while !full.load(Ordering::Relaxed) {
                 let Some(block) = lock(open).pop_front() else {
@@ -245,7 +249,7 @@ impl<const W: usize> Search<'_, W> {
                 };
                 worker.expand(&block);
                 worker.spare = Some(block);
-                if !worker.found.postponed.is_empty() || worker.found.overflowed.is_some() {
+                if !worker.found.postponed.is_empty() || worker.found.stopped.is_some() {
                     full.store(true, Ordering::Relaxed);
                 }
             }
@@ -278,22 +282,27 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 struct Worker<'a, const W: usize> {
     search: &'a Search<'a, W>,
-    table: &'a Table<W>,
+    shared: &'a Shared<W>,
     batch: Vec<Successor<W>>,
-    /// The transitions to fire on a marking, as a set.
+    /// The words of the marking that is expanded.
+    numbered: Numbered<W>,
+    /// The enabled transitions of a marking, and those to fire on it, as sets.
+    enabled: Vec<u64>,
     to_fire: Vec<u64>,
     /// A block that was expanded, whose memory is used again.
-    spare: Option<Block<W>>,
+    spare: Option<Block>,
     found: Findings<W>,
 }
 
 impl<'a, const W: usize> Worker<'a, W> {
-    fn new(search: &'a Search<'a, W>, table: &'a Table<W>, threads: usize) -> Self {
+    fn new(search: &'a Search<'a, W>, shared: &'a Shared<W>, threads: usize) -> Self {
         Self {
             search,
-            table,
+            shared,
             batch: Vec::with_capacity(BATCH),
-            to_fire: Vec::new(),
+            numbered: Numbered::default(),
+            enabled: vec![0; search.kernel.set_words],
+            to_fire: vec![0; search.kernel.set_words],
             spare: None,
             found: Findings {
                 next: Vec::new(),
@@ -303,19 +312,19 @@ impl<'a, const W: usize> Worker<'a, W> {
                 tokens_max: 0,
                 place_max: 0,
                 decided: vec![None; search.properties.len()],
-                overflowed: None,
-                given: table.budget(threads),
-                left: table.budget(threads),
+                stopped: None,
+                given: shared.table.budget(threads),
+                left: shared.table.budget(threads),
             },
         }
     }
 
     /// Looks up successors for which there was no room in the table.
     fn look_up_again(&mut self, postponed: Vec<Postponed<W>>) {
+        let table = &self.shared.table;
         for one in postponed {
-            let probe = self.table.probe(&one.marking);
-            match self.table.insert(probe, &one.marking, &mut self.found.left) {
-                Inserted::New => self.visit(&one.marking, one.transition, None, one.tokens),
+            match table.insert(table.probe(one.root), one.root, &mut self.found.left) {
+                Inserted::New => self.visit(one.root, &one.marking, one.transition, one.tokens),
                 Inserted::Known => {}
                 Inserted::Full => self.found.postponed.push(one),
             }
@@ -323,73 +332,82 @@ impl<'a, const W: usize> Worker<'a, W> {
     }
 
     /// Fires the enabled transitions of markings, except those that can be left out.
-    fn expand(&mut self, block: &Block<W>) {
-        let kernel = self.search.kernel;
-        let sets = block.enabled.chunks_exact(kernel.set_words);
-        let markings = block.markings.iter().zip(&block.fired).zip(sets);
-        for (((marking, fired), enabled), at) in markings.zip(0..) {
-            let edges: u32 = enabled.iter().map(|word| word.count_ones()).sum();
-            let mut to_fire = std::mem::take(&mut self.to_fire);
-            to_fire.clear();
-            to_fire.extend_from_slice(enabled);
-            kernel.leave_out(*fired, marking, &mut to_fire);
-            for (word, base) in to_fire.iter().zip((0..).step_by(64)) {
-                let mut left = *word;
-                while left != 0 {
-                    let transition = base + left.trailing_zeros();
-                    left &= left - 1;
-                    let Some(next) = kernel.fire(transition, marking) else {
-                        self.found.overflowed = Some((*marking, transition));
-                        return;
-                    };
-                    self.batch.push(Successor {
-                        marking: next,
-                        probe: self.table.probe(&next),
-                        before: at,
-                        transition,
-                    });
-                    if self.batch.len() == BATCH {
-                        self.look_up(block);
-                    }
-                }
+    fn expand(&mut self, block: &Block) {
+        for at in 0..block.roots.len() {
+            if let Err(stopped) = self.expand_one(block, at) {
+                self.found.stopped = Some(stopped);
+                return;
             }
-            self.to_fire = to_fire;
-            self.found.edges += u64::from(edges);
-            self.found.deadlocks += u64::from(edges == 0);
         }
         self.look_up(block);
     }
 
+    fn expand_one(&mut self, block: &Block, at: usize) -> Result<(), Stopped<W>> {
+        let (kernel, shared) = (self.search.kernel, self.shared);
+        let marking = shared.tree.marking(block.roots[at], &mut self.numbered);
+        kernel.enabled(&marking, &mut self.enabled);
+        let edges: u32 = self.enabled.iter().map(|word| word.count_ones()).sum();
+        self.found.edges += u64::from(edges);
+        self.found.deadlocks += u64::from(edges == 0);
+        self.to_fire.copy_from_slice(&self.enabled);
+        kernel.leave_out(block.fired[at], &marking, &mut self.to_fire);
+        for word in 0..self.to_fire.len() {
+            let mut left = self.to_fire[word];
+            while left != 0 {
+                let transition = 64 * word as u32 + left.trailing_zeros();
+                left &= left - 1;
+                let next = kernel.fire(transition, &marking);
+                let next = next.ok_or(Stopped::Overflow(marking, transition))?;
+                let root = shared
+                    .tree
+                    .root(&next, &self.numbered)
+                    .ok_or(Stopped::Full)?;
+                self.batch.push(Successor {
+                    marking: next,
+                    root,
+                    probe: shared.table.probe(root),
+                    before: at as u32,
+                    transition,
+                });
+                if self.batch.len() == BATCH {
+                    self.look_up(block);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Looks up the batch of successors.
-    fn look_up(&mut self, block: &Block<W>) {
+    fn look_up(&mut self, block: &Block) {
+        let table = &self.shared.table;
         // All of these reads wait for the memory at the same time.
         let mut touched = 0;
         for successor in &self.batch {
-            touched |= self.table.touch(successor.probe);
+            touched |= table.touch(successor.probe);
         }
         std::hint::black_box(touched);
-        let words = self.search.kernel.set_words;
         for at in 0..self.batch.len() {
             let successor = self.batch[at];
             let left = &mut self.found.left;
-            let inserted = (self.table).insert(successor.probe, &successor.marking, left);
+            let inserted = table.insert(successor.probe, successor.root, left);
             if inserted == Inserted::Known {
                 continue;
             }
+            let Successor {
+                marking,
+                root,
+                transition,
+                ..
+            } = successor;
             let before = successor.before as usize;
             let tokens = block.tokens.get(before).copied().unwrap_or(0);
             if inserted == Inserted::New {
-                let enabled = &block.enabled[before * words..(before + 1) * words];
-                self.visit(
-                    &successor.marking,
-                    successor.transition,
-                    Some(enabled),
-                    tokens,
-                );
+                self.visit(root, &marking, transition, tokens);
             } else {
                 self.found.postponed.push(Postponed {
-                    marking: successor.marking,
-                    transition: successor.transition,
+                    marking,
+                    root,
+                    transition,
                     tokens,
                 });
             }
@@ -397,18 +415,14 @@ impl<'a, const W: usize> Worker<'a, W> {
         self.batch.clear();
     }
 
-    /// Visits a new marking. `enabled`, if it is known, and `tokens` are those of the marking before.
-    fn visit(
-        &mut self,
-        marking: &Marking<W>,
-        transition: u32,
-        enabled: Option<&[u64]>,
-        tokens: u64,
-    ) {
+    /// Visits a new marking. `tokens` are those of the marking before.
+    fn visit(&mut self, root: u64, marking: &Marking<W>, transition: u32, tokens: u64) {
         let kernel = self.search.kernel;
-        let full = |block: &Block<W>| block.markings.len() >= block_markings(kernel.set_words);
+        let full = |block: &Block| block.roots.len() >= BLOCK;
         if self.found.next.last().is_none_or(full) {
-            let fresh = || Block::new(kernel.set_words, !kernel.conserves_tokens);
+            // The first block may be the only one, so it grows with what it holds.
+            let room = if self.found.next.is_empty() { 0 } else { BLOCK };
+            let fresh = || Block::new(room, !kernel.conserves_tokens);
             let mut block = self.spare.take().unwrap_or_else(fresh);
             block.clear();
             self.found.next.push(block);
@@ -416,19 +430,8 @@ impl<'a, const W: usize> Worker<'a, W> {
         let Some(next) = self.found.next.last_mut() else {
             return;
         };
-        next.markings.push(*marking);
+        next.roots.push(root);
         next.fired.push(transition);
-        let at = next.enabled.len();
-        match enabled {
-            Some(enabled) => {
-                next.enabled.extend_from_slice(enabled);
-                kernel.enabled_after(transition, marking, &mut next.enabled[at..]);
-            }
-            None => {
-                next.enabled.resize(at + kernel.set_words, 0);
-                kernel.enabled(marking, &mut next.enabled[at..]);
-            }
-        }
         if !kernel.conserves_tokens {
             let tokens = tokens.saturating_add_signed(kernel.tokens(transition));
             next.tokens.push(tokens);

@@ -307,42 +307,88 @@ fn a_field_has_a_number_for_none_of_its_places() {
 }
 
 #[test]
-fn lists_of_affected_transitions_may_be_left_out() {
-    for seed in 0..40 {
+fn tables_tell_which_transitions_are_enabled() {
+    for seed in 0..80 {
         let net = random_net(seed);
         let structure = Structure::of(&net);
-        let guessed = Explorer::new(&net).first_guess().unwrap();
+        // Fields of 4 bits with their guards, which are in tables, and of 8, which are not.
+        let guessed = vec![if seed % 2 == 0 { 3 } else { 7 }; net.places.len()];
         let layout = Layout::new(&net, &structure, &guessed).unwrap();
-        const W: usize = 16;
+        const W: usize = 32;
         assert!(layout.words <= W);
-        let (with, without) = (
-            Kernel::<W>::with_lists(&net, &layout, usize::MAX),
-            Kernel::<W>::with_lists(&net, &layout, 3),
-        );
+        let kernels = [usize::MAX, 300, 0].map(|max| Kernel::<W>::with_tables(&net, &layout, max));
         let mut marking = [0; W];
         let packed = layout.pack(|place| net.places[place.0 as usize].tokens);
         marking[..packed.len()].copy_from_slice(&packed);
-        let (mut a, mut b) = (vec![0; with.set_words], vec![0; with.set_words]);
-        with.enabled(&marking, &mut a);
-        without.enabled(&marking, &mut b);
         let mut random = Random(seed + 1);
-        for _ in 0..100 {
-            assert_eq!(a, b, "seed {seed}");
-            let enabled: Vec<u32> = (0..64 * a.len() as u32)
-                .filter(|t| a[*t as usize / 64] >> (t % 64) & 1 == 1)
-                .collect();
-            if enabled.is_empty() {
+        for _ in 0..50 {
+            let mut set = vec![0; kernels[0].set_words];
+            let tokens = unpacked(&net, &layout, &marking);
+            let is_enabled = |at: &u32| {
+                let inputs = &net.transitions[*at as usize].inputs;
+                inputs
+                    .iter()
+                    .all(|(place, n)| tokens[place.0 as usize] >= *n)
+            };
+            let all = 0..net.transitions.len() as u32;
+            let expected: Vec<u32> = all.filter(is_enabled).collect();
+            for kernel in &kernels {
+                kernel.enabled(&marking, &mut set);
+                let is_set = |t: &usize| set[t / 64] >> (t % 64) & 1 == 1;
+                let found = (0..64 * set.len()).filter(is_set);
+                let found: Vec<u32> = found.map(|t| kernel.of_net[t]).collect();
+                assert_eq!(found, expected, "seed {seed}");
+            }
+            if expected.is_empty() {
                 break;
             }
-            let fired = enabled[random.below(enabled.len() as u64) as usize];
-            let Some(next) = with.fire(fired, &marking) else {
+            let fired = expected[random.below(expected.len() as u64) as usize];
+            let of_net = kernels[0].of_net.iter();
+            let at = of_net.take_while(|at| **at != fired).count();
+            let Some(next) = kernels[0].fire(at as u32, &marking) else {
                 break;
             };
             marking = next;
-            with.enabled_after(fired, &marking, &mut a);
-            without.enabled_after(fired, &marking, &mut b);
         }
     }
+}
+
+#[test]
+fn markings_of_many_words_are_told_apart() {
+    // Counters of 42 bits each. There are n markings at distance 1, and n * (n + 1) / 2 at distance 2.
+    for (counters, threads) in [(2, 1), (4, 2), (9, 1), (50, 2), (60, 3)] {
+        let mut net = Net::default();
+        for i in 0..counters {
+            let counter = net.place(format!("counter{i}"), 0);
+            net.transition(format!("count{i}"), [], [(counter, 1 << 35)]);
+        }
+        let states = 1 + counters + counters * (counters + 1) / 2;
+        let explorer = Explorer::new(&net).threads(threads);
+        let found = explorer.limit(states).run().unwrap();
+        assert_eq!((found.states, found.depth), (states, 1));
+    }
+}
+
+#[test]
+fn a_marking_takes_few_bytes() {
+    let net = philosophers(9);
+    for threads in [1, 2] {
+        let found = Explorer::new(&net).threads(threads).run().unwrap();
+        assert!(found.bytes as u64 <= 24 * found.states, "{found:?}");
+    }
+    // 60 places of 4 bits each, so a marking has four words.
+    let mut net = Net::default();
+    for i in 0..5 {
+        let places: Vec<_> = (0..12)
+            .map(|at| net.place(format!("p{i}_{at}"), if at < 6 { 9 } else { 0 }))
+            .collect();
+        let (from, to) = places.split_at(6);
+        let one = |place: &PlaceIx| (*place, 1);
+        net.transition(format!("t{i}"), from.iter().map(one), to.iter().map(one));
+    }
+    let found = Explorer::new(&net).threads(2).run().unwrap();
+    assert_eq!(found.states, 100_000);
+    assert!(found.bytes as u64 <= 24 * found.states, "{found:?}");
 }
 
 #[test]
