@@ -134,7 +134,7 @@ pub(crate) fn salt(name: &str) -> u64 {
 
 /// Returns the exclusive or of the two halves of a 64 × 64 bit product (wyhash, Wang Yi).
 #[inline(always)]
-fn fold(a: u64, b: u64) -> u64 {
+pub(crate) fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     product as u64 ^ (product >> 64) as u64
 }

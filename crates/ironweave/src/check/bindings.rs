@@ -115,6 +115,12 @@ impl Enumeration {
         }
     }
 
+    /// The keys of an entity type that are tried, and those that were seen.
+    pub(super) fn known_keys(&self, entity: EntityIx) -> &[Vec<u8>] {
+        let table = self.keys[entity.index()].as_ref();
+        table.map_or(&[], |table| &table.all)
+    }
+
     /// Appends the events to try in the state that the store is in, except those that could only create more entities than there
     /// may be.
     pub(super) fn collect<M: Model>(
@@ -365,7 +371,7 @@ fn subsets(atoms: &[u64], others: &[u64], out: &mut Choices) {
 }
 
 /// The key of an entity in CBOR.
-fn key_bytes(graph: &Graph<Flat>, entity: EntityIx, slot: u32) -> Vec<u8> {
+pub(super) fn key_bytes(graph: &Graph<Flat>, entity: EntityIx, slot: u32) -> Vec<u8> {
     let columns = &graph.layout.entities[entity.index()].key;
     let mut bytes = Vec::new();
     if columns.len() != 1 {

@@ -32,7 +32,15 @@ impl fmt::Display for MissingDomains {
 
 impl std::error::Error for MissingDomains {}
 
+impl MissingDomains {
+    /// The error of what lacks some lines.
+    pub(super) fn new(of: &'static str, missing: Vec<String>) -> Self {
+        Self { of, missing }
+    }
+}
+
 /// What is tried for all events, and the bounds.
+#[derive(Clone)]
 pub(crate) struct Resolved {
     pub events: Vec<EventChoices>,
     /// By entity type, how many may exist.
@@ -44,7 +52,7 @@ pub(crate) struct Resolved {
 }
 
 /// The keys of an entity type.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Keys {
     /// In CBOR.
     pub all: Vec<Vec<u8>>,
@@ -55,6 +63,7 @@ pub(crate) struct Keys {
 }
 
 /// What is tried for an event.
+#[derive(Clone)]
 pub(crate) struct EventChoices {
     pub event: EventIx,
     pub name: String,
@@ -86,7 +95,7 @@ impl EventChoices {
 }
 
 /// What is tried for a field.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum FieldChoices {
     /// These values, in CBOR.
     Values(Vec<Vec<u8>>),
@@ -140,10 +149,7 @@ pub(super) fn resolve<M: Model>(
             keys: resolver.keys,
         })
     } else {
-        Err(MissingDomains {
-            of,
-            missing: resolver.missing,
-        })
+        Err(MissingDomains::new(of, resolver.missing))
     }
 }
 
@@ -361,7 +367,7 @@ fn schema_key_len(schema: &Schema, entity: EntityIx) -> usize {
 }
 
 /// The type of the entity that an event creates with a field as its key, or as a part of it.
-fn key_of(schema: &Schema, def: &EventDef, field: usize) -> Option<EntityIx> {
+pub(super) fn key_of(schema: &Schema, def: &EventDef, field: usize) -> Option<EntityIx> {
     def.arcs.iter().find_map(|arc| match arc {
         Arc::Create { name, values, .. } => (values.iter())
             .any(|value| {

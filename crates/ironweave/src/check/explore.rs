@@ -9,9 +9,12 @@ use crate::check::interned::Events;
 use crate::check::live::{Live, Tried};
 use crate::check::property::{Failed, Kind};
 use crate::check::report::{EventCounts, Report};
+use crate::check::resample::{Outcome, Resampling, key_fields};
 use crate::check::reverse::Successors;
 use crate::check::states::{FIRST, Inserted, NOTHING, Origin, States};
+use crate::check::symmetry::is_sampled;
 use crate::check::{Checker, Progress};
+use crate::graph::coloured::Renamed;
 use crate::schema::{EntityIx, StateIx};
 use crate::step::model::Model;
 use crate::store::Store;
@@ -19,44 +22,74 @@ use crate::store::Store;
 /// After how many states the clock is read.
 const STATES_PER_CLOCK: usize = 256;
 
-/// Explores a model.
-pub(super) fn explore<M: Model>(checker: Checker<M>, mut resolved: Resolved) -> Report<M> {
-    let enumeration = Enumeration::new(&mut resolved);
-    let mut live = Live::new(&checker.domains, resolved.entities.clone());
-    let plan = Arc::clone(&live.store.plan);
-    let schema = &plan.layout.schema;
-    let has_code =
-        (schema.events.iter()).any(|event| !event.guards.is_empty() || !event.mays.is_empty());
-    let has_ordered_lists = has_code && !checker.ignores_order;
-    live.order_lists(has_ordered_lists);
-    let entities = schema
-        .entities
-        .iter()
-        .map(|def| vec![false; def.states.len()]);
-    let is_recording = (checker.properties.iter()).any(|p| p.kind == Kind::EventuallyPossible);
-    let mut exploration = Exploration {
-        reached: entities.collect(),
-        counts: vec![EventCounts::default(); resolved.events.len()],
-        satisfied: vec![Vec::new(); checker.properties.len()],
-        found: vec![false; checker.properties.len()],
-        successors: is_recording.then(Successors::default),
-        started: Instant::now(),
-        reported: Instant::now(),
-        depth_ends: Vec::new(),
-        events: Events::new(),
-        states: States::new(),
-        escapes: Vec::new(),
-        violation: None,
-        immediates: vec![0; live.store.plan.events.len()],
-        fired: 0,
-        explored: 0,
-        enumeration,
-        live,
-        resolved,
-        checker,
-    };
-    let ended = exploration.run();
-    exploration.report(&ended, has_code, has_ordered_lists)
+/// Explores a model. States that differ only by a renaming are one state, unless the program tells such states apart.
+pub(super) fn explore<M: Model>(
+    checker: Checker<M>,
+    resolved: Resolved,
+    renamed: Option<Renamed>,
+) -> Report<M> {
+    let again = renamed.is_some().then(|| resolved.clone());
+    let mut exploration = Exploration::new(checker, resolved, renamed);
+    let mut ended = exploration.run();
+    if let Some((why, resolved)) = exploration.told_apart.take().zip(again) {
+        exploration = Exploration::new(exploration.checker, resolved, None);
+        ended = exploration.run();
+        exploration.told_apart = Some(why);
+    }
+    exploration.report(&ended)
+}
+
+impl<M: Model> Exploration<M> {
+    fn new(checker: Checker<M>, mut resolved: Resolved, renamed: Option<Renamed>) -> Self {
+        let enumeration = Enumeration::new(&mut resolved);
+        let mut live = Live::new(&checker.domains, resolved.entities.clone());
+        let plan = Arc::clone(&live.store.plan);
+        let schema = &plan.layout.schema;
+        let has_code =
+            (schema.events.iter()).any(|event| !event.guards.is_empty() || !event.mays.is_empty());
+        let has_ordered_lists = has_code && !checker.ignores_order;
+        live.order_lists(has_ordered_lists);
+        let entities = schema
+            .entities
+            .iter()
+            .map(|def| vec![false; def.states.len()]);
+        let is_recording = (checker.properties.iter()).any(|p| p.kind == Kind::EventuallyPossible);
+        let resampling = renamed.map(|renamed| {
+            let mut mirror = Live::new(&checker.domains, resolved.entities.clone());
+            for live in [&mut live, &mut mirror] {
+                live.rename(renamed.clone());
+            }
+            mirror.order_lists(has_ordered_lists);
+            let key_fields = key_fields(schema, &renamed);
+            Resampling::new(renamed, mirror, key_fields)
+        });
+        Self {
+            has_code,
+            has_ordered_lists,
+            resampling,
+            tried: Vec::new(),
+            told_apart: None,
+            reached: entities.collect(),
+            counts: vec![EventCounts::default(); resolved.events.len()],
+            satisfied: vec![Vec::new(); checker.properties.len()],
+            found: vec![false; checker.properties.len()],
+            successors: is_recording.then(Successors::default),
+            started: Instant::now(),
+            reported: Instant::now(),
+            depth_ends: Vec::new(),
+            events: Events::new(),
+            states: States::new(),
+            escapes: Vec::new(),
+            violation: None,
+            immediates: vec![0; live.store.plan.events.len()],
+            fired: 0,
+            explored: 0,
+            enumeration,
+            live,
+            resolved,
+            checker,
+        }
+    }
 }
 
 /// Why an exploration ended.
@@ -86,6 +119,16 @@ pub(super) enum Finding {
 
 pub(super) struct Exploration<M: Model> {
     pub checker: Checker<M>,
+    /// Whether the model has guards or handlers.
+    pub has_code: bool,
+    /// Whether states are told apart by the order of links.
+    pub has_ordered_lists: bool,
+    /// Fires steps again if there is symmetry.
+    pub resampling: Option<Resampling<M>>,
+    /// The events that were tried in the present state, if they are fired again.
+    pub tried: Vec<(Candidate, Outcome)>,
+    /// How the program told apart what differs only by a renaming.
+    pub told_apart: Option<String>,
     pub resolved: Resolved,
     pub enumeration: Enumeration,
     pub live: Live<M>,
@@ -142,6 +185,9 @@ impl<M: Model> Exploration<M> {
                 self.violation = Some((Finding::Defect(e), self.explored as u32, None));
             }
             self.explored += 1;
+            if self.told_apart.is_some() {
+                return Ended::Violation;
+            }
         }
         self.report_progress(depth, true);
         match self.violation {
@@ -179,6 +225,8 @@ impl<M: Model> Exploration<M> {
         self.enumeration
             .collect(source, &self.live.store, events, candidates)?;
         let (mut can_fire, mut escapes) = (false, false);
+        let is_sampled = self.resampling.is_some() && is_sampled(state);
+        self.tried.clear();
         for candidate in candidates.iter() {
             if candidate.is_cut && escapes {
                 // It would tell nothing more.
@@ -188,7 +236,15 @@ impl<M: Model> Exploration<M> {
             counts.tried += 1;
             let mark = self.live.mark();
             let firings = self.live.store.core.open.firings.len();
-            match self.live.fire(self.events.get(candidate.number)) {
+            let tried = self.live.fire(self.events.get(candidate.number));
+            if is_sampled {
+                let outcome = self.live.outcome(&tried);
+                if let (Some(resampling), Tried::Fired) = (&mut self.resampling, &tried) {
+                    resampling.see_keys(&self.live.store.core.graph, &self.enumeration);
+                }
+                self.tried.push((*candidate, outcome));
+            }
+            match tried {
                 Tried::Rejected(_) => counts.rejected += 1,
                 Tried::Cut { progress } => {
                     counts.cut += 1;
@@ -222,6 +278,9 @@ impl<M: Model> Exploration<M> {
                     self.live.undo(mark);
                 }
             }
+        }
+        if is_sampled {
+            self.told_apart = self.resample(state);
         }
         if let Some(successors) = &mut self.successors {
             successors.end();

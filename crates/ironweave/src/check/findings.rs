@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use crate::check::explore::{Ended, Exploration, Finding};
 use crate::check::property::Kind;
-use crate::check::report::{Report, Violation, ViolationKind};
+use crate::check::report::{Report, Symmetry, Violation, ViolationKind};
 use crate::check::rust_test::{Shown, Shows, rust_test};
 use crate::schema::{EntityDef, EntityIx};
 use crate::step::model::Model;
@@ -32,12 +32,7 @@ impl<M: Model> Exploration<M> {
         impossible
     }
 
-    pub(super) fn report(
-        mut self,
-        ended: &Ended,
-        has_code: bool,
-        has_ordered_lists: bool,
-    ) -> Report<M> {
+    pub(super) fn report(mut self, ended: &Ended) -> Report<M> {
         let elapsed = self.started.elapsed();
         let mut found: Vec<_> = self.violation.take().into_iter().collect();
         if found.is_empty() {
@@ -110,7 +105,8 @@ impl<M: Model> Exploration<M> {
                 .collect(),
             events: events.zip(self.counts.iter().copied()).collect(),
             undecided,
-            abstractions: self.abstractions(has_code, has_ordered_lists),
+            abstractions: self.abstractions(),
+            symmetry: self.symmetry(),
             violations,
             elapsed,
             model: PhantomData,
@@ -185,11 +181,33 @@ impl<M: Model> Exploration<M> {
             .to_string()
     }
 
+    /// What symmetry was used.
+    fn symmetry(&self) -> Symmetry {
+        if let Some(why) = &self.told_apart {
+            return Symmetry::Refuted(why.clone());
+        }
+        let Some(resampling) = &self.resampling else {
+            return Symmetry::NotUsed;
+        };
+        let entities = &self.live.store.plan.layout.schema.entities;
+        let names = |is_renamed: &[bool]| {
+            let names = entities.iter().zip(is_renamed.to_vec());
+            let names = names.filter(|(_, is_renamed)| *is_renamed);
+            names.map(|(def, _)| def.name.clone()).collect()
+        };
+        Symmetry::Used {
+            types: names(&resampling.renamed.slots),
+            keys: names(&resampling.renamed.keys),
+            states: resampling.states,
+            steps: resampling.steps,
+        }
+    }
+
     /// What was ignored and what was not tried.
-    fn abstractions(&self, has_code: bool, has_ordered_lists: bool) -> Vec<String> {
+    fn abstractions(&self) -> Vec<String> {
         let mut all = Vec::new();
         let schema = &self.live.store.plan.layout.schema;
-        let order = match (has_code, has_ordered_lists) {
+        let order = match (self.has_code, self.has_ordered_lists) {
             (_, true) => {
                 "states that differ in the order of links were distinguished, since a guard or handler may read it"
             }

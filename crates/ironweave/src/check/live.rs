@@ -10,10 +10,13 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::base::clock::ManualClock;
 use crate::base::error::{Reject, StepError};
+use crate::check::canonical::Canonizer;
 use crate::check::given::Domains;
 use crate::check::interned::Events;
+use crate::check::resample::Outcome;
 use crate::check::states::{FIRST, States};
 use crate::graph::GraphMut;
+use crate::graph::coloured::Renamed;
 use crate::graph::entry::Entry;
 use crate::schema::{EntityIx, EventIx};
 use crate::step::any_event::AnyEvent as _;
@@ -60,6 +63,8 @@ pub(crate) struct Live<M: Model> {
     way: Vec<(u32, CoreMark)>,
     bounds: Vec<usize>,
     has_ordered_lists: bool,
+    /// Computes fingerprints if entities are renamed.
+    canonizer: Option<Canonizer>,
     /// The content of the graph. Reused.
     content: Vec<u8>,
     pub calls: Calls,
@@ -80,6 +85,7 @@ impl<M: Model> Live<M> {
             way: Vec::new(),
             bounds,
             has_ordered_lists: true,
+            canonizer: None,
             content: Vec::new(),
             calls: Calls::default(),
         }
@@ -90,11 +96,41 @@ impl<M: Model> Live<M> {
         self.has_ordered_lists = has_ordered_lists;
     }
 
+    /// Does not tell states apart from now on that differ only by a renaming.
+    pub(super) fn rename(&mut self, renamed: Renamed) {
+        self.canonizer = Some(Canonizer::new(renamed));
+    }
+
     /// The fingerprint of the state.
     pub(super) fn fingerprint(&mut self) -> u128 {
+        self.fingerprint_of(self.has_ordered_lists)
+    }
+
+    fn fingerprint_of(&mut self, has_ordered_lists: bool) -> u128 {
+        let graph = &self.store.core.graph;
+        if let Some(canonizer) = &mut self.canonizer {
+            return canonizer.fingerprint(graph, has_ordered_lists);
+        }
         self.content.clear();
-        (self.store.core.graph).append_canonical(self.has_ordered_lists, &mut self.content);
+        graph.append_canonical(has_ordered_lists, &mut self.content);
         xxh3_128(&self.content)
+    }
+
+    /// What an event did that was just tried.
+    pub(super) fn outcome(&mut self, tried: &Tried) -> Outcome {
+        match tried {
+            Tried::Rejected(_) => Outcome::Rejected,
+            Tried::Cut { .. } => Outcome::Cut,
+            Tried::Panicked(_) => Outcome::Panicked,
+            Tried::Fired => {
+                let exact = self.fingerprint();
+                let unordered = match self.has_ordered_lists {
+                    true => self.fingerprint_of(false),
+                    false => exact,
+                };
+                Outcome::Fired { exact, unordered }
+            }
+        }
     }
 
     /// A point to go back to.

@@ -93,6 +93,57 @@ pub struct EventCounts {
     pub cut: u64,
 }
 
+/// What became of [`Checker::symmetry`](super::Checker::symmetry).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Symmetry {
+    /// It was not asked for.
+    NotUsed,
+    /// States that differ only by which entity is which were one state, and everything that was sampled agreed.
+    #[non_exhaustive]
+    Used {
+        /// The entity types whose ids were renamed.
+        types: Vec<String>,
+        /// Those of them whose keys were renamed too.
+        keys: Vec<String>,
+        /// The number of states that were compared with a renamed copy.
+        states: u64,
+        /// The number of events that were fired again in the copies.
+        steps: u64,
+    },
+    /// An event, a condition or a function of bindings told apart what differs only by a renaming. The text says which one. All
+    /// results of the report are without symmetry.
+    Refuted(String),
+}
+
+impl fmt::Display for Symmetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotUsed => f.write_str("symmetry was not used"),
+            Self::Used {
+                types,
+                keys,
+                states,
+                steps,
+            } => {
+                write!(
+                    f,
+                    "states that differ only by which entity is which were one state: {}",
+                    types.join(", ")
+                )?;
+                if !keys.is_empty() {
+                    write!(f, "; without a meaning of the keys of {}", keys.join(", "))?;
+                }
+                write!(
+                    f,
+                    "; {steps} events in {states} states were fired again after a renaming, and agreed"
+                )
+            }
+            Self::Refuted(why) => write!(f, "symmetry was not used: {why}"),
+        }
+    }
+}
+
 /// The result of [`Checker::check`](super::Checker::check).
 pub struct Report<M: Model> {
     pub(super) states: usize,
@@ -112,6 +163,7 @@ pub struct Report<M: Model> {
     pub(super) unreached: Vec<String>,
     pub(super) undecided: Vec<String>,
     pub(super) abstractions: Vec<String>,
+    pub(super) symmetry: Symmetry,
     pub(super) violations: Vec<Violation>,
     pub(super) elapsed: Duration,
     pub(super) model: PhantomData<fn() -> M>,
@@ -214,6 +266,12 @@ impl<M: Model> Report<M> {
         &self.abstractions
     }
 
+    /// Returns whether states that differ only by which entity is which were one state.
+    #[must_use]
+    pub fn symmetry(&self) -> &Symmetry {
+        &self.symmetry
+    }
+
     /// Returns the violations.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
@@ -282,6 +340,9 @@ impl<M: Model> fmt::Display for Report<M> {
         }
         for abstraction in &self.abstractions {
             writeln!(f, "{abstraction}")?;
+        }
+        if self.symmetry != Symmetry::NotUsed {
+            writeln!(f, "{}", self.symmetry)?;
         }
         for undecided in &self.undecided {
             writeln!(f, "not decided: {undecided}")?;

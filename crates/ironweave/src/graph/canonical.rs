@@ -8,7 +8,7 @@
 use crate::base::id::FREE;
 use crate::graph::Graph;
 use crate::graph::storage::{Storage, Table};
-use crate::schema::{Cardinality, EdgeIx, EntityIx, Hop};
+use crate::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop};
 
 /// In place of the hash of a cell that has no value.
 const NO_VALUE: u64 = 0x6e6f_2076_616c_7565;
@@ -26,16 +26,8 @@ impl<S: Storage> Graph<S> {
 
     fn append_entities(&self, entity: EntityIx, out: &mut Vec<u8>) {
         let layout = &self.layout.entities[usize::from(entity)];
-        let free = &self.entities[usize::from(entity)].free;
-        let (mut slots, mut reused_last) = (self.slots(entity), 0);
-        // The next entities get the free slots, the last one first, and then new ones. A free slot that is used just before the
-        // first new one is therefore the same as one that was never used.
-        while reused_last < free.len() && *free.at(reused_last) + 1 == slots {
-            slots -= 1;
-            reused_last += 1;
-        }
-        out.extend_from_slice(&slots.to_le_bytes());
-        for slot in 0..slots {
+        self.append_free(entity, out);
+        for slot in 0..self.slots_in_use(entity).0 {
             let state = self.state_of(entity, slot);
             out.push(state.get());
             if state.get() == FREE {
@@ -43,14 +35,50 @@ impl<S: Storage> Graph<S> {
             }
             let data = &layout.states[usize::from(state)].data;
             for column in layout.fields.iter().chain(data) {
-                let hash = self.column(*column).hash(slot).unwrap_or(NO_VALUE);
-                out.extend_from_slice(&hash.to_le_bytes());
+                self.append_cell(*column, slot, out);
             }
         }
+    }
+
+    /// The number of slots, and how many of the free ones are not among them. The next entities get the free slots, the last one
+    /// first, and then new ones. A free slot that is used just before the first new one is therefore the same as one that was never
+    /// used.
+    fn slots_in_use(&self, entity: EntityIx) -> (u32, usize) {
+        let free = &self.entities[usize::from(entity)].free;
+        let (mut slots, mut reused_last) = (self.slots(entity), 0);
+        while reused_last < free.len() && *free.at(reused_last) + 1 == slots {
+            slots -= 1;
+            reused_last += 1;
+        }
+        (slots, reused_last)
+    }
+
+    /// Appends the number of slots of a type, and the free ones in the order in which they are used.
+    pub(super) fn append_free(&self, entity: EntityIx, out: &mut Vec<u8>) {
+        let free = &self.entities[usize::from(entity)].free;
+        let (slots, reused_last) = self.slots_in_use(entity);
+        out.extend_from_slice(&slots.to_le_bytes());
         out.extend_from_slice(&((free.len() - reused_last) as u32).to_le_bytes());
         for i in reused_last..free.len() {
             out.extend_from_slice(&free.at(i).to_le_bytes());
         }
+    }
+
+    /// The free slots of a type, the next to be used last.
+    pub(crate) fn free(&self, entity: EntityIx) -> impl Iterator<Item = u32> {
+        let free = &self.entities[usize::from(entity)].free;
+        (0..free.len()).map(|i| *free.at(i))
+    }
+
+    /// Appends the hash of a cell.
+    pub(super) fn append_cell(&self, column: ColumnIx, slot: u32, out: &mut Vec<u8>) {
+        let hash = Self::hash_or_none(self.column(column).hash(slot));
+        out.extend_from_slice(&hash.to_le_bytes());
+    }
+
+    /// The hash of a cell, which may have no value.
+    pub(super) fn hash_or_none(hash: Option<u64>) -> u64 {
+        hash.unwrap_or(NO_VALUE)
     }
 
     fn append_links(&self, edge: EdgeIx, has_ordered_lists: bool, out: &mut Vec<u8>) {
@@ -99,7 +127,7 @@ impl<S: Storage> Graph<S> {
         }
         for to in to {
             let hash = (self.link_row(edge, from, to)).and_then(|(column, row)| column.hash(row));
-            out.extend_from_slice(&hash.unwrap_or(NO_VALUE).to_le_bytes());
+            out.extend_from_slice(&Self::hash_or_none(hash).to_le_bytes());
         }
     }
 }

@@ -12,6 +12,8 @@ mod canonical;
 pub(crate) mod carry;
 mod cells;
 pub(crate) mod check;
+#[cfg(feature = "check")]
+pub(crate) mod coloured;
 pub mod column;
 mod complete;
 mod data;
@@ -34,6 +36,8 @@ mod order;
 mod page;
 pub mod paged;
 mod read;
+#[cfg(feature = "check")]
+pub(crate) mod renamed;
 mod replay;
 pub(crate) mod slots;
 pub mod storage;

@@ -3,13 +3,17 @@
 #![allow(missing_docs)]
 
 mod build;
+mod crew;
 mod machine;
 mod naive;
+mod orbits;
 mod ward;
 
 mod all_states_are_found;
 mod code_of_the_program_runs;
 mod domains_are_shared;
 mod limits_end_an_exploration;
+mod symmetry_is_sampled;
+mod symmetry_merges_what_is_alike;
 mod violations_are_shown_as_tests;
 mod what_is_missing_is_listed;

@@ -143,6 +143,7 @@ pub mod queue {
 
     #[entity]
     pub struct Person {
+        pub is_child: bool,
         #[inverse(Counter::waiting)]
         pub counter: Option<Counter>,
     }
@@ -162,10 +163,11 @@ pub mod queue {
     }
 
     #[event]
-    #[create(person: Person)]
+    #[create(person: Person { is_child })]
     #[link(counter.waiting += person)]
     pub struct Came {
         pub counter: Counter,
+        pub is_child: bool,
     }
 
     #[event]

@@ -7,7 +7,7 @@ use crate::graph::storage::{Map as _, Storage, Table as _};
 
 impl<S: Storage> Edge<S> {
     /// The ends at which links are added: those that hold lists, or the declaring one if neither does.
-    pub(super) fn ends_with_lists(&self) -> &'static [bool] {
+    pub(in crate::graph) fn ends_with_lists(&self) -> &'static [bool] {
         match &self.links {
             Links::Ones { .. } | Links::Fan { forward: true, .. } => &[true],
             Links::Fan { forward: false, .. } => &[false],
