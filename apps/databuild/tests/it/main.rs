@@ -24,6 +24,7 @@ mod planted_bugs_are_found;
 mod the_demo_reports_on_a_workspace;
 mod the_model_is_checked;
 mod the_model_is_drawn;
+mod the_model_is_symmetric;
 mod the_past_and_speculation_can_be_queried;
 mod the_schema_is_reviewed;
 

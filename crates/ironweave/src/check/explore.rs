@@ -64,6 +64,7 @@ impl<M: Model> Exploration<M> {
             Resampling::new(renamed, mirror, key_fields)
         });
         Self {
+            needs_escapes: is_recording || !checker.allows_deadlocks,
             has_code,
             has_ordered_lists,
             resampling,
@@ -121,6 +122,8 @@ pub(super) struct Exploration<M: Model> {
     pub checker: Checker<M>,
     /// Whether the model has guards or handlers.
     pub has_code: bool,
+    /// Whether it matters in which states an event was cut.
+    pub needs_escapes: bool,
     /// Whether states are told apart by the order of links.
     pub has_ordered_lists: bool,
     /// Fires steps again if there is symmetry.
@@ -228,7 +231,7 @@ impl<M: Model> Exploration<M> {
         let is_sampled = self.resampling.is_some() && is_sampled(state);
         self.tried.clear();
         for candidate in candidates.iter() {
-            if candidate.is_cut && escapes {
+            if candidate.is_cut && (escapes || !self.needs_escapes) {
                 // It would tell nothing more.
                 continue;
             }

@@ -18,7 +18,7 @@ use crate::check::states::{FIRST, States};
 use crate::graph::GraphMut;
 use crate::graph::coloured::Renamed;
 use crate::graph::entry::Entry;
-use crate::schema::{EntityIx, EventIx};
+use crate::schema::{Arc, EntityIx, EventDef, EventIx, May};
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bind::Binder;
 use crate::step::bindings::{Bindings, BoundNames};
@@ -63,6 +63,8 @@ pub(crate) struct Live<M: Model> {
     way: Vec<(u32, CoreMark)>,
     bounds: Vec<usize>,
     has_ordered_lists: bool,
+    /// Whether the fingerprint that the graph keeps tells states apart as they are to be told apart.
+    has_kept_fingerprint: bool,
     /// Computes fingerprints if entities are renamed.
     canonizer: Option<Canonizer>,
     /// The content of the graph. Reused.
@@ -85,6 +87,7 @@ impl<M: Model> Live<M> {
             way: Vec::new(),
             bounds,
             has_ordered_lists: true,
+            has_kept_fingerprint: false,
             canonizer: None,
             content: Vec::new(),
             calls: Calls::default(),
@@ -94,6 +97,11 @@ impl<M: Model> Live<M> {
     /// Tells states apart by the order of links from now on, or not.
     pub(super) fn order_lists(&mut self, has_ordered_lists: bool) {
         self.has_ordered_lists = has_ordered_lists;
+        // The fingerprint of a graph contains neither the order of links nor free slots, and contains generations. If no entity is
+        // deleted, there are no free slots, and all generations are the first.
+        let schema = &self.store.plan.layout.schema;
+        self.has_kept_fingerprint = !has_ordered_lists && !schema.events.iter().any(may_delete);
+        self.store.core.graph.fingerprinting = self.has_kept_fingerprint;
     }
 
     /// Does not tell states apart from now on that differ only by a renaming.
@@ -110,6 +118,9 @@ impl<M: Model> Live<M> {
         let graph = &self.store.core.graph;
         if let Some(canonizer) = &mut self.canonizer {
             return canonizer.fingerprint(graph, has_ordered_lists);
+        }
+        if self.has_kept_fingerprint {
+            return self.store.core.fingerprint();
         }
         self.content.clear();
         graph.append_canonical(has_ordered_lists, &mut self.content);
@@ -209,6 +220,13 @@ impl<M: Model> Live<M> {
         }
         Ok(())
     }
+}
+
+/// Whether an event can delete an entity.
+fn may_delete(event: &EventDef) -> bool {
+    let deletes = |arc: &Arc| matches!(arc, Arc::Delete { .. } | Arc::Unknown(_));
+    let may = |may: &May| matches!(may, May::Delete(_) | May::Unknown(_));
+    event.arcs.iter().any(deletes) || event.mays.iter().any(may)
 }
 
 /// The text of a panic.

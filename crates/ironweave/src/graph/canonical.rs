@@ -84,6 +84,7 @@ impl<S: Storage> Graph<S> {
     fn append_links(&self, edge: EdgeIx, has_ordered_lists: bool, out: &mut Vec<u8>) {
         let layout = &self.layout.edges[usize::from(edge)];
         let has_data = self.link_column(edge).is_some();
+        let mut sorted: Vec<u32> = Vec::new();
         for forward in [true, false] {
             let near = if forward { &layout.from } else { &layout.to };
             // The other end says what is linked. This one says in which order.
@@ -98,11 +99,10 @@ impl<S: Storage> Graph<S> {
                         .iter()
                         .for_each(|far| out.extend_from_slice(&far.to_le_bytes()));
                 } else {
-                    let mut sorted = links.to_vec();
+                    sorted.clear();
+                    sorted.extend(links.iter().copied());
                     sorted.sort_unstable();
-                    sorted
-                        .iter()
-                        .for_each(|far| out.extend_from_slice(&far.to_le_bytes()));
+                    (sorted.iter()).for_each(|far| out.extend_from_slice(&far.to_le_bytes()));
                 }
                 if forward && has_data {
                     self.append_data(edge, slot, has_ordered_lists, out);
