@@ -12,7 +12,7 @@ impl Diagram {
     pub fn to_mermaid(&self) -> String {
         let mut out = format!("---\ntitle: {}\n---\n", yaml(&self.title));
         match self.kind {
-            Kind::Lifecycle => self.write_states(&mut out),
+            Kind::Lifecycle | Kind::States => self.write_states(&mut out),
             Kind::Edges => self.write_entities(&mut out),
             Kind::Net => self.write_flowchart(&mut out),
         }

@@ -51,6 +51,8 @@ pub enum Kind {
     Edges,
     /// The net.
     Net,
+    /// The states that a checker has found, with the events between them.
+    States,
 }
 
 /// A node of a [`Diagram`].
@@ -152,7 +154,9 @@ pub enum Tip {
 }
 
 impl Diagram {
-    fn new(kind: Kind, title: String) -> Self {
+    /// Returns a picture of nothing, for nodes and arrows that are not those of a net.
+    #[must_use]
+    pub fn new(kind: Kind, title: String) -> Self {
         Self {
             kind,
             title,

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use crate::check::bindings::{Candidate, Enumeration};
 use crate::check::domain::Resolved;
+#[cfg(feature = "draw")]
+use crate::check::drawing::Drawing;
 use crate::check::interned::Events;
 use crate::check::live::{Live, Tried};
 use crate::check::property::{Failed, Kind};
@@ -69,6 +71,8 @@ impl<M: Model> Exploration<M> {
             has_ordered_lists,
             resampling,
             tried: Vec::new(),
+            #[cfg(feature = "draw")]
+            drawing: Drawing::default(),
             told_apart: None,
             reached: entities.collect(),
             counts: vec![EventCounts::default(); resolved.events.len()],
@@ -130,6 +134,8 @@ pub(super) struct Exploration<M: Model> {
     pub resampling: Option<Resampling<M>>,
     /// The events that were tried in the present state, if they are fired again.
     pub tried: Vec<(Candidate, Outcome)>,
+    #[cfg(feature = "draw")]
+    pub drawing: Drawing,
     /// How the program told apart what differs only by a renaming.
     pub told_apart: Option<String>,
     pub resolved: Resolved,
@@ -275,6 +281,11 @@ impl<M: Model> Exploration<M> {
                             new
                         }
                     };
+                    #[cfg(feature = "draw")]
+                    {
+                        let name = &self.resolved.events[candidate.of as usize].name;
+                        self.drawing.add_arrow(state, to, name);
+                    }
                     if let Some(successors) = &mut self.successors {
                         successors.push(to);
                     }
@@ -313,6 +324,8 @@ impl<M: Model> Exploration<M> {
     /// Tests the properties in a state that was just found, in which the graph is.
     fn see_state(&mut self, state: u32) {
         let graph = &self.live.store.core.graph;
+        #[cfg(feature = "draw")]
+        self.drawing.add_state(graph);
         for (entity, reached) in EntityIx::all(self.reached.len()).zip(&mut self.reached) {
             for (ix, reached) in StateIx::all(reached.len()).zip(reached) {
                 *reached |= graph.count(entity, ix) > 0;

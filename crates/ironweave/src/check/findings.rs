@@ -40,10 +40,23 @@ impl<M: Model> Exploration<M> {
             let finding = |(property, state)| (Finding::NeverAgain(property), state, None);
             found.extend(impossible.map(finding));
         }
+        #[cfg(feature = "draw")]
+        let states: Vec<u32> = found.iter().map(|(_, state, _)| *state).collect();
         let mut violations: Vec<_> = found
             .into_iter()
             .map(|found| self.violation(found))
             .collect();
+        #[cfg(feature = "draw")]
+        let graph = {
+            let messages = violations.iter().map(|violation| violation.message.clone());
+            let wrong: Vec<_> = states.into_iter().zip(messages).collect();
+            std::mem::take(&mut self.drawing).finish(
+                M::NAME,
+                self.states.len(),
+                self.explored,
+                &wrong,
+            )
+        };
         let mut undecided = Vec::new();
         for (i, property) in self.checker.properties.iter().enumerate() {
             let is_violated = || {
@@ -107,6 +120,8 @@ impl<M: Model> Exploration<M> {
             undecided,
             abstractions: self.abstractions(),
             symmetry: self.symmetry(),
+            #[cfg(feature = "draw")]
+            graph,
             violations,
             elapsed,
             model: PhantomData,

@@ -63,6 +63,8 @@ mod domain_methods;
 mod bindings;
 mod canonical;
 mod domain;
+#[cfg(feature = "draw")]
+mod drawing;
 mod explore;
 mod findings;
 mod given;
@@ -97,6 +99,8 @@ use crate::step::model::Model;
 use crate::store::Store;
 
 pub use domain::MissingDomains;
+#[cfg(feature = "draw")]
+pub use drawing::TooManyStates;
 pub use given::Domains;
 pub use property::Condition;
 pub use report::{EventCounts, Report, Symmetry, Violation, ViolationKind};

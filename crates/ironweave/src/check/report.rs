@@ -4,7 +4,11 @@ use std::fmt::{self, Write as _};
 use std::marker::PhantomData;
 use std::time::Duration;
 
+#[cfg(feature = "draw")]
+use crate::check::drawing::TooManyStates;
 use crate::step::model::Model;
+#[cfg(feature = "draw")]
+use ironweave_net::draw::Diagram;
 
 /// What a violation violates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +168,8 @@ pub struct Report<M: Model> {
     pub(super) undecided: Vec<String>,
     pub(super) abstractions: Vec<String>,
     pub(super) symmetry: Symmetry,
+    #[cfg(feature = "draw")]
+    pub(super) graph: Result<Diagram, TooManyStates>,
     pub(super) violations: Vec<Violation>,
     pub(super) elapsed: Duration,
     pub(super) model: PhantomData<fn() -> M>,
@@ -270,6 +276,31 @@ impl<M: Model> Report<M> {
     #[must_use]
     pub fn symmetry(&self) -> &Symmetry {
         &self.symmetry
+    }
+
+    /// Returns a picture of the states that were found, with the events between them, which can be written as SVG, DOT or Mermaid.
+    /// An arrow from a dot leads to the first state. A state in which no event fires has a second outline, and one that violates a
+    /// property says so.
+    ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::check::Checker;
+    /// use lamps::{Bought, Lamp};
+    ///
+    /// let report = Checker::<lamps::Model>::new()
+    ///     .entities::<Lamp>(1)
+    ///     .values::<Bought, _>("room", ["hall"])
+    ///     .assert_properties();
+    /// let picture = report.graph()?;
+    /// assert!(picture.to_svg().starts_with("<svg"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are more than 200 states.
+    #[cfg(feature = "draw")]
+    pub fn graph(&self) -> Result<&Diagram, TooManyStates> {
+        self.graph.as_ref().map_err(TooManyStates::clone)
     }
 
     /// Returns the violations.

@@ -93,3 +93,66 @@ fn the_pictures_of_the_guide_are_current() {
     );
     expect("net.svg", &Diagram::net(&net).to_svg());
 }
+
+#[cfg(feature = "check")]
+#[allow(dead_code)]
+mod depot {
+    include!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/guide/src/models/depot.rs"
+    ));
+}
+
+#[cfg(feature = "check")]
+mod states {
+    use super::depot::depot::{self, Parcel, Van, state::Parked};
+    use super::{checks, expect};
+    use ironweave::check::Checker;
+    use ironweave::prelude::*;
+
+    fn checker(parcels: usize) -> Checker<depot::Model> {
+        Checker::new()
+            .entities::<Parcel>(parcels)
+            .entities::<Van>(1)
+    }
+
+    #[test]
+    fn the_states_in_the_guide_are_current() {
+        let report = checker(1).assert_properties();
+        let diagram = report.graph().expect("few states");
+        checks::check_svg("states", &diagram.to_svg(), diagram.nodes.len());
+        expect("states.svg", &diagram.to_svg());
+    }
+
+    #[test]
+    fn nothing_overlaps_in_pictures_of_states_and_a_violation_is_marked() {
+        let report = checker(2)
+            .symmetry()
+            .always("no van drives", |db| {
+                db.count::<Van, Parked>() == db.count::<Van, Any>()
+            })
+            .check()
+            .expect("all domains are given");
+        let diagram = report.graph().expect("few states");
+        // The first node is the dot before the first state.
+        assert_eq!(diagram.nodes.len(), report.states() + 1);
+        let svg = diagram.to_svg();
+        checks::check_svg("states with a violation", &svg, diagram.nodes.len());
+        let violated = diagram
+            .nodes
+            .iter()
+            .filter(|n| n.name.ends_with(": violation"));
+        assert_eq!(violated.count(), 1);
+        assert!(svg.contains("does not hold"), "{svg}");
+        let labels: usize = diagram.arrows.iter().map(|arrow| arrow.label.len()).sum();
+        assert!(labels > 0 && diagram.to_dot().contains("VanLoaded"));
+    }
+
+    #[test]
+    fn many_states_are_not_drawn() {
+        let report = checker(4).assert_properties();
+        let error = report.graph().expect_err("more than 200 states");
+        assert_eq!(error.states, report.states());
+        assert!(error.to_string().contains("at most 200"), "{error}");
+    }
+}
