@@ -80,6 +80,10 @@ impl Diagram {
     /// Lays the diagram out and returns it as SVG, for light and dark backgrounds. It has no scripts and refers to nothing outside.
     ///
     /// Equal diagrams give equal text. Nodes and labels do not overlap, and arrows do not cross them. Text has room in all usual fonts.
+    ///
+    /// The layout takes time that grows with about the square of the number of nodes, and faster with the number of arrows at one node.
+    /// In a build without optimization, a ring of 1,000 states takes about 5 seconds, and 500 states with arrows to one of them 16. There is no limit:
+    /// for larger diagrams, `to_dot` and `to_mermaid` take milliseconds and leave the layout to other programs.
     #[must_use]
     pub fn to_svg(&self) -> String {
         let boxes: Vec<Box> = self.nodes.iter().map(|node| self.size_of(node)).collect();
