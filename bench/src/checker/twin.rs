@@ -473,7 +473,7 @@ impl Twin {
         actions.extend(subsets(live).map(changed));
     }
 
-    /// Whether a run can miss what a name stands for.
+    /// Whether a run can miss what a name means.
     fn misses(&self, state: &State, run: u8, name: u8) -> bool {
         let Some(reference) = state.reference(name) else {
             return true;
