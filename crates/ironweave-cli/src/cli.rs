@@ -226,6 +226,15 @@ enum Schema {
   ironweave schema draw schema.json --net -o net.svg
   ironweave schema draw target/databuild/store --entity Want --format mermaid --as-of 2026-11-28T12:00:00Z")]
     Draw(commands::draw::Args),
+    /// Unfold a model to a place/transition net in PNML, for a number of entities of each type
+    ///
+    /// The reachable markings of the net are the states that the model reaches as long as there are no more entities, and its
+    /// transitions are the events, each with the immediate events that follow. Guards, invariants and handlers are code, which a net
+    /// cannot have: they are refused. The values of fields are left out.
+    #[command(after_help = "Examples:
+  ironweave schema pnml schema.json --entities Want=2 --entities Partition=3 -o build.pnml
+  ironweave net explore build.pnml --always \"'Partition::Building' <= 'Run::Running'\"")]
+    Pnml(commands::pnml::Args),
 }
 
 #[derive(Subcommand)]
@@ -290,6 +299,7 @@ fn run(show: &Show, command: Command) -> Result<ExitCode> {
             Schema::Show(args) => commands::schema::show(show, &args),
             Schema::Diff(args) => commands::schema::diff(show, &args),
             Schema::Json(args) => commands::schema::json(show, &args),
+            Schema::Pnml(args) => commands::pnml::run(show, &args),
             Schema::Lint(args) => commands::lint::run(show, &args),
             Schema::Draw(args) => commands::draw::run(show, &args),
         },

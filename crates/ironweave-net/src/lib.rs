@@ -5,6 +5,7 @@
 //! | derive the net of a model from its schema | [`Net::of`] |
 //! | draw the lifecycles, the edges and the net of a model (feature `draw`) | `draw::Diagram` |
 //! | find what can never happen in a model, and loops of its immediate events | [`Net::lint`] |
+//! | unfold a model to a place/transition net, for a number of entities | [`Net::unfold`] |
 //! | work with place/transition nets: invariants, all reachable markings | [`plain`] |
 //! | read a place/transition net from PNML, unfolding a symmetric one (feature `pnml`) | [`pnml::read`] |
 //! | write a place/transition net as PNML (feature `pnml`) | [`pnml::write`] |
@@ -20,6 +21,7 @@ pub mod plain;
 pub mod pnml;
 #[cfg(test)]
 mod tests;
+pub mod unfold;
 
 pub use ironweave_schema::{
     BindBy, Cardinality, EdgeIx, EntityIx, EventIx, Hop, NameIx, OnDelete, Path, StateIx,

@@ -14,6 +14,7 @@ pub mod import;
 pub mod lint;
 pub mod list;
 pub mod net;
+pub mod pnml;
 mod records;
 pub mod restore;
 pub mod schema;

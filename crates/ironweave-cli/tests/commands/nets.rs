@@ -150,3 +150,95 @@ fn bad_files_and_properties_have_one_message() {
         assert!(err.contains(message), "{command}: {err}");
     }
 }
+
+#[test]
+fn a_model_is_unfolded_and_explored() {
+    let log = Log::of("databuild");
+    let one_each = "--entities Want=1 --entities Partition=1 --entities JobRun=1";
+    let refused = log.run(&format!("schema pnml store {one_each}")).failed(1);
+    for line in [
+        "ironweave: the model cannot be unfolded:",
+        "  the invariant LiveWasBuilt is `crate::rules::live_means_a_run_that_succeeded`, which is code of the program",
+        "  the invariant WaitingHasACause is `crate::rules::waiting_means_something_missed`, which is code of the program",
+        "add --over-approximate to leave these out, so that the net can do more than the program",
+    ] {
+        assert!(refused.lines().any(|other| other == line), "{refused}");
+    }
+    let command = format!("schema pnml store {one_each} --over-approximate");
+    let size = log.run(&format!("{command} -o net.pnml")).ok();
+    assert!(size.starts_with("places: "), "{size}");
+    assert!(
+        size.contains("\nleft out: the invariant LiveWasBuilt is"),
+        "{size}"
+    );
+    let printed = log.run(&command).ok();
+    assert_eq!(printed, fs::read_to_string(log.path("net.pnml")).unwrap());
+    assert!(
+        printed.contains("build at Want=1, Partition=1, JobRun=1 (over-approximated, without: ")
+    );
+    let explored = log.run_with(&[
+        "net",
+        "explore",
+        "net.pnml",
+        "--always",
+        "'Want' + 'no Want' == 1 and 'Want.partitions' == 'Want'",
+        "--ever",
+        "'Want::Successful' == 1",
+    ]);
+    let out = explored.ok();
+    assert!(out.starts_with("states: 46\nedges: 156\n"), "{out}");
+    assert!(out.contains("== 'Want': holds"), "{out}");
+    assert!(out.contains("== 1: is reached"), "{out}");
+    assert!(out.contains("WantCreated(partitions={new0})"), "{out}");
+}
+
+#[test]
+fn a_scope_that_is_not_right_has_one_message() {
+    let log = Log::of("databuild");
+    for (arguments, code, message) in [
+        (
+            "--entities Want=2",
+            2,
+            "the number of entities is missing for Partition, JobRun; add --entities Partition=2 --entities JobRun=2",
+        ),
+        (
+            "--entities Wnat=2",
+            2,
+            "there is no type `Wnat`; did you mean `Want`?",
+        ),
+        (
+            "--entities Want=1 --entities Want=2",
+            2,
+            "--entities Want is given twice; give it once",
+        ),
+        (
+            "--entities Want",
+            2,
+            "write a type and a number, such as `Want=2`",
+        ),
+        (
+            "--entities Want=-1",
+            2,
+            "`-1` is not a number from 0 to 4294967295, as in `Want=2`",
+        ),
+        (
+            "--over-approximate --entities Want=4000000000 --entities Partition=1 --entities JobRun=0",
+            1,
+            "places or more, and the limit is 100000; use fewer entities or a higher limit, with --places-max",
+        ),
+        (
+            "--over-approximate --entities Want=9 --entities Partition=9 --entities JobRun=9 --transitions-max 99",
+            1,
+            "the net would have more than 99 transitions, most of them perhaps of WantCreated; use fewer entities or a higher limit, with --transitions-max",
+        ),
+    ] {
+        let error = log
+            .run(&format!("schema pnml store {arguments}"))
+            .failed(code);
+        assert!(error.contains(message), "{arguments}: {error}");
+    }
+    let nowhere = log.run(
+        "schema pnml store --over-approximate --entities Want=0 --entities Partition=0 --entities JobRun=0 -o no/where",
+    );
+    assert!(nowhere.failed(1).contains("cannot write no/where: "));
+}

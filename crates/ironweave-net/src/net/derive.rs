@@ -2,7 +2,7 @@
 
 use ironweave_schema::{
     Arc as ArcDef, BindBy, Cardinality, ColumnDef, EdgeIx, EndDef, EntityIx, EventDef, Hop,
-    Invalid, May, NameIx, Path, Quantifier, Schema, Scope, StateIx,
+    Invalid, May, NameIx, Path, Quantifier, Schema, Scope, Source, StateIx,
 };
 
 use super::{
@@ -165,6 +165,7 @@ impl<'a> Derive<'a> {
             self.declared(arc);
         }
         let handler = self.handler();
+        let fixed_keys = self.fixed_keys();
         let variables = self.event.names.iter().map(|def| Variable {
             name: def.name.clone(),
             entity: def.entity,
@@ -179,8 +180,33 @@ impl<'a> Derive<'a> {
             arcs: self.arcs,
             guards: self.event.guards.clone(),
             handler,
+            fixed_keys,
             unknown: self.unknown,
         }
+    }
+
+    /// Returns the created names whose key does not depend on a field of the event, or is that of a former one.
+    fn fixed_keys(&self) -> Vec<NameIx> {
+        let mut given: Vec<(EntityIx, Vec<&Source>)> = Vec::new();
+        let mut fixed = Vec::new();
+        for arc in &self.event.arcs {
+            let ArcDef::Create { name, values, .. } = arc else {
+                continue;
+            };
+            let entity = self.event.names[name.index()].entity;
+            let has_key = (self.schema.columns.iter()).any(|c| c.entity == entity && c.key);
+            let parts = values.iter().filter(|v| self.schema[v.column].key);
+            let key = (entity, parts.map(|v| &v.source).collect::<Vec<_>>());
+            let is_free = key
+                .1
+                .iter()
+                .any(|source| matches!(source, Source::Field(_)));
+            if has_key && (!is_free || given.contains(&key)) {
+                fixed.push(*name);
+            }
+            given.push(key);
+        }
+        fixed
     }
 
     /// Returns whether an arc moves all entities that a name is bound to, so that it requires their state.

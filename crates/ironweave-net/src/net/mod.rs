@@ -168,6 +168,8 @@ pub struct Transition {
     pub guards: Vec<String>,
     /// The handler, if the event has one.
     pub handler: Option<Handler>,
+    /// The variables of created entities whose key no field of the event gives: the event is rejected if an entity has this key.
+    pub fixed_keys: Vec<NameIx>,
     /// How many arcs and permissions a newer version of ironweave has written that the net does not show.
     pub unknown: usize,
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! entity Bed Free Occupied Gone!          the first state is initial, `!` is terminal
 //! to Bed Free Occupied                    the lifecycle allows Free -> Occupied
-//! edge Ward.beds many, Bed.ward one       also `opt`, `min=1`, `max=2`, `counted`, `cascade`, `restrict`, `unlink`
+//! edge Ward.beds many, Bed.ward one       also `opt`, `min=1`, `max=2`, `counted`, `acyclic`, `cascade`, ..
 //! event Admitted bed:Bed<Free> ward:Ward  `?` is an option, `*` a list, `!` and `!*` are ensured, `<State>` is a token
 //! immediate Cleaned bed:Bed
 //!   create patient: Patient in Waiting
@@ -125,6 +125,7 @@ fn add_field(schema: &mut Schema, text: &str) {
 }
 
 fn add_edge(schema: &mut Schema, text: &str) {
+    let acyclic = text.split([' ', ',']).any(|word| word == "acyclic");
     let mut ends = text.split(',').map(|text| {
         let mut words = text.split_whitespace();
         let (entity, name) = words.next().unwrap().split_once('.').unwrap();
@@ -138,6 +139,7 @@ fn add_edge(schema: &mut Schema, text: &str) {
                 "many" => end.cardinality = Cardinality::Many,
                 "opt" => end.cardinality = Cardinality::Option,
                 "one" => end.cardinality = Cardinality::One,
+                "acyclic" => {}
                 "counted" => end.counted = true,
                 "cascade" => end.on_delete = OnDelete::Cascade,
                 "restrict" => end.on_delete = OnDelete::Restrict,
@@ -157,6 +159,7 @@ fn add_edge(schema: &mut Schema, text: &str) {
         from,
         to,
         data,
+        acyclic,
         ..EdgeDef::default()
     });
 }

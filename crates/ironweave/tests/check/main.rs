@@ -7,6 +7,7 @@ mod crew;
 mod machine;
 mod naive;
 mod orbits;
+mod plain;
 mod ward;
 
 mod all_states_are_found;
@@ -15,5 +16,6 @@ mod domains_are_shared;
 mod limits_end_an_exploration;
 mod symmetry_is_sampled;
 mod symmetry_merges_what_is_alike;
+mod unfolded_nets_have_the_same_states;
 mod violations_are_shown_as_tests;
 mod what_is_missing_is_listed;

@@ -1,6 +1,5 @@
 //! Lints of small models, and of random ones beside a program that executes them.
 
-mod program;
 mod random;
 
 use crate::tests::model::net;

@@ -1,25 +1,37 @@
 //! A naive program that executes the events of a schema on a few entities: what it does, a lint must not call impossible.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ironweave_schema::{
     Arc, BindBy, Cardinality, EdgeIx, EndDef, EntityIx, EventDef, EventIx, Hop, May, NameIx,
     OnDelete, Path, Quantifier, Schema, Scope, StateIx,
 };
 
-/// The slots of each entity type.
-const SLOTS: u8 = 2;
+/// From here on, a number in a binding is not a slot but a key that no entity has.
+pub(crate) const NEW: u8 = 100;
+/// How many immediate events may fire in a step.
+const FIRINGS_MAX: u32 = 2_000;
 
 /// A graph: the state of each slot by entity type, and the linked pairs by edge.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Graph {
+pub(crate) struct Graph {
     pub entities: Vec<Vec<Option<StateIx>>>,
     pub links: Vec<BTreeSet<(u8, u8)>>,
+    /// By entity type, the slots without an entity; the last one is used next.
+    pub free: Vec<Vec<u8>>,
+}
+
+/// An event that fires in a graph.
+pub(crate) struct Fired {
+    pub event: EventIx,
+    pub binding: Vec<Slots>,
+    /// The graph after it and the immediate events that follow.
+    pub graph: Graph,
 }
 
 /// What a program has done.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     pub states: BTreeSet<(EntityIx, StateIx)>,
     pub linked: BTreeSet<EdgeIx>,
     pub fired: BTreeSet<EventIx>,
@@ -31,39 +43,52 @@ pub(super) struct Seen {
 
 /// The changes that events have made.
 #[derive(Clone, Default)]
-pub(super) struct Done {
+pub(crate) struct Done {
     /// The arcs that have changed something, by their position in the event.
     pub acted: BTreeSet<(EventIx, usize)>,
     pub moves: BTreeSet<(EntityIx, StateIx, StateIx)>,
     pub deleted: BTreeSet<(EntityIx, StateIx)>,
 }
 
-pub(super) struct Program<'s> {
+pub(crate) struct Program<'s> {
     pub schema: &'s Schema,
     pub seen: Seen,
 }
 
 type Slots = Vec<u8>;
 
-impl Program<'_> {
-    pub(super) fn empty(&self) -> Graph {
+impl<'s> Program<'s> {
+    pub(crate) fn new(schema: &'s Schema) -> Self {
+        let seen = Seen::default();
+        Self { schema, seen }
+    }
+
+    /// Returns the graph without entities, with the number of slots of each entity type.
+    pub(crate) fn empty(&self, slots: &[u8]) -> Graph {
+        let of_type = |n: &u8| vec![None; usize::from(*n)];
         Graph {
-            entities: vec![vec![None; SLOTS.into()]; self.schema.entities.len()],
+            entities: slots.iter().map(of_type).collect(),
             links: vec![BTreeSet::new(); self.schema.edges.len()],
+            free: slots.iter().map(|n| (0..*n).rev().collect()).collect(),
         }
     }
 
-    /// Returns all graphs that one step can lead to.
-    pub(super) fn steps(&mut self, graph: &Graph) -> Vec<Graph> {
+    /// Returns all that can happen in one step. An event whose handler has a choice occurs several times.
+    pub(crate) fn steps(&mut self, graph: &Graph) -> Vec<Fired> {
         let mut after = Vec::new();
-        for ix in EventIx::all(self.schema.events.len()) {
-            let event = &self.schema[ix];
-            if event.immediate {
+        for event in EventIx::all(self.schema.events.len()) {
+            if self.schema[event].immediate {
                 continue;
             }
-            for binding in bindings(event, graph) {
-                for fired in self.fire(ix, graph, binding) {
-                    after.extend(self.settle(ix, fired));
+            for binding in bindings(&self.schema[event], graph) {
+                for fired in self.fire(event, graph, binding.clone()) {
+                    let graph = self.settle(event, fired);
+                    let binding = binding.clone();
+                    after.extend(graph.map(|graph| Fired {
+                        event,
+                        binding,
+                        graph,
+                    }));
                 }
             }
         }
@@ -73,7 +98,7 @@ impl Program<'_> {
     /// Fires immediate events until none is enabled.
     fn settle(&mut self, by: EventIx, mut graph: Graph) -> Option<Graph> {
         self.look(by, &graph);
-        for _ in 0..64 {
+        for _ in 0..FIRINGS_MAX {
             let Some((event, slot)) = self.enabled(&graph) else {
                 return Some(graph);
             };
@@ -181,16 +206,16 @@ impl Program<'_> {
         let schema = self.schema;
         let event = &schema[ix];
         let mut graph = before.clone();
+        let mut created = BTreeMap::new();
         for (name, slots) in event.names.iter().zip(&mut binding) {
-            if name.by != BindBy::Ensure {
-                continue;
-            }
-            for slot in slots.iter_mut().filter(|slot| **slot == SLOTS) {
+            for slot in slots.iter_mut().filter(|slot| **slot >= NEW) {
                 let initial = schema[name.entity].initial;
-                match graph.create(name.entity, initial) {
-                    Some(new) => *slot = new,
-                    None => return Vec::new(),
-                }
+                let known = created.get(&(name.entity, *slot)).copied();
+                let Some(new) = known.or_else(|| graph.create(name.entity, initial)) else {
+                    return Vec::new();
+                };
+                created.insert((name.entity, *slot), new);
+                *slot = new;
             }
         }
         for arc in &event.arcs {
@@ -228,7 +253,7 @@ impl Program<'_> {
     fn act(&mut self, ix: EventIx, mut graph: Graph, binding: &[Slots]) -> Option<Graph> {
         let event = &self.schema[ix];
         let at = graph.clone();
-        let (mut moves, mut deletes) = (Vec::new(), BTreeSet::new());
+        let (mut moves, mut deletes, mut sets) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (number, arc) in event.arcs.iter().enumerate() {
             match arc {
                 Arc::When { .. } if !self.holds(event, &at, binding, arc) => return None,
@@ -252,8 +277,20 @@ impl Program<'_> {
                 Arc::Delete { path } => {
                     let entity = self.entity(event, path);
                     for slot in at.reach(path, binding) {
-                        deletes.insert((entity, slot));
+                        deletes.push((entity, slot));
                         self.seen.done.acted.insert((ix, number));
+                    }
+                }
+                Arc::Set { path, value } => {
+                    let column = &self.schema[value.column];
+                    for slot in at.reach(path, binding) {
+                        let state = at.state(column.entity, slot);
+                        if column.state.is_some() && column.state != state {
+                            return None;
+                        }
+                        if !sets.insert((value.column, slot)) {
+                            return None;
+                        }
                     }
                 }
                 _ => {}
@@ -261,7 +298,7 @@ impl Program<'_> {
         }
         // Two arcs on one entity reject.
         let moved: BTreeSet<_> = moves.iter().map(|(e, slot, ..)| (*e, *slot)).collect();
-        if moved.len() < moves.len() || !moved.is_disjoint(&deletes) {
+        if moved.len() < moves.len() || deletes.iter().any(|of| moved.contains(of)) {
             return None;
         }
         self.change_links(ix, &mut graph, &at, binding)?;
@@ -284,7 +321,7 @@ impl Program<'_> {
     ) -> Option<()> {
         let event = &self.schema[ix];
         let mut wanted: Vec<BTreeSet<(u8, u8)>> = vec![BTreeSet::new(); graph.links.len()];
-        for kind in 0..3 {
+        for kind in 0..4 {
             for (number, arc) in event.arcs.iter().enumerate() {
                 let (path, hop, with) = match (kind, arc) {
                     (0, Arc::Unlink { path, hop, with }) => (path, hop, with),
@@ -297,6 +334,12 @@ impl Program<'_> {
                     | (
                         2,
                         Arc::Link {
+                            path, hop, with, ..
+                        },
+                    )
+                    | (
+                        3,
+                        Arc::SetLink {
                             path, hop, with, ..
                         },
                     ) => (path, hop, with),
@@ -318,7 +361,10 @@ impl Program<'_> {
                                 continue;
                             }
                             1 => relink(links, &self.schema[hop.edge], pair),
+                            3 if links.contains(&pair) => continue,
+                            3 => return None,
                             _ if links.contains(&pair) => return None,
+                            _ if is_taken(links, &self.schema[hop.edge], pair) => return None,
                             _ => drop(links.insert(pair)),
                         }
                         wanted[hop.edge.index()].insert(pair);
@@ -340,7 +386,14 @@ impl Program<'_> {
         Some(())
     }
 
-    fn delete(&mut self, graph: &mut Graph, mut gone: BTreeSet<(EntityIx, u8)>) -> Option<()> {
+    /// Deletes entities in this order, then those that a cascade finds.
+    fn delete(&mut self, graph: &mut Graph, roots: Vec<(EntityIx, u8)>) -> Option<()> {
+        let mut gone: Vec<(EntityIx, u8)> = Vec::new();
+        for of in roots {
+            if !gone.contains(&of) {
+                gone.push(of);
+            }
+        }
         let hops = |entity: EntityIx| {
             let edges = EdgeIx::all(self.schema.edges.len());
             let hops = edges.flat_map(|edge| [true, false].map(|forward| Hop { edge, forward }));
@@ -348,15 +401,19 @@ impl Program<'_> {
             hops.filter(of).collect::<Vec<_>>()
         };
         let end = |hop: Hop| -> &EndDef { self.schema[hop.edge].near(hop.forward) };
-        let mut queue: Vec<_> = gone.iter().copied().collect();
-        while let Some((entity, slot)) = queue.pop() {
-            for hop in hops(entity)
-                .into_iter()
-                .filter(|hop| end(*hop).on_delete == OnDelete::Cascade)
-            {
+        let mut next = 0;
+        while let Some(&(entity, slot)) = gone.get(next) {
+            next += 1;
+            for hop in hops(entity) {
+                if end(hop).on_delete != OnDelete::Cascade {
+                    continue;
+                }
                 let far = self.schema[hop.edge].far(hop.forward).entity;
-                let more = graph.over(hop, slot).into_iter().map(|slot| (far, slot));
-                queue.extend(more.filter(|of| gone.insert(*of)));
+                for slot in graph.over(hop, slot) {
+                    if !gone.contains(&(far, slot)) {
+                        gone.push((far, slot));
+                    }
+                }
             }
         }
         for &(entity, slot) in &gone {
@@ -380,6 +437,7 @@ impl Program<'_> {
                 });
             }
             graph.entities[entity.index()][usize::from(slot)] = None;
+            graph.free[entity.index()].push(slot);
         }
         Some(())
     }
@@ -430,10 +488,7 @@ impl Program<'_> {
                 May::Delete(entity) => {
                     for slot in graph.alive(*entity) {
                         let mut graph = graph.clone();
-                        if self
-                            .delete(&mut graph, BTreeSet::from([(*entity, slot)]))
-                            .is_some()
-                        {
+                        if self.delete(&mut graph, vec![(*entity, slot)]).is_some() {
                             after.push(graph);
                         }
                     }
@@ -470,20 +525,41 @@ impl Program<'_> {
     }
 
     fn is_bounded(&self, graph: &Graph) -> bool {
-        EdgeIx::all(self.schema.edges.len()).all(|edge| {
-            [true, false].into_iter().all(|forward| {
-                let end = self.schema[edge].near(forward);
-                let (min, max) = match end.cardinality {
-                    Cardinality::One => (1, 1),
-                    Cardinality::Option => (0, 1),
-                    Cardinality::Many => (end.min, end.max.unwrap_or(u32::MAX)),
-                };
-                graph.alive(end.entity).iter().all(|slot| {
-                    let links = graph.over(Hop { edge, forward }, *slot).len() as u32;
-                    (min..=max).contains(&links)
+        let acyclic = self.schema.edges.iter().zip(&graph.links);
+        let has_cycle = acyclic
+            .into_iter()
+            .any(|(edge, links)| edge.acyclic && has_cycle(links));
+        !has_cycle
+            && EdgeIx::all(self.schema.edges.len()).all(|edge| {
+                [true, false].into_iter().all(|forward| {
+                    let end = self.schema[edge].near(forward);
+                    let (min, max) = match end.cardinality {
+                        Cardinality::One => (1, 1),
+                        Cardinality::Option => (0, 1),
+                        Cardinality::Many => (end.min, end.max.unwrap_or(u32::MAX)),
+                    };
+                    graph.alive(end.entity).iter().all(|slot| {
+                        let links = graph.over(Hop { edge, forward }, *slot).len() as u32;
+                        (min..=max).contains(&links)
+                    })
                 })
             })
-        })
+    }
+}
+
+fn has_cycle(links: &BTreeSet<(u8, u8)>) -> bool {
+    let mut closure = links.clone();
+    loop {
+        let longer = closure.iter().flat_map(|(a, b)| {
+            let next = links.iter().filter(move |(c, _)| b == c);
+            next.map(move |(_, d)| (*a, *d))
+        });
+        let more: BTreeSet<(u8, u8)> = longer.collect();
+        let len = closure.len();
+        closure.extend(more);
+        if closure.len() == len {
+            return closure.iter().any(|(a, b)| a == b);
+        }
     }
 }
 
@@ -491,12 +567,16 @@ fn relink(links: &mut BTreeSet<(u8, u8)>, def: &ironweave_schema::EdgeDef, pair:
     if links.contains(&pair) {
         return;
     }
-    links.retain(|(from, to)| {
-        let is_taken = def.from.cardinality != Cardinality::Many && *from == pair.0
-            || def.to.cardinality != Cardinality::Many && *to == pair.1;
-        !is_taken
-    });
+    links.retain(|other| !is_taken(&BTreeSet::from([*other]), def, pair));
     links.insert(pair);
+}
+
+/// Whether a link has an end of a pair at which there can be only one.
+fn is_taken(links: &BTreeSet<(u8, u8)>, def: &ironweave_schema::EdgeDef, pair: (u8, u8)) -> bool {
+    links.iter().any(|(from, to)| {
+        def.from.cardinality != Cardinality::Many && *from == pair.0
+            || def.to.cardinality != Cardinality::Many && *to == pair.1
+    })
 }
 
 impl Graph {
@@ -505,16 +585,15 @@ impl Graph {
     }
 
     fn alive(&self, entity: EntityIx) -> Slots {
-        (0..SLOTS)
+        (0..self.entities[entity.index()].len() as u8)
             .filter(|slot| self.state(entity, *slot).is_some())
             .collect()
     }
 
     fn create(&mut self, entity: EntityIx, state: StateIx) -> Option<u8> {
-        let slots = &mut self.entities[entity.index()];
-        let free = slots.iter().position(Option::is_none)?;
-        slots[free] = Some(state);
-        Some(free as u8)
+        let slot = self.free[entity.index()].pop()?;
+        self.entities[entity.index()][usize::from(slot)] = Some(state);
+        Some(slot)
     }
 
     fn over(&self, hop: Hop, slot: u8) -> Slots {
@@ -535,14 +614,15 @@ impl Graph {
     }
 }
 
-/// Returns all bindings of an event in a graph. A slot that does not exist yet represents a key without an entity.
-fn bindings(event: &EventDef, graph: &Graph) -> Vec<Vec<Slots>> {
+/// Returns all bindings of an event in a graph. Numbers from [`NEW`] on are keys without an entity, which occur in their order.
+pub(crate) fn bindings(event: &EventDef, graph: &Graph) -> Vec<Vec<Slots>> {
     let mut all: Vec<Vec<Slots>> = vec![Vec::new()];
     for name in event.names.iter().filter(|name| name.by != BindBy::Created) {
         let mut slots = graph.alive(name.entity);
         match name.by {
             BindBy::Token(state) => slots.retain(|s| graph.state(name.entity, *s) == Some(state)),
-            BindBy::Ensure => slots.push(SLOTS),
+            // There are more new keys than free slots, and one more than other names may use.
+            BindBy::Ensure => slots.extend(NEW..NEW + 4),
             _ => {}
         }
         let one = slots.iter().map(|slot| vec![*slot]);
@@ -565,6 +645,20 @@ fn bindings(event: &EventDef, graph: &Graph) -> Vec<Vec<Slots>> {
             with.collect::<Vec<_>>()
         };
         all = all.iter().flat_map(more).collect();
+        all.retain(|binding| are_in_order(event, binding));
     }
     all
+}
+
+/// Whether the new keys of each entity type occur first in their order.
+fn are_in_order(event: &EventDef, binding: &[Slots]) -> bool {
+    let mut next: BTreeMap<EntityIx, u8> = BTreeMap::new();
+    event.names.iter().zip(binding).all(|(name, slots)| {
+        let next = next.entry(name.entity).or_insert(NEW);
+        slots.iter().filter(|slot| **slot >= NEW).all(|slot| {
+            let is_known = *slot <= *next;
+            *next += u8::from(slot == next);
+            is_known
+        })
+    })
 }

@@ -1,0 +1,157 @@
+//! Models by hand and random ones.
+
+use super::compare::{compare, unfold};
+use crate::tests::model::net;
+use crate::tests::random::{Random, Writer};
+use crate::unfold::{NotUnfolded, Scope};
+
+#[test]
+fn of_random_models() {
+    let seeds = std::env::var("IRONWEAVE_UNFOLD_SEEDS").ok();
+    let seeds = seeds.and_then(|n| n.parse().ok()).unwrap_or(150);
+    let (mut compared, mut complete, mut states, mut edges, mut skipped) = (0, 0, 0, 0, 0);
+    for seed in 0..seeds {
+        let mut random = Random(seed);
+        let text = Writer::write_without_code(&mut random);
+        let slots = *random.pick(&[[1, 1], [2, 1], [1, 2], [2, 2], [3, 1], [1, 3], [0, 2]]);
+        match compare(&text, &slots, 200) {
+            Some(found) => {
+                compared += 1;
+                complete += u32::from(found.is_complete);
+                states += found.states;
+                edges += found.edges;
+            }
+            None => skipped += 1,
+        }
+    }
+    println!(
+        "{compared} models, {complete} completely, {states} states, {edges} edges, {skipped} too large"
+    );
+    assert!(complete * 3 > compared, "{complete} of {compared}");
+}
+
+const BEDS: &str = "
+    entity Ward Open
+    entity Bed Free Occupied
+    edge Ward.beds many max=2 cascade, Bed.ward one unlink
+    event WardOpened
+      create ward:Ward
+    event WardClosed ward:Ward
+      delete ward
+    event Bought ward:Ward
+      create bed:Bed
+      link ward.beds += bed
+    event Occupied beds:Bed*
+      move each beds: Free -> Occupied
+";
+
+#[test]
+fn of_a_model_at_several_scopes() {
+    let states = |slots: &[u8]| compare(BEDS, slots, 5_000).unwrap().states;
+    assert_eq!(states(&[0, 0]), 1);
+    assert_eq!(states(&[1, 0]), 2);
+    // A ward without beds, or with one that is free or occupied; and none.
+    assert_eq!(states(&[1, 1]), 4);
+    // Beds that are deleted with their ward become free in order of their slots.
+    assert!(states(&[1, 2]) > states(&[1, 1]));
+    assert!(states(&[2, 2]) > states(&[1, 2]));
+}
+
+#[test]
+fn names_are_those_of_the_model() {
+    let net = unfold(BEDS, &[1, 2]).unwrap().net;
+    let places: Vec<&str> = net.places.iter().map(|place| &*place.name).collect();
+    for name in [
+        "Bed::Free(1)",
+        "no Bed(0)",
+        "Ward.beds(0,1)",
+        "no Ward.beds(0,0)",
+        "next Bed(none)",
+        "next Bed after(0,1)",
+    ] {
+        assert!(places.contains(&name), "{name}: {places:?}");
+    }
+    let transitions: Vec<&str> = net.transitions.iter().map(|t| &*t.name).collect();
+    for name in [
+        "WardOpened()",
+        "Occupied(beds={0,1})",
+        "WardClosed(ward=0)#2",
+    ] {
+        assert!(transitions.contains(&name), "{name}: {transitions:?}");
+    }
+}
+
+#[test]
+fn everything_that_cannot_be_unfolded_is_listed_at_once() {
+    let model = "
+        entity Bed Free Occupied
+        event Bought
+          create bed:Bed
+          guard rules::has_room
+        event Left bed:Bed
+          move bed: Occupied -> Free
+          may Bed Free -> Occupied
+    ";
+    let NotUnfolded::Unsupported(all) = unfold(model, &[1]).unwrap_err() else {
+        panic!();
+    };
+    let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        lines,
+        [
+            "Bought has the guard `rules::has_room`, which is code of the program",
+            "Left has a handler, which is code of the program and may Free -> Occupied",
+        ]
+    );
+    assert_eq!(
+        all.iter()
+            .map(|one| one.is_restriction())
+            .collect::<Vec<_>>(),
+        [true, false]
+    );
+}
+
+#[test]
+fn a_scope_has_a_number_for_each_type_and_the_net_is_limited() {
+    let error = |scope: Scope| net(BEDS).unfold(&scope).unwrap_err().to_string();
+    assert_eq!(
+        error(Scope::new().entities("Bet", 1).entities("Ward", 1)),
+        "the model has no entity type Bet; the number of entities is missing for Bed"
+    );
+    let huge = Scope::new()
+        .entities("Bed", u32::MAX)
+        .entities("Ward", u32::MAX);
+    let message = error(huge);
+    assert!(message.starts_with("the net would have 5534"), "{message}");
+    let scope = Scope::new().entities("Bed", 9).entities("Ward", 1);
+    assert_eq!(
+        error(scope.transitions_max(100)),
+        "the net would have more than 100 transitions, most of them perhaps of WardClosed; use fewer entities or a higher limit"
+    );
+}
+
+#[test]
+fn guards_are_left_out_on_request() {
+    let model = BEDS.replace("create bed:Bed", "create bed:Bed\n guard rules::has_room");
+    let scope = Scope::new().entities("Bed", 1).entities("Ward", 1);
+    let found = net(&model).unfold(&scope.over_approximate()).unwrap();
+    assert_eq!(found.left_out.len(), 1);
+    assert_eq!(found.net, unfold(BEDS, &[1, 1]).unwrap().net);
+    assert_eq!(found.cut.len(), 2);
+}
+
+#[test]
+fn immediate_events_without_an_end_reject_their_step() {
+    let model = "
+        entity Lamp On Off
+        event Bought
+          create lamp:Lamp in On
+        event Broken
+          create lamp:Lamp in Off
+        immediate Switched lamp:Lamp
+          move lamp: On -> Off
+        immediate Back lamp:Lamp
+          move lamp: Off -> On
+    ";
+    assert_eq!(unfold(model, &[2]).unwrap().net.transitions, []);
+}
