@@ -14,6 +14,7 @@ pub mod import;
 pub mod lint;
 pub mod list;
 pub mod net;
+mod net_structure;
 pub mod pnml;
 mod records;
 pub mod restore;

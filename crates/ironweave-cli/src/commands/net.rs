@@ -14,8 +14,10 @@ use crate::failure::{Failure, Result};
 use crate::output::{Output, Role};
 use crate::progress::Progress;
 
+use super::net_structure;
+
 /// How many rows the computation of invariants may have, if the net does not have more places.
-const ROWS_MAX: usize = 10_000;
+pub(super) const ROWS_MAX: usize = 10_000;
 
 /// A net in a file.
 #[derive(clap::Args)]
@@ -38,6 +40,9 @@ pub struct StatArgs {
     /// Print the place invariants
     #[arg(long)]
     invariants: bool,
+    /// Print the minimal siphons and traps, the transition invariants, and what they show
+    #[arg(long)]
+    structure: bool,
 }
 
 #[derive(clap::Args)]
@@ -166,6 +171,9 @@ pub fn stat(show: &Show, args: &StatArgs) -> Result<ExitCode> {
         } else {
             out.line(format_args!("invariant {text} = {total}"))?;
         }
+    }
+    if args.structure {
+        net_structure::print(&mut out, net)?;
     }
     out.finish()?;
     Ok(ExitCode::SUCCESS)

@@ -152,6 +152,27 @@ fn bad_files_and_properties_have_one_message() {
 }
 
 #[test]
+fn siphons_and_traps_show_a_deadlock() {
+    let log = Log::nothing();
+    fs::write(log.path("net.pnml"), philosophers()).unwrap();
+    let out = log.run("net stat net.pnml --structure").ok();
+    for line in [
+        "free choice: no",
+        "siphons without a marked trap: 1",
+        "transition invariants: 3",
+        "siphons and traps do not decide liveness",
+        // All are empty if each philosopher has taken the first fork.
+        "siphon fork0, eat0, fork1, eat1, fork2, eat2 (no marked trap)",
+    ] {
+        assert!(out.lines().any(|other| other == line), "{line}: {out}");
+    }
+    let json = log.run("net stat net.pnml --structure --json").ok();
+    let line = json.lines().nth(1).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["commoner"], "unknown");
+}
+
+#[test]
 fn a_model_is_unfolded_and_explored() {
     let log = Log::of("databuild");
     let one_each = "--entities Want=1 --entities Partition=1 --entities JobRun=1";

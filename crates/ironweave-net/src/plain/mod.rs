@@ -3,7 +3,8 @@
 //! | to | use |
 //! |---|---|
 //! | build a net | [`Net`] |
-//! | find place invariants | [`invariants`] |
+//! | find place invariants and transition invariants | [`invariants`], [`transition_invariants`] |
+//! | find siphons and traps, and what they show | [`siphons`], [`traps`], [`largest_trap`], [`commoner`] |
 //! | visit all reachable markings, and check properties of them (feature `explore`) | [`Explorer`] |
 //!
 //! [`pnml`](crate::pnml) reads and writes them.
@@ -13,12 +14,17 @@ mod explore;
 mod invariants;
 #[cfg(feature = "explore")]
 mod property;
+mod structure;
 
 #[cfg(feature = "explore")]
 pub use explore::{ExploreError, Explorer, Found, Step, Verdict};
 pub use invariants::{Invariant, invariants};
 #[cfg(feature = "explore")]
 pub use property::{Property, PropertyError};
+pub use structure::{
+    Commoner, TransitionInvariant, commoner, is_free_choice, largest_trap, siphons,
+    transition_invariants, traps,
+};
 
 /// A place of a [`Net`], by its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
