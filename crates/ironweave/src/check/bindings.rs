@@ -1,6 +1,6 @@
 //! The bindings of all events in a state, as numbers of interned events.
 
-#[allow(dead_code)] // Histories and simulations use it.
+#[cfg(feature = "proptest")]
 pub(super) mod pools;
 
 use crate::base::cbor::{ARRAY, MAP, NULL, UINT, head};

@@ -181,8 +181,11 @@ impl<M: Model> Exploration<M> {
                 .iter()
                 .map(|event| Shown(*event).to_string())
                 .collect(),
-            test: shows
-                .map(|shows| rust_test(&self.checker.domains, (&name, &comment), &events, &shows)),
+            test: shows.map(|shows| {
+                let domains = &self.checker.domains;
+                let events = shows.fates(&events, domains.first_time());
+                rust_test(domains, (&name, &comment), &events, &shows)
+            }),
             message,
         }
     }

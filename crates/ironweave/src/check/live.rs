@@ -45,8 +45,7 @@ pub(crate) enum Tried {
     /// It fired, and is not undone yet.
     Fired,
     /// It was rejected.
-    #[allow(dead_code)] // Histories and simulations use it.
-    Rejected(StepError),
+    Rejected(#[cfg_attr(not(feature = "proptest"), allow(dead_code))] StepError),
     /// It fired and was undone, since there would be too many entities. `progress` is whether it moved or deleted an entity that
     /// exists.
     Cut { progress: bool },

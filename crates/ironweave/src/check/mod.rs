@@ -68,10 +68,12 @@ mod drawing;
 mod explore;
 mod findings;
 mod given;
+#[cfg(feature = "proptest")]
+mod histories;
 mod interned;
 mod live;
 mod property;
-#[allow(dead_code)] // Histories and simulations use it.
+#[cfg(feature = "proptest")]
 mod random;
 mod report;
 mod resample;
@@ -81,7 +83,7 @@ mod rust_source;
 mod rust_test;
 mod states;
 mod symmetry;
-#[allow(dead_code)] // Histories and simulations use it.
+#[cfg(feature = "proptest")]
 mod trial;
 mod values;
 
@@ -102,6 +104,9 @@ pub use domain::MissingDomains;
 #[cfg(feature = "draw")]
 pub use drawing::TooManyStates;
 pub use given::Domains;
+#[cfg(feature = "proptest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "proptest")))]
+pub use histories::{Coverage, Histories, History, HistoryTree, Step, histories};
 pub use property::Condition;
 pub use report::{EventCounts, Report, Symmetry, Violation, ViolationKind};
 

@@ -117,6 +117,10 @@ impl<M: Model> FieldSource<'_, M> {
         let mut sources = ids.into_iter().map(|id| {
             let variable = test.entity(schema, entity, id);
             match by {
+                // An event that is rejected may have the token of a state in which the entity was before, or never is.
+                Some(BindBy::Token(state)) if !test.is_in(entity, id, state) => {
+                    format!("ironweave::Handle::from_id({variable}.id())")
+                }
                 Some(BindBy::Token(state)) => {
                     let state = &schema[entity][state].name;
                     format!("{variable}.in_state::<{state}>(&store).expect(\"{state}\")")

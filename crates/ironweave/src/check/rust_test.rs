@@ -14,7 +14,7 @@ use crate::check::given::Domains;
 use crate::check::property::Property;
 use crate::check::rust_fields::FieldSources;
 use crate::graph::entry::Entry;
-use crate::schema::{BindBy, Encoding, EntityIx, NameIx, Schema};
+use crate::schema::{BindBy, Encoding, EntityIx, NameIx, Schema, StateIx};
 use crate::step::any_event::{AnyEvent, EventVisitor, show_event};
 use crate::step::event::Event;
 use crate::step::fire::By;
@@ -31,13 +31,46 @@ pub(super) enum Shows<'p, M: Model> {
     Deadlock(EntityIx, u32),
     /// The last event panics.
     Panics,
+    /// Nothing: the test only fires the events.
+    #[cfg(feature = "proptest")]
+    History,
+}
+
+/// What an event of a list does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Fires,
+    #[cfg(feature = "proptest")]
+    IsRejected,
+    /// Code of the program panics. It is the last event.
+    Panics,
+}
+
+/// An event, what it does, and the time of its transaction.
+pub(super) type TimedEvent<'e, A> = (&'e A, Fate, Timestamp);
+
+impl<M: Model> Shows<'_, M> {
+    /// The events with what they do, at one time.
+    pub(super) fn fates<'e>(
+        &self,
+        events: &[&'e M::Event],
+        time: Timestamp,
+    ) -> Vec<TimedEvent<'e, M::Event>> {
+        let last = events.len().checked_sub(1);
+        let fate = |at: usize| match self {
+            Self::Panics if Some(at) == last => Fate::Panics,
+            _ => Fate::Fires,
+        };
+        let all = events.iter().enumerate();
+        all.map(|(at, event)| (*event, fate(at), time)).collect()
+    }
 }
 
 /// Writes a test that fires some events, those of the start first.
 pub(super) fn rust_test<M: Model>(
     domains: &Domains<M>,
     (name, comment): (&str, &str),
-    events: &[&M::Event],
+    events: &[TimedEvent<'_, M::Event>],
     shows: &Shows<'_, M>,
 ) -> String {
     let start = start_events(domains);
@@ -49,10 +82,13 @@ pub(super) fn rust_test<M: Model>(
         steps: Vec::new(),
         taken: Vec::new(),
     };
-    let all: Vec<&M::Event> = start.iter().chain(events.iter().copied()).collect();
-    for (i, event) in all.iter().enumerate() {
-        let is_last = i + 1 == all.len();
-        test.step(event, !(is_last && matches!(shows, Shows::Panics)));
+    for event in &start {
+        test.step(event, Fate::Fires, None);
+    }
+    let mut before = time;
+    for (event, fate, now) in events {
+        test.step(event, *fate, (*now > before).then_some(*now));
+        before = *now;
     }
     let end = test.end(shows);
     test.write::<M>((name, comment), time, start.len(), &end)
@@ -92,18 +128,26 @@ enum How {
     Found(String),
 }
 
+/// An event of the test.
+struct Written {
+    /// As an expression.
+    event: String,
+    fate: Fate,
+    /// The time, if it is later than that of the event before.
+    time: Option<Timestamp>,
+}
+
 pub(super) struct Test<M: Model> {
     store: Store<M>,
     names: BTreeMap<(EntityIx, Id), Named>,
-    /// The events as expressions.
-    steps: Vec<String>,
+    steps: Vec<Written>,
     /// The variables so far.
     taken: Vec<String>,
 }
 
 impl<M: Model> Test<M> {
     /// Adds an event, and fires it.
-    fn step(&mut self, event: &M::Event, fires: bool) {
+    fn step(&mut self, event: &M::Event, fate: Fate, time: Option<Timestamp>) {
         let plan = std::sync::Arc::clone(&self.store.plan);
         let schema = &plan.layout.schema;
         let index = event.as_dyn().index();
@@ -113,15 +157,23 @@ impl<M: Model> Test<M> {
             schema,
             def,
         });
-        self.steps.push(match fields.is_empty() {
+        let event_source = match fields.is_empty() {
             true => format!("{} {{}}", def.name),
             false => format!("{} {{ {} }}", def.name, fields.join(", ")),
+        };
+        self.steps.push(Written {
+            event: event_source,
+            fate,
+            time,
         });
-        if !fires {
+        if fate != Fate::Fires {
             return;
         }
         let core = &mut self.store.core;
         core.begin();
+        if let Some(time) = time {
+            core.open.clock.set(time);
+        }
         if core.fire(&plan, event.as_dyn(), By::Compiled).is_err() {
             return;
         }
@@ -212,6 +264,11 @@ impl<M: Model> Test<M> {
         variable
     }
 
+    /// Whether an entity is in a state.
+    pub(super) fn is_in(&self, entity: EntityIx, id: Id, state: StateIx) -> bool {
+        self.store.core.graph.state(entity, id) == Some(state)
+    }
+
     /// The variable of an entity.
     pub(super) fn entity(&mut self, schema: &Schema, entity: EntityIx, id: Id) -> String {
         match self.names.get_mut(&(entity, id)) {
@@ -230,6 +287,8 @@ impl<M: Model> Test<M> {
     fn end(&mut self, shows: &Shows<'_, M>) -> String {
         match shows {
             Shows::Panics => String::new(),
+            #[cfg(feature = "proptest")]
+            Shows::History => "    // Here the assertions follow.\n".to_owned(),
             Shows::Fails(property) => assertion(property, &property.name),
             Shows::NeverAgain(property) => assertion(
                 property,
@@ -265,16 +324,23 @@ impl<M: Model> Test<M> {
         }
         let _ = writeln!(text, "#[test]\nfn {}() {{", snake(name));
         let names_states = |text: &String| text.contains("in_state::<") || text.contains(".is::<");
-        let has_states = self.steps.iter().any(names_states) || names_states(&end.to_owned());
+        let has_states = (self.steps.iter().any(|step| names_states(&step.event)))
+            || names_states(&end.to_owned());
         let items = if has_states { "{state::*, *}" } else { "*" };
         let _ = writeln!(text, "    use {module}::{items};");
         let _ = writeln!(text, "    use ironweave::prelude::*;\n");
         let reads_time =
             (schema.events.iter()).any(|event| !event.guards.is_empty() || !event.mays.is_empty());
-        if reads_time {
+        let time_passes = self.steps.iter().any(|step| step.time.is_some());
+        if reads_time || time_passes {
+            let clock = if time_passes {
+                "clock.clone()"
+            } else {
+                "clock"
+            };
             let _ = writeln!(
                 text,
-                "    let clock = ironweave::ManualClock::starting_at(Timestamp::from_micros({}));\n    let mut store = Store::<Model>::options().clock(clock).memory();",
+                "    let clock = ironweave::ManualClock::starting_at(Timestamp::from_micros({}));\n    let mut store = Store::<Model>::options().clock({clock}).memory();",
                 time.as_micros()
             );
         } else {
@@ -284,6 +350,20 @@ impl<M: Model> Test<M> {
             if start > 0 && i == start {
                 let _ = writeln!(text, "    // Here the exploration begins.");
             }
+            if let Some(time) = step.time {
+                let micros = time.as_micros();
+                let _ = writeln!(text, "    clock.set(Timestamp::from_micros({micros}));");
+            }
+            #[cfg(feature = "proptest")]
+            if step.fate == Fate::IsRejected {
+                let event = &step.event;
+                let _ = writeln!(
+                    text,
+                    "    store.try_step({event}).expect_err(\"it is rejected\");"
+                );
+                continue;
+            }
+            let step = &step.event;
             let used = self
                 .names
                 .values()

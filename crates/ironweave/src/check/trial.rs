@@ -1,12 +1,15 @@
-//! A store on which the events of a model are tried one at a time, and kept or undone: what draws events has one. The bindings of an
-//! event in the present state are listed, or drawn.
+//! A store on which the events of a model are tried one at a time. The bindings of an event in the present state are drawn, or all
+//! tried.
 
+use crate::base::id::Id;
 use crate::base::time::Timestamp;
 use crate::check::bindings::Enumeration;
 use crate::check::bindings::pools::{Breadth, Pools};
 use crate::check::domain::{EventChoices, MissingDomains, Resolved, resolve};
 use crate::check::given::Domains;
 use crate::check::live::{Live, Tried};
+use crate::graph::entry::Entry;
+use crate::schema::{EntityIx, EventIx, StateIx};
 use crate::step::model::Model;
 use crate::step::undo::CoreMark;
 use crate::store::Store;
@@ -14,13 +17,32 @@ use crate::store::Store;
 /// A store of a model, and what is tried on it. An event is named by its index among [`Trial::events`].
 ///
 /// 1. [`Trial::see`] finds out about the present state, once after each change.
-/// 2. [`Trial::bindings`] lists the bindings of an event; [`Trial::pools`] is for those of events that have too many.
+/// 2. [`Trial::given`] or [`Trial::pools`] has the bindings of an event.
 /// 3. [`Trial::fire`] fires one. What fired stays until [`Trial::undo`].
 pub(crate) struct Trial<M: Model> {
     domains: Domains<M>,
     resolved: Resolved,
     enumeration: Enumeration,
     live: Live<M>,
+    /// How many entries, facts and firings there were before the last event.
+    before: (usize, usize, usize),
+}
+
+/// A change of an entity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    Created(Id),
+    Deleted(Id),
+    Moved { from: StateIx, to: StateIx },
+}
+
+/// What an event that fired has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// Each with the event that made it, which may be an immediate one, and the type of the entity, in order.
+    pub changes: Vec<(EventIx, EntityIx, Change)>,
+    /// The immediate events that fired.
+    pub immediates: Vec<EventIx>,
 }
 
 impl<M: Model> Trial<M> {
@@ -32,6 +54,7 @@ impl<M: Model> Trial<M> {
             live: Live::new(&domains, resolved.entities.clone()),
             resolved,
             domains,
+            before: (0, 0, 0),
         })
     }
 
@@ -86,38 +109,54 @@ impl<M: Model> Trial<M> {
         made.map_err(|e| format!("a binding of {} cannot be decoded: {e}", event.name))
     }
 
-    /// The bindings of an event in this state, at most so many. Not all of them can fire: conditions and guards are not evaluated.
-    pub(crate) fn bindings(&mut self, of: usize, max: usize) -> Result<Vec<M::Event>, String> {
-        if let Some(mut given) = self.given(of) {
-            given.truncate(max);
-            return Ok(given);
-        }
-        let pools = self.pools(of, Breadth::Possible);
-        let numbers = 0..pools.len().min(max as u64);
-        let event = |i| self.event(of, &pools.nth(i), &[]);
-        numbers.map(event).collect()
-    }
-
     /// A point to go back to.
     pub(crate) fn mark(&mut self) -> CoreMark {
         self.live.mark()
     }
 
-    /// Goes back to a point after the last [`keep`](Self::keep).
+    /// Goes back to a point.
     pub(crate) fn undo(&mut self, mark: CoreMark) {
         self.live.undo(mark);
     }
 
     /// Fires an event with all that follows from it. Unless it fired, the store is as before.
     pub(crate) fn fire(&mut self, event: &M::Event) -> Tried {
+        let open = &self.live.store.core.open;
+        let journal = &open.journal;
+        self.before = (journal.position(), journal.facts_len(), open.firings.len());
         self.live.fire(event)
     }
 
-    /// Keeps for good what fired, so that the memory for undoing it is free. The next events have a time of their own.
-    pub(crate) fn keep(&mut self, next: Timestamp) {
-        let core = &mut self.live.store.core;
-        core.keep();
-        core.begin();
-        core.open.clock.set(next);
+    /// What the last event has changed, which fired and was not undone.
+    pub(crate) fn effects(&self, event: EventIx) -> Effects {
+        let (entries, mut facts, firings) = self.before;
+        let open = &self.live.store.core.open;
+        // Without immediate events, firings may not be recorded.
+        let firings = open.firings.get(firings..).unwrap_or_default();
+        let mut effects = Effects::default();
+        effects
+            .immediates
+            .extend(firings.iter().skip(1).map(|firing| firing.event));
+        let mut ends = firings.iter().peekable();
+        for entry in open.journal.entries().get(entries..).unwrap_or_default() {
+            let len = entry.facts_len();
+            // A removed value is no fact, and belongs to the fact before it.
+            while ends
+                .next_if(|f| len > 0 && f.facts_end as usize <= facts)
+                .is_some()
+            {}
+            facts += len;
+            let by = ends.peek().map_or(event, |firing| firing.event);
+            let (entity, change) = match *entry {
+                Entry::Create { entity, id, .. } => (entity, Change::Created(id)),
+                Entry::Delete { entity, id, .. } => (entity, Change::Deleted(id)),
+                Entry::Move {
+                    entity, from, to, ..
+                } => (entity, Change::Moved { from, to }),
+                _ => continue,
+            };
+            effects.changes.push((by, entity, change));
+        }
+        effects
     }
 }

@@ -301,6 +301,19 @@ impl Entry {
         }
     }
 
+    /// Returns how many facts the entry is.
+    #[cfg(feature = "proptest")]
+    pub(crate) fn facts_len(&self) -> usize {
+        match self {
+            Self::Relink { .. } => 2,
+            Self::ClearPlain { .. }
+            | Self::ClearEncoded { .. }
+            | Self::ClearLinkPlain { .. }
+            | Self::ClearLinkEncoded { .. } => 0,
+            _ => 1,
+        }
+    }
+
     /// Passes the facts of the entry to a sink, in order.
     #[inline(always)]
     pub(super) fn each_fact(self, sink: &mut impl FactSink) {
