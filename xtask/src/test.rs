@@ -44,7 +44,7 @@ const PARTS: [Part; 12] = [
     },
     Part {
         name: "features",
-        about: "the tests that need features: tables in SQLite that follow a store, async stores and streams, the coarse clock, the checker",
+        about: "the tests that need features: tables in SQLite that follow a store, async stores and streams, the coarse clock, the checker, histories",
         run: features,
     },
     Part {
@@ -211,7 +211,7 @@ fn with_features(targets: &[&str]) -> Command {
         "ironweave",
         "--quiet",
         "--features",
-        "sqlite,async,coarse-clock,check",
+        "sqlite,async,coarse-clock,check,proptest",
     ]);
     command.args(targets);
     command
@@ -219,7 +219,7 @@ fn with_features(targets: &[&str]) -> Command {
 
 fn features() -> Result<Outcome> {
     let tests: [&[&str]; 5] = [
-        &["--test", "check"],
+        &["--test", "check", "--test", "histories"],
         &[
             "--test",
             "time",
@@ -245,8 +245,17 @@ fn features() -> Result<Outcome> {
             "log::tests::tasks",
             "base::workers",
             "base::clock",
+            "check::",
         ],
-        &["--doc", "--", "ql", "stream", "asynchronous", "check"],
+        &[
+            "--doc",
+            "--",
+            "ql",
+            "stream",
+            "asynchronous",
+            "check",
+            "istories",
+        ],
     ];
     for targets in tests {
         run_command(&mut with_features(targets))?;

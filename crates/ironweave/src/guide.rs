@@ -29,3 +29,8 @@ pages! {
 pages! {
     Check: "check.md",
 }
+
+#[cfg(feature = "proptest")]
+pages! {
+    Histories: "histories.md",
+}

@@ -58,6 +58,7 @@
 //! | a store that opens fast, and a log that does not grow without end | [`Options::checkpoint_every`], [`Retention`] |
 //! | to test what depends on time | [`Options::clock`] with a [`ManualClock`] |
 //! | to find what a model can do wrong, before it runs | `check::Checker`, with the feature `check` |
+//! | to test a program's own code with many events | `check::histories`, with the feature `proptest` |
 //! | a log or a graph by name, without the types of its model | [`dynamic::Dynamic`], [`Db::by_name`] |
 //! | the past | [`Store::as_of`] for the graph as it was, [`Store::history`] for one entity, [`Store::since`] for transactions |
 //! | to follow transactions | [`Store::subscribe`], and [`Store::subscribe_as`] to resume after a restart |

@@ -4,7 +4,7 @@
 use databuild::model::build::state::*;
 use databuild::model::build::*;
 use databuild::rules;
-use ironweave::check::Checker;
+use ironweave::check::{Checker, Domains};
 use ironweave::prelude::*;
 
 /// How many entities there are at most. One value is tried of each field that no condition reads.
@@ -64,9 +64,9 @@ pub fn what_waits_has_upstreams(partition: Partition, db: &impl Db) -> bool {
     waits == (partition.upstreams_count(db) > 0)
 }
 
-/// A checker with what the engine can fire: it queues runs for the open wants of their partitions, and a run reads live partitions.
-pub fn checker(scope: Scope) -> Checker<Model> {
-    Checker::new()
+/// What the engine can fire: it queues runs for the open wants of their partitions, and a run reads live partitions.
+pub fn domains(scope: Scope) -> Domains<Model> {
+    Domains::new()
         .entities::<Want>(scope.wants)
         .entities::<PartitionRef>(scope.references)
         .entities::<Partition>(scope.partitions)
@@ -127,6 +127,12 @@ pub fn checker(scope: Scope) -> Checker<Model> {
             };
             names.flat_map(of).collect()
         })
+}
+
+/// A checker of the model with its properties.
+pub fn checker(scope: Scope) -> Checker<Model> {
+    Checker::new()
+        .within(domains(scope))
         .every::<Partition, _>(
             "a partition in Building has an unfinished run",
             rules::building_means_an_unfinished_run,

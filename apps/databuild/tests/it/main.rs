@@ -16,6 +16,7 @@ mod checked;
 mod compiled_arcs_do_what_the_interpreter_does;
 mod digest_commands;
 mod failures_are_reported;
+mod histories_keep_the_rules;
 mod jobs_of_users_are_run;
 mod log_and_status_can_be_read_beside_a_writer;
 mod misbehaving_jobs_fail_alone;
