@@ -23,7 +23,7 @@ const DRAWS: usize = 16;
 const ALL_MAX: u64 = 1_024;
 /// How many bindings are drawn of an event that has more, before it is regarded as not enabled where no other event is.
 const LAST_DRAWS: usize = 256;
-/// After all bindings of an event were tried in vain, they are not tried again for one step, then for two, up to so many.
+/// After all bindings of an event were tried and none fired, they are not tried again for one step, then for two, up to so many.
 const PAUSE_MAX: u32 = 16;
 /// How many deleted entities are remembered, for events that are to be rejected.
 const DELETED_MAX: usize = 8;

@@ -83,8 +83,8 @@ pub fn histories<M: Model>(len: impl Into<SizeRange>) -> Histories<M> {
 ///    event that needs a rare state occurs whenever it can, as often as its weight says. A binding is drawn field by field, each
 ///    choice with the same probability. For a set of entities, first a bound of its size is drawn from 1, 2, 4 and so on up to all,
 ///    then a size up to that bound, and then the entities, in any order.
-/// 3. If 16 bindings do not fire, all of them are tried in an order at random, provided that there are at most 1,024. After this was
-///    in vain, it is not done again for this event for one step, then for two, up to 16. If no other event is enabled, it is done in
+/// 3. If 16 bindings do not fire, all of them are tried in an order at random, provided that there are at most 1,024. If none
+///    of them fires, this is not done again for this event for one step, then for two, up to 16. If no other event is enabled, it is done in
 ///    any case, and of an event with more bindings 256 are drawn.
 /// 4. If no event is enabled, the history ends, and is shorter than it should be; [`Coverage::ended_early`] counts these.
 ///    If none is enabled in the first state, the test fails with a message.

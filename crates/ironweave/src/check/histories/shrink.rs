@@ -35,7 +35,7 @@ pub struct HistoryTree<M: Model> {
     best: Candidate<M>,
     /// What is tested if it is not `best`.
     proposal: Option<Candidate<M>>,
-    /// Whether somebody has asked for the present proposal.
+    /// Whether the runner has asked for the present proposal.
     is_asked: Cell<bool>,
     values: DrawnValues,
     /// The least number of events.
