@@ -132,6 +132,7 @@ enum How {
 struct Written {
     /// As an expression.
     event: String,
+    #[cfg(feature = "proptest")]
     fate: Fate,
     /// The time, if it is later than that of the event before.
     time: Option<Timestamp>,
@@ -163,6 +164,7 @@ impl<M: Model> Test<M> {
         };
         self.steps.push(Written {
             event: event_source,
+            #[cfg(feature = "proptest")]
             fate,
             time,
         });
