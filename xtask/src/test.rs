@@ -211,7 +211,7 @@ fn with_features(targets: &[&str]) -> Command {
         "ironweave",
         "--quiet",
         "--features",
-        "sqlite,async,coarse-clock,check,proptest",
+        "sqlite,async,coarse-clock,check,proptest,simulate",
     ]);
     command.args(targets);
     command
@@ -219,7 +219,7 @@ fn with_features(targets: &[&str]) -> Command {
 
 fn features() -> Result<Outcome> {
     let tests: [&[&str]; 5] = [
-        &["--test", "check", "--test", "histories"],
+        &["--test", "check", "--test", "histories", "--test", "simulate"],
         &[
             "--test",
             "time",
@@ -246,6 +246,7 @@ fn features() -> Result<Outcome> {
             "base::workers",
             "base::clock",
             "check::",
+            "simulate",
         ],
         &[
             "--doc",
@@ -255,6 +256,7 @@ fn features() -> Result<Outcome> {
             "asynchronous",
             "check",
             "istories",
+            "simulate",
         ],
     ];
     for targets in tests {

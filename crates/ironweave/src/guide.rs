@@ -34,3 +34,8 @@ pages! {
 pages! {
     Histories: "histories.md",
 }
+
+#[cfg(feature = "simulate")]
+pages! {
+    Simulate: "simulate.md",
+}

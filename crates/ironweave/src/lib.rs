@@ -59,6 +59,7 @@
 //! | to test what depends on time | [`Options::clock`] with a [`ManualClock`] |
 //! | to find what a model can do wrong, before it runs | `check::Checker`, with the feature `check` |
 //! | to test a program's own code with many events | `check::histories`, with the feature `proptest` |
+//! | to find how long things take, and what waits for what | `simulate::Simulation`, with the feature `simulate` |
 //! | a log or a graph by name, without the types of its model | [`dynamic::Dynamic`], [`Db::by_name`] |
 //! | the past | [`Store::as_of`] for the graph as it was, [`Store::history`] for one entity, [`Store::since`] for transactions |
 //! | to follow transactions | [`Store::subscribe`], and [`Store::subscribe_as`] to resume after a restart |
@@ -106,6 +107,9 @@ pub mod prelude;
 mod project;
 pub mod raw_log;
 pub mod schema;
+#[cfg(feature = "simulate")]
+#[cfg_attr(docsrs, doc(cfg(feature = "simulate")))]
+pub mod simulate;
 mod snapshot;
 mod step;
 mod store;

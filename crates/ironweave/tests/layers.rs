@@ -15,7 +15,7 @@ use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 
 /// The layers: each one imports only those before it. `log` is narrower, see [`imports`]. The prelude is no layer: it
 /// re-exports what `lib.rs` does.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "base",
     "schema",
     "value",
@@ -31,6 +31,7 @@ const LAYERS: [&str; 16] = [
     "asynchronous",
     "project",
     "check",
+    "simulate",
     "plumbing",
 ];
 

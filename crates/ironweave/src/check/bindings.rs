@@ -3,8 +3,9 @@
 #[cfg(feature = "proptest")]
 pub(super) mod pools;
 
-use crate::base::cbor::{ARRAY, MAP, NULL, UINT, head};
+use crate::base::cbor::{ARRAY, CborWord, MAP, NULL, UINT, head};
 use crate::base::hash::{FastMap, hash_bytes};
+use crate::base::time::Timestamp;
 use crate::check::domain::{By, EventChoices, FieldChoices, Keys, Resolved};
 use crate::check::given::Domains;
 use crate::check::interned::Events;
@@ -13,7 +14,7 @@ use crate::graph::storage::Flat;
 use crate::schema::{Cardinality, EntityIx};
 use crate::step::any_event::{AnyEvent, EventMaker};
 use crate::step::event::{Event, decode_event};
-use crate::step::field_codec::FieldReader;
+use crate::step::field_codec::{FieldReader, encode_items};
 use crate::step::model::Model;
 use crate::store::Store;
 use crate::value::DecodeError;
@@ -27,7 +28,49 @@ pub(super) struct Candidate {
     pub of: u32,
     /// Whether it will be cut if it fires, since it creates an entity of a type that has as many as it may.
     pub is_cut: bool,
+    /// The number of the binding, if bindings are identified.
+    #[cfg_attr(not(feature = "simulate"), allow(dead_code))]
+    pub binding: u32,
 }
+
+/// The numbers of bindings. An event that creates an entity with the next key is the same binding whichever key is the next one, and
+/// so is an event with the time as a field.
+#[derive(Default)]
+#[cfg_attr(not(feature = "simulate"), allow(dead_code))]
+struct Identities {
+    by_words: FastMap<Box<[u64]>, u32>,
+    /// Reused.
+    words: Vec<u64>,
+}
+
+impl Identities {
+    /// The number of the binding of an event with some encoded fields.
+    fn of_fields(&mut self, event: &EventChoices, encoded: &[u8]) -> u32 {
+        self.words.clear();
+        self.words
+            .extend([event.number as u64, encoded.len() as u64]);
+        let words = encoded.chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_le_bytes(word)
+        });
+        self.words.extend(words);
+        self.number()
+    }
+
+    /// The number of the binding with the present words.
+    fn number(&mut self) -> u32 {
+        if let Some(known) = self.by_words.get(&*self.words) {
+            return *known;
+        }
+        let number = self.by_words.len() as u32;
+        self.by_words.insert(self.words.as_slice().into(), number);
+        number
+    }
+}
+
+/// A word for what is not part of a binding.
+const ANY: u64 = u64::MAX;
 
 /// The keys of an entity type, by number.
 struct KeyTable {
@@ -37,6 +80,8 @@ struct KeyTable {
     all: Vec<Vec<u8>>,
     /// The entities of the present state that have a key: slot and number.
     held: Vec<(u32, u32)>,
+    /// By number, whether an entity of the present state has the key.
+    is_held: Vec<bool>,
     /// The numbers of keys of the domain that no entity has, those that are tried.
     unused: Vec<u32>,
 }
@@ -87,6 +132,9 @@ pub(crate) struct Enumeration {
     fresh: Vec<u64>,
     chosen: Vec<usize>,
     words: Vec<u64>,
+    identities: Option<Identities>,
+    /// The time of the state.
+    now: Timestamp,
 }
 
 impl Enumeration {
@@ -100,6 +148,7 @@ impl Enumeration {
                     all: domain.all.clone(),
                     domain,
                     held: Vec::new(),
+                    is_held: Vec::new(),
                     unused: Vec::new(),
                 }
             })
@@ -112,6 +161,8 @@ impl Enumeration {
             fresh: Vec::new(),
             chosen: Vec::new(),
             words: Vec::new(),
+            identities: None,
+            now: Timestamp::default(),
         }
     }
 
@@ -119,6 +170,12 @@ impl Enumeration {
     pub(super) fn known_keys(&self, entity: EntityIx) -> &[Vec<u8>] {
         let table = self.keys[entity.index()].as_ref();
         table.map_or(&[], |table| &table.all)
+    }
+
+    /// Gives each binding a number from now on, beginning with 0.
+    #[cfg(feature = "simulate")]
+    pub(super) fn identify(&mut self) {
+        self.identities = Some(Identities::default());
     }
 
     /// Appends the events to try in the state that the store is in, except those that could only create more entities than there
@@ -131,6 +188,7 @@ impl Enumeration {
         out: &mut Vec<Candidate>,
     ) -> Result<(), String> {
         self.find_keys(&store.core.graph);
+        self.now = store.core.open.clock.now();
         for (of, event) in (0..).zip(&resolved.events) {
             let graph = &store.core.graph;
             let is_full = |entity: &EntityIx| graph.alive(*entity) >= self.bounds[entity.index()];
@@ -142,11 +200,21 @@ impl Enumeration {
             match event.binder.and_then(|at| domains.bindings.get(at)) {
                 Some((_, bindings)) => {
                     for binding in bindings(store) {
-                        let number = events.of(binding, fields);
-                        let number = number.map_err(|(field, e)| {
+                        let encoded = encode_items(binding.as_dyn(), fields);
+                        let encoded = encoded.map_err(|(field, e)| {
                             format!("field {field} of a binding of {}: {e}", event.name)
                         })?;
-                        out.push(Candidate { number, of, is_cut });
+                        let identity = match &mut self.identities {
+                            None => 0,
+                            Some(identities) => identities.of_fields(event, &encoded),
+                        };
+                        let number = events.of(binding, encoded);
+                        out.push(Candidate {
+                            number,
+                            of,
+                            is_cut,
+                            binding: identity,
+                        });
                     }
                 }
                 None => {
@@ -177,12 +245,15 @@ impl Enumeration {
                 });
                 table.held.push((slot, number));
             }
-            table.unused.clear();
-            for number in 0..table.domain.all.len() as u32 {
-                if table.held.iter().all(|(_, held)| *held != number) {
-                    table.unused.push(number);
-                }
+            table.is_held.clear();
+            table.is_held.resize(table.all.len(), false);
+            for (_, number) in &table.held {
+                table.is_held[*number as usize] = true;
             }
+            table.unused.clear();
+            let domain = table.is_held.iter().take(table.domain.all.len());
+            let unused = (0..).zip(domain).filter(|(_, is_held)| !**is_held);
+            table.unused.extend(unused.map(|(number, _)| number));
         }
     }
 
@@ -220,7 +291,13 @@ impl Enumeration {
                     self.encode(field, self.choices[i].get(self.chosen[i]), bytes);
                 })
             })?;
-            out.push(Candidate { number, of, is_cut });
+            let binding = self.binding(event);
+            out.push(Candidate {
+                number,
+                of,
+                is_cut,
+                binding,
+            });
             // The next combination.
             let advanced = (0..len).rev().find(|i| {
                 self.chosen[*i] += 1;
@@ -236,12 +313,54 @@ impl Enumeration {
         }
     }
 
+    /// The number of the binding with the present choices, or 0 if bindings are not identified.
+    fn binding(&mut self, event: &EventChoices) -> u32 {
+        let Some(identities) = &mut self.identities else {
+            return 0;
+        };
+        let words = &mut identities.words;
+        words.clear();
+        words.push(event.number as u64);
+        for (i, field) in event.fields.iter().enumerate() {
+            let choice = self.choices[i].get(self.chosen[i]);
+            let (entity, count) = match field {
+                FieldChoices::Now => {
+                    words.push(ANY);
+                    continue;
+                }
+                FieldChoices::NewKey(entity) => (*entity, Cardinality::One),
+                FieldChoices::Entities {
+                    entity,
+                    count,
+                    by: By::Ensure,
+                    ..
+                } => (*entity, *count),
+                _ => {
+                    words.extend_from_slice(choice);
+                    continue;
+                }
+            };
+            let table = self.keys[entity.index()].as_ref();
+            let table = table.filter(|table| table.domain.only_next);
+            let is_next = |key: u64| {
+                table.is_some_and(|table| table.unused.binary_search(&(key as u32)).is_ok())
+            };
+            // The first word of the others is not a key.
+            let skipped = usize::from(count != Cardinality::One);
+            words.extend(choice.iter().take(skipped));
+            let keys = choice.iter().skip(skipped);
+            words.extend(keys.map(|key| if is_next(*key) { ANY } else { *key }));
+        }
+        identities.number()
+    }
+
     /// Finds the choices for a field.
     fn choose(&mut self, graph: &Graph<Flat>, field: &FieldChoices, out: &mut Choices) {
         let (entity, states, count, by) = match field {
             FieldChoices::Values(values) => {
                 return (0..values.len() as u64).for_each(|i| out.one(i));
             }
+            FieldChoices::Now => return out.one(self.now.as_micros() as u64),
             FieldChoices::NewKey(entity) => {
                 if let Some(table) = &self.keys[entity.index()] {
                     let only_next = table.domain.only_next;
@@ -334,6 +453,7 @@ impl Enumeration {
                 let value = choice.first().and_then(|i| values.get(*i as usize));
                 return out.extend_from_slice(value.map_or(&[NULL], |value| value));
             }
+            FieldChoices::Now => return CborWord::int(self.now.as_micros()).write(out),
             FieldChoices::NewKey(entity) => (*entity, Cardinality::One, By::Key),
             FieldChoices::Entities {
                 entity, count, by, ..

@@ -21,6 +21,14 @@ pub struct MissingDomains {
     missing: Vec<String>,
 }
 
+impl MissingDomains {
+    /// What is missing, each with the line to write.
+    #[cfg(feature = "simulate")]
+    pub(crate) fn into_lines(self) -> Vec<String> {
+        self.missing
+    }
+}
+
 impl fmt::Display for MissingDomains {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} does not know what to try:", self.of)?;
@@ -37,6 +45,19 @@ impl MissingDomains {
     pub(super) fn new(of: &'static str, missing: Vec<String>) -> Self {
         Self { of, missing }
     }
+}
+
+/// Who tries the events, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Purpose<'p> {
+    /// Its name, for the error.
+    pub of: &'static str,
+    /// Whether each entity type needs a bound. If not, those without one have none.
+    pub is_bounded: bool,
+    /// Whether time passes, so that a field of type `Timestamp` has the time at which its event fires.
+    pub has_time: bool,
+    /// The names of the events that are not tried.
+    pub without: &'p [&'static str],
 }
 
 /// What is tried for all events, and the bounds.
@@ -99,6 +120,8 @@ impl EventChoices {
 pub(crate) enum FieldChoices {
     /// These values, in CBOR.
     Values(Vec<Vec<u8>>),
+    /// The time.
+    Now,
     /// A key that no entity of the type has.
     NewKey(EntityIx),
     /// Entities of a type in one of these states.
@@ -120,17 +143,31 @@ pub(crate) enum By {
     Ensure,
 }
 
-/// Finds out what is tried. `of` is the name of what tries it, for the error.
+/// Finds out what is tried at one time within bounds. `of` is the name of what tries it, for the error.
 pub(super) fn resolve<M: Model>(
     domains: &Domains<M>,
     of: &'static str,
+) -> Result<Resolved, MissingDomains> {
+    let purpose = Purpose {
+        of,
+        is_bounded: true,
+        has_time: false,
+        without: &[],
+    };
+    resolve_for(domains, purpose)
+}
+
+/// Finds out what is tried.
+pub(super) fn resolve_for<M: Model>(
+    domains: &Domains<M>,
+    purpose: Purpose<'_>,
 ) -> Result<Resolved, MissingDomains> {
     let mut binding = M::binding();
     binding.add_encodings();
     let mut resolver = Resolver {
         schema: binding.schema,
         domains,
-        of,
+        purpose,
         missing: Vec::new(),
         keys: Vec::new(),
     };
@@ -149,14 +186,14 @@ pub(super) fn resolve<M: Model>(
             keys: resolver.keys,
         })
     } else {
-        Err(MissingDomains::new(of, resolver.missing))
+        Err(MissingDomains::new(purpose.of, resolver.missing))
     }
 }
 
 struct Resolver<'d, M: Model> {
     schema: Schema,
     domains: &'d Domains<M>,
-    of: &'static str,
+    purpose: Purpose<'d>,
     missing: Vec<String>,
     keys: Vec<Keys>,
 }
@@ -167,6 +204,9 @@ impl<M: Model> Resolver<'_, M> {
         let all = EntityIx::all(self.schema.entities.len());
         let bounds = all.zip(&self.schema.entities).map(|(ix, def)| {
             self.domains.entities.get(&ix).copied().unwrap_or_else(|| {
+                if !self.purpose.is_bounded {
+                    return usize::MAX;
+                }
                 let name = &def.name;
                 self.missing.push(format!(
                     "how many `{name}` may exist: .entities::<{name}>(2)"
@@ -188,6 +228,9 @@ impl<M: Model> Resolver<'_, M> {
                 // It is immediate.
                 continue;
             };
+            if self.purpose.without.contains(&&*def.name) {
+                continue;
+            }
             let binder = self
                 .domains
                 .bindings
@@ -253,6 +296,9 @@ impl<M: Model> Resolver<'_, M> {
                     Some(entity) if schema_key_len(schema, entity) == 1 => {
                         self.keys[entity.index()].is_used = true;
                         FieldChoices::NewKey(entity)
+                    }
+                    _ if self.purpose.has_time && encoding == Encoding::Timestamp => {
+                        FieldChoices::Now
                     }
                     _ => FieldChoices::Values(self.defaults(def, number, index, &encoding)),
                 },
@@ -323,7 +369,7 @@ impl<M: Model> Resolver<'_, M> {
                     self.missing.push(format!(
                         "`{event}.{field}` names entities, which {} tries by itself; for other bindings, write \
                          .bindings::<{event}>(|store| ..)",
-                        self.of
+                        self.purpose.of
                     ));
                 }
                 Some(_) => {}
@@ -342,6 +388,9 @@ impl<M: Model> Resolver<'_, M> {
             match self.domains.keys.get(&ix) {
                 Some(Ok(all)) => keys.all.clone_from(all),
                 Some(Err(e)) => self.missing.push(format!("a key of `{name}`: {e}")),
+                None if *bound == usize::MAX => self.missing.push(format!(
+                    "how many `{name}` may exist, since each has a key: .entities::<{name}>(100)"
+                )),
                 None => {
                     keys.only_next = true;
                     // One more than there may be entities, so that an event which creates one more fires, and is cut.

@@ -83,3 +83,6 @@ macro_rules! domain_methods {
         }
     };
 }
+
+#[cfg(feature = "simulate")]
+pub(crate) use domain_methods;

@@ -3,8 +3,6 @@
 
 use crate::base::hash::FastMap;
 use crate::step::any_event::AnyEvent;
-use crate::step::field_codec::encode_items;
-use crate::value::EncodeError;
 
 /// All events that were tried, by number.
 pub(super) struct Events<A> {
@@ -47,16 +45,21 @@ impl<A: AnyEvent> Events<A> {
         Ok(number)
     }
 
-    /// Returns the number of an event.
-    pub(super) fn of(&mut self, event: A, fields: usize) -> Result<u32, (u16, EncodeError)> {
-        let dynamic = event.as_dyn();
-        let key = (dynamic.index().get(), encode_items(dynamic, fields)?);
+    /// Returns the number of an event with these encoded fields.
+    pub(super) fn of(&mut self, event: A, encoded: Vec<u8>) -> u32 {
+        let key = (event.as_dyn().index().get(), encoded);
         if let Some(known) = self.by_fields.get(&key) {
-            return Ok(*known);
+            return *known;
         }
         let number = self.push(event);
         self.by_fields.insert(key, number);
-        Ok(number)
+        number
+    }
+
+    /// Returns how many events there are.
+    #[cfg(feature = "simulate")]
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
     }
 
     fn push(&mut self, event: A) -> u32 {

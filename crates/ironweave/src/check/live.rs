@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::base::clock::ManualClock;
 use crate::base::error::{Reject, StepError};
+use crate::base::time::Timestamp;
 use crate::check::canonical::Canonizer;
 use crate::check::given::Domains;
 use crate::check::interned::Events;
@@ -78,7 +79,13 @@ impl<M: Model> Live<M> {
         let clock = ManualClock::starting_at(time);
         let mut store = Store::<M>::options().clock(clock).unlogged();
         domains.begin(&mut store);
+        Self::over(store, time, bounds)
+    }
+
+    /// Begins at the state of a store.
+    pub(super) fn over(mut store: Store<M>, time: Timestamp, bounds: Vec<usize>) -> Self {
         store.core.begin();
+        store.core.open.stop_recording();
         store.core.open.clock.set(time);
         Self {
             store,

@@ -58,7 +58,7 @@
 //! Each list of events is printed as a Rust test, which fails as long as the violation exists.
 
 #[macro_use]
-mod domain_methods;
+pub(crate) mod domain_methods;
 
 mod bindings;
 mod canonical;
@@ -67,7 +67,9 @@ mod domain;
 mod drawing;
 mod explore;
 mod findings;
-mod given;
+#[cfg(feature = "simulate")]
+mod fork;
+pub(crate) mod given;
 #[cfg(feature = "proptest")]
 mod histories;
 mod interned;
@@ -85,7 +87,7 @@ mod states;
 mod symmetry;
 #[cfg(feature = "proptest")]
 mod trial;
-mod values;
+pub(crate) mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -99,6 +101,9 @@ use crate::db::entity::{Any, Entity, Keyed};
 use crate::schema::EntityIx;
 use crate::step::model::Model;
 use crate::store::Store;
+
+#[cfg(feature = "simulate")]
+pub(crate) use fork::{Binding, Fork};
 
 pub use domain::MissingDomains;
 #[cfg(feature = "draw")]

@@ -14,10 +14,10 @@ use crate::step::fields::Fields;
 use crate::value::{DecodeError, decode_by, encode};
 
 /// Encoded values, or why one could not be encoded.
-pub(super) type Encoded = Result<Vec<Vec<u8>>, String>;
+pub(crate) type Encoded = Result<Vec<Vec<u8>>, String>;
 
 /// Encodes values.
-pub(super) fn encoded<I: IntoIterator<Item: Serialize>>(values: I) -> Encoded {
+pub(crate) fn encoded<I: IntoIterator<Item: Serialize>>(values: I) -> Encoded {
     let encoded = |value| {
         let mut bytes = Vec::new();
         encode(&value, &mut bytes).map_err(|e| e.to_string())?;

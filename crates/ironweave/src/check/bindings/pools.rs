@@ -146,6 +146,7 @@ impl Enumeration {
     fn pool(&mut self, graph: &Graph<Flat>, field: &FieldChoices, breadth: Breadth<'_>) -> Pool {
         let (entity, states, count, by) = match field {
             FieldChoices::Values(values) => return Pool::Numbers(values.len() as u64),
+            FieldChoices::Now => return Pool::Numbers(1),
             FieldChoices::NewKey(entity) => {
                 let Some(table) = &self.keys[entity.index()] else {
                     return Pool::One(Vec::new());
