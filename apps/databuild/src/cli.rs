@@ -12,7 +12,7 @@ use crate::dirs::Dirs;
 use crate::engine::{Engine, Limits};
 use crate::job::{self, JobCommand};
 use crate::jobs::Jobs;
-use crate::{demo, draw, show, signals, start, summary};
+use crate::{demo, draw, show, signals, simulate, start, summary};
 
 #[derive(Parser)]
 #[command(
@@ -80,6 +80,13 @@ enum Cmd {
         #[command(subcommand)]
         what: What,
     },
+    /// Print when partitions will be ready if they are wanted now, by the durations in the log, without running anything
+    Simulate {
+        #[command(flatten)]
+        options: Simulated,
+        #[command(subcommand)]
+        what: What,
+    },
     /// Draw the model with the numbers of entities and links, as SVG
     Model {
         /// The file to write
@@ -109,6 +116,27 @@ struct Options {
     /// The maximum number of partitions that jobs may ask for, which stops a search without end
     #[arg(long, global = true, value_name = "N", default_value_t = 10_000)]
     discovery_max: usize,
+}
+
+#[derive(clap::Args)]
+struct Simulated {
+    #[command(flatten)]
+    dir: Dir,
+    /// The jobs file [default: the jobs of the demo, if it ran in this directory]
+    #[arg(long, global = true, value_name = "FILE")]
+    jobs: Option<PathBuf>,
+    /// The maximum number of jobs that run at a time [default: the number of cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs_max: Option<u16>,
+    /// How often the build is simulated
+    #[arg(long, global = true, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    replications: u32,
+    /// The seed of the random numbers
+    #[arg(long, global = true, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(clap::Args)]
@@ -205,6 +233,20 @@ fn run(command: Cmd) -> Result<ExitCode> {
             what: What::Want { refs },
         } => show::what_if_wanted(&show.dir.dirs()?, &once(refs), show.full)
             .map(|()| ExitCode::SUCCESS),
+        Cmd::Simulate {
+            options,
+            what: What::Want { refs },
+        } => {
+            let dirs = options.dir.dirs()?;
+            let options = simulate::Options {
+                jobs: options.jobs,
+                jobs_max: jobs_max(options.jobs_max),
+                replications: options.replications as usize,
+                seed: options.seed,
+                json: options.json,
+            };
+            simulate::simulate(&dirs, &once(refs), &options).map(|()| ExitCode::SUCCESS)
+        }
         Cmd::Model { svg, entity, dir } => {
             draw::model(&dir.dirs()?, &svg, entity.as_deref()).map(|()| ExitCode::SUCCESS)
         }
@@ -218,6 +260,12 @@ fn once(refs: Vec<String>) -> Vec<String> {
     refs.into_iter()
         .filter(|r| seen.insert(r.clone()))
         .collect()
+}
+
+/// The maximum number of jobs that run at a time.
+fn jobs_max(given: Option<u16>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    given.map_or_else(cores, usize::from)
 }
 
 /// The source of the jobs.
@@ -252,13 +300,12 @@ fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitC
         (Jobmaker::File(_), Some(jobs)) => (jobs, None),
     };
     let is_demo = workspace.is_some();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let limits = Limits {
-        jobs: options.jobs_max.map_or(cores, usize::from),
+        jobs: jobs_max(options.jobs_max),
         discovery: options.discovery_max,
     };
     let mut engine = Engine::new(store, dirs, jobs, limits, workspace)?;
-    start::check_refs(&engine, refs)?;
+    start::check_refs(&engine.jobs, &engine.store, refs)?;
     let stopped = match start::recover(&mut engine, refs)? {
         Some(signal) => Some(signal),
         None => {

@@ -56,6 +56,11 @@ pub fn workspace(path: Option<&Path>) -> Result<PathBuf> {
     Ok(root.to_owned())
 }
 
+/// The path of the jobs file of the demo, which exists once the demo has run.
+pub fn jobs_file(dirs: &Dirs) -> PathBuf {
+    dirs.jobs().join(FILES[0].0)
+}
+
 /// Writes the jobs of the demo into the directory, where users can read them, and returns the path of the jobs file.
 pub fn write_jobs(dirs: &Dirs) -> Result<PathBuf> {
     let dir = dirs.jobs();
@@ -66,7 +71,7 @@ pub fn write_jobs(dirs: &Dirs) -> Result<PathBuf> {
             fs::write(&path, text).map_err(|e| cannot("write", &path, &e))?;
         }
     }
-    Ok(dir.join(FILES[0].0))
+    Ok(jobs_file(dirs))
 }
 
 /// The results of the demo.

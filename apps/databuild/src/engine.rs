@@ -20,17 +20,14 @@ use crate::command::Var;
 use crate::dirs::Dirs;
 use crate::fresh::Unknown;
 use crate::jobs::Jobs;
-use crate::model::build::state::{
-    Building, Failed, Idle, Live, Missing, New, Queued, Running, Stale, UpForRetry,
-    UpstreamBuilding, UpstreamFailed,
-};
+use crate::model::build::state::{Failed, Live, Queued, Running, Stale, UpstreamFailed};
 use crate::model::build::{
     self, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition,
-    PartitionRef, PartitionReplaced, RunLost, Want, WantCreated,
+    PartitionRef, PartitionReplaced, RunLost, WantCreated,
 };
 use crate::progress::{Ending, Progress};
 use crate::protocol::RunOutput;
-use crate::rules::{current, name};
+use crate::rules::{current, name, to_build, wanted_alone};
 use crate::signals::Signals;
 use crate::verdict::{self, Case, Verdict};
 
@@ -141,15 +138,7 @@ impl Engine {
     /// first of its partitions that fails.
     pub fn want(&mut self, refs: &[String]) -> Result<()> {
         let db = &self.store;
-        let earlier = db.place::<Want, (New, Idle, Building, UpstreamBuilding)>();
-        let earlier: BTreeSet<&str> = earlier
-            .filter(|want| want.asked_by(db).is_none())
-            .filter_map(|want| {
-                let mut partitions = want.partitions(db);
-                partitions.next().filter(|_| partitions.next().is_none())
-            })
-            .map(|p| p.name(db))
-            .collect();
+        let earlier = wanted_alone(db);
         let known = |name: &&str| {
             let partition = current(name, db);
             !partition.is_some_and(|p| self.unknown.affects(p))
@@ -208,16 +197,10 @@ impl Engine {
         }
     }
 
-    /// At most `max` wanted partitions that can be built now. Partitions that were run before come first, because
-    /// their next run may no longer need the partitions that an earlier one asked for.
+    /// At most `max` wanted partitions that can be built now.
     fn startable(&self, max: usize) -> Vec<Partition> {
         let db = &self.store;
-        let retry = db.place::<Partition, UpForRetry>().map(|p| p.any());
-        let stale = db.place::<Partition, Stale>().map(|p| p.any());
-        let missing = db.place::<Partition, Missing>().map(|p| p.any());
-        retry
-            .chain(stale)
-            .chain(missing)
+        to_build(db)
             .filter(|p| p.awaited_by(db).any(|want| !self.unknown.stops(want)))
             // An earlier want may be for a partition that no present job makes; `start` has reported it.
             .filter(|p| self.jobs.job_for(name(*p, db)).is_ok())

@@ -11,6 +11,7 @@
 //! | how processes are run | [`child`], [`protocol`] |
 //! | recovery after a kill, and staleness | [`start`], [`fresh`], [`dirs`] |
 //! | stores of earlier versions | [`migrate`] |
+//! | when partitions will be ready | [`simulate`] |
 //! | the demo | [`demo`], [`job`] |
 #![forbid(unsafe_code)]
 
@@ -32,6 +33,7 @@ pub mod render;
 pub mod rules;
 pub mod show;
 pub mod signals;
+pub mod simulate;
 pub mod start;
 pub mod summary;
 pub mod text;

@@ -3,10 +3,13 @@
 //! No arc of the present model violates the invariants. They document why the model is correct, and detect a change that
 //! breaks it: the store rejects the transaction, so that the log never contains such a state.
 
+use std::collections::BTreeSet;
+
 use ironweave::prelude::*;
 
 use crate::model::build::state::{
-    Building, Idle, Live, New, Queued, Running, Succeeded, UpstreamBuilding,
+    Building, Idle, Live, Missing, New, Queued, Running, Stale, Succeeded, UpForRetry,
+    UpstreamBuilding,
 };
 use crate::model::build::{Partition, PartitionRef, Want};
 
@@ -65,4 +68,25 @@ pub fn name(partition: Partition, db: &impl Db) -> &str {
 /// All known references.
 pub fn all_names(db: &impl Db) -> impl Iterator<Item = &str> {
     db.place::<PartitionRef, Any>().map(|r| r.name(db))
+}
+
+/// The partitions that a run can be queued for, if they are wanted. Those that were run before come first, because their next run may
+/// no longer need the partitions that an earlier one asked for.
+pub fn to_build(db: &impl Db) -> impl Iterator<Item = Partition> {
+    let retry = db.place::<Partition, UpForRetry>().map(|p| p.any());
+    let stale = db.place::<Partition, Stale>().map(|p| p.any());
+    let missing = db.place::<Partition, Missing>().map(|p| p.any());
+    retry.chain(stale).chain(missing)
+}
+
+/// The references of which a person has an open want for that reference alone, which may be that of an earlier databuild.
+pub fn wanted_alone(db: &impl Db) -> BTreeSet<&str> {
+    let open = db.place::<Want, (New, Idle, Building, UpstreamBuilding)>();
+    open.filter(|want| want.asked_by(db).is_none())
+        .filter_map(|want| {
+            let mut partitions = want.partitions(db);
+            partitions.next().filter(|_| partitions.next().is_none())
+        })
+        .map(|reference| reference.name(db))
+        .collect()
 }

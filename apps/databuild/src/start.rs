@@ -15,6 +15,7 @@ use ironweave::prelude::*;
 use crate::dirs::Dirs;
 use crate::engine::{BuildStore, Engine};
 use crate::fresh;
+use crate::jobs::Jobs;
 use crate::migrate::migrate;
 use crate::model::build::state::{
     Failed, Live, Missing, Queued, Running, Stale, Succeeded, UpForRetry, UpstreamFailed,
@@ -158,12 +159,11 @@ fn note_what_has_no_job(engine: &Engine) {
 }
 
 /// Refuses references that cannot be wanted.
-pub fn check_refs(engine: &Engine, refs: &[String]) -> Result<()> {
+pub fn check_refs(jobs: &Jobs, db: &impl Db, refs: &[String]) -> Result<()> {
     for name in refs {
         crate::jobs::check_name(name)?;
-        engine.jobs.job_for(name)?;
+        jobs.job_for(name)?;
     }
-    let db = &engine.store;
     let known: Vec<&str> = all_names(db).collect();
     crate::jobs::check_apart(known.into_iter().chain(refs.iter().map(String::as_str)))
 }

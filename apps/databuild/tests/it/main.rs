@@ -28,5 +28,6 @@ mod the_model_is_drawn;
 mod the_model_is_symmetric;
 mod the_past_and_speculation_can_be_queried;
 mod the_schema_is_reviewed;
+mod the_time_of_a_build_is_predicted;
 
 use model_of_then::rules;
