@@ -24,7 +24,7 @@ use crate::store::Store;
 /// After how many states the clock is read.
 const STATES_PER_CLOCK: usize = 256;
 
-/// Explores a model. States that differ only by a renaming are one state, unless the program tells such states apart.
+/// Explores a model. States that differ only by a renaming are one state, unless the program distinguishes such states.
 pub(super) fn explore<M: Model>(
     checker: Checker<M>,
     resolved: Resolved,
@@ -128,7 +128,7 @@ pub(super) struct Exploration<M: Model> {
     pub has_code: bool,
     /// Whether it matters in which states an event was cut.
     pub needs_escapes: bool,
-    /// Whether states are told apart by the order of links.
+    /// Whether states are distinguished by the order of links.
     pub has_ordered_lists: bool,
     /// Fires steps again if there is symmetry.
     pub resampling: Option<Resampling<M>>,
@@ -136,7 +136,7 @@ pub(super) struct Exploration<M: Model> {
     pub tried: Vec<(Candidate, Outcome)>,
     #[cfg(feature = "draw")]
     pub drawing: Drawing,
-    /// How the program told apart what differs only by a renaming.
+    /// How the program distinguished what differs only by a renaming.
     pub told_apart: Option<String>,
     pub resolved: Resolved,
     pub enumeration: Enumeration,

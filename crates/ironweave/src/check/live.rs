@@ -63,7 +63,7 @@ pub(crate) struct Live<M: Model> {
     way: Vec<(u32, CoreMark)>,
     bounds: Vec<usize>,
     has_ordered_lists: bool,
-    /// Whether the fingerprint that the graph keeps tells states apart as they are to be told apart.
+    /// Whether the fingerprint that the graph keeps distinguishes the states that are to be distinguished.
     has_kept_fingerprint: bool,
     /// Computes fingerprints if entities are renamed.
     canonizer: Option<Canonizer>,
@@ -100,7 +100,7 @@ impl<M: Model> Live<M> {
         }
     }
 
-    /// Tells states apart by the order of links from now on, or not.
+    /// Distinguishes states by the order of links from now on, or not.
     pub(super) fn order_lists(&mut self, has_ordered_lists: bool) {
         self.has_ordered_lists = has_ordered_lists;
         // The fingerprint of a graph contains neither the order of links nor free slots, and contains generations. If no entity is
@@ -110,7 +110,7 @@ impl<M: Model> Live<M> {
         self.store.core.graph.fingerprinting = self.has_kept_fingerprint;
     }
 
-    /// Does not tell states apart from now on that differ only by a renaming.
+    /// Does not distinguish states from now on that differ only by a renaming.
     pub(super) fn rename(&mut self, renamed: Renamed) {
         self.canonizer = Some(Canonizer::new(renamed));
     }

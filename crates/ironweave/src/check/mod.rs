@@ -43,7 +43,7 @@
 //! links is ignored unless the model has guards or handlers, which could read it. [`Report::abstractions`] lists what was ignored.
 //!
 //! With [`Checker::symmetry`], states that differ only by which entity is which are one state too. That the program does not tell them
-//! apart is sampled, and [`Report::symmetry`] says what became of it.
+//! apart is sampled, and [`Report::symmetry`] says the result.
 //!
 //! # What is found
 //!

@@ -97,7 +97,7 @@ pub struct EventCounts {
     pub cut: u64,
 }
 
-/// What became of [`Checker::symmetry`](super::Checker::symmetry).
+/// The result of [`Checker::symmetry`](super::Checker::symmetry).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Symmetry {
@@ -115,7 +115,7 @@ pub enum Symmetry {
         /// The number of events that were fired again in the copies.
         steps: u64,
     },
-    /// An event, a condition or a function of bindings told apart what differs only by a renaming. The text says which one. All
+    /// An event, a condition or a function of bindings distinguished what differs only by a renaming. The text says which one. All
     /// results of the report are without symmetry.
     Refuted(String),
 }

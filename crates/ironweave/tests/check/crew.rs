@@ -121,7 +121,7 @@ pub fn leader_is_ready(event: &shift::Began, db: &impl Db) -> Result<(), Reject>
     let leader = event.shift.led_by(db);
     match leader.is_some_and(|person| person.is::<shift::state::Ready>(db)) {
         true => Ok(()),
-        false => Err(Reject::new("nobody leads it")),
+        false => Err(Reject::new("the leader is not ready")),
     }
 }
 
