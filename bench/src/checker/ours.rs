@@ -17,12 +17,6 @@ fn sets<T: Copy>(all: &[T]) -> impl Iterator<Item = Vec<T>> {
     })
 }
 
-/// Whether a partition is another one, or waits for it.
-fn waits_for(partition: Partition, other: Partition, db: &impl Db) -> bool {
-    let mut upstreams = partition.upstreams(db);
-    partition == other || upstreams.any(|upstream| waits_for(upstream, other, db))
-}
-
 /// The wants of a person: `b` is wanted only with `a`, or after it.
 fn wanted(store: &Store<Model>, wants: usize) -> Vec<WantCreated> {
     let sets: &[&[&str]] = match store.count::<PartitionRef, Any>() {
@@ -51,55 +45,47 @@ fn queued(store: &Store<Model>) -> Vec<JobQueued> {
     sets.map(of).collect()
 }
 
-fn running(store: &Store<Model>) -> impl Iterator<Item = JobRun> {
-    store.place::<JobRun, Running>().map(|run| run.any())
+/// Each running run with each set of the live partitions, which it has read.
+fn read(store: &Store<Model>) -> Vec<(JobRun, Vec<Partition>)> {
+    let live: Vec<_> = store.place::<Partition, Live>().map(|p| p.any()).collect();
+    let runs = store.place::<JobRun, Running>().map(|run| run.any());
+    runs.flat_map(|run| sets(&live).map(move |set| (run, set)))
+        .collect()
 }
 
 fn token(run: JobRun, store: &Store<Model>) -> JobRun<Running> {
     run.in_state(store).expect("it is running")
 }
 
-/// Each running run has read a set of the live partitions, and has one of two digests.
+/// With one of two digests.
 fn succeeded(store: &Store<Model>) -> Vec<JobSucceeded> {
-    let live: Vec<_> = store.place::<Partition, Live>().map(|p| p.any()).collect();
-    let mut events = Vec::new();
-    for run in running(store) {
-        for inputs in sets(&live) {
-            events.extend(["1", "2"].map(|digest| JobSucceeded {
-                run: token(run, store),
-                digest: digest.into(),
-                reads: inputs.clone(),
-                inputs: inputs.clone(),
-            }));
-        }
-    }
-    events
+    let both = |(run, inputs): (JobRun, Vec<Partition>)| {
+        ["1", "2"].map(|digest| JobSucceeded {
+            run: token(run, store),
+            digest: digest.into(),
+            reads: inputs.clone(),
+            inputs: inputs.clone(),
+        })
+    };
+    read(store).into_iter().flat_map(both).collect()
 }
 
-/// Each running run misses a partition that is not live, or not known. It does not wait for what waits for it.
+/// Misses a partition that is not live, or not known. The model rejects it if that partition waits for one that the run builds.
 fn missed(store: &Store<Model>) -> Vec<DepMissed> {
-    let misses = |run: JobRun, name: &str| match rules::current(name, store) {
-        Some(known) => {
-            let mut builds = run.builds(store);
-            !known.is::<Live>(store) && !builds.any(|built| waits_for(known, built, store))
-        }
-        None => true,
+    let names = ["a", "b", "c"].into_iter().filter(|name| {
+        let known = rules::current(name, store);
+        known.is_none_or(|partition| !partition.is::<Live>(store))
+    });
+    let of = |name: &'static str| {
+        let event = move |(run, inputs): (JobRun, Vec<Partition>)| DepMissed {
+            run: token(run, store),
+            missed: vec![name.into()],
+            reads: inputs.clone(),
+            inputs,
+        };
+        read(store).into_iter().map(event)
     };
-    let mut events = Vec::new();
-    for run in running(store) {
-        let names = ["a", "b", "c"].into_iter();
-        events.extend(
-            names
-                .filter(|name| misses(run, name))
-                .map(|name| DepMissed {
-                    run: token(run, store),
-                    missed: vec![name.into()],
-                    reads: Vec::new(),
-                    inputs: Vec::new(),
-                }),
-        );
-    }
-    events
+    names.flat_map(of).collect()
 }
 
 /// Returns a checker for so many wants, references, partitions and runs.

@@ -98,7 +98,7 @@ pub enum Action {
     JobQueued { partitions: Set },
     JobStarted { run: u8, pid: u8 },
     JobSucceeded { run: u8, digest: u8, inputs: Set },
-    DepMissed { run: u8, name: u8 },
+    DepMissed { run: u8, name: u8, inputs: Set },
     JobFailed { run: u8, exit: u8 },
     RunLost { run: u8 },
     SourcesChanged { partitions: Set },
@@ -231,6 +231,13 @@ impl State {
         });
     }
 
+    fn read(&mut self, run: u8, inputs: Set) {
+        self.runs[run as usize].reads |= inputs;
+        for i in members(self.builds(run)) {
+            self.partitions[i].inputs |= inputs;
+        }
+    }
+
     fn end(&mut self, run: u8, state: RunState, partitions: PartitionState) {
         self.runs[run as usize].state = state;
         for i in members(self.builds(run)) {
@@ -252,16 +259,19 @@ impl State {
                 digest,
                 inputs,
             } => {
-                self.runs[run as usize].reads |= inputs;
-                for i in members(self.builds(run)) {
-                    self.partitions[i].inputs |= inputs;
-                }
+                self.read(run, inputs);
                 self.end(run, RunState::Succeeded, PartitionState::Live { digest });
             }
-            Action::DepMissed { run, name } => {
+            Action::DepMissed { run, name, inputs } => {
                 self.create_want(1 << name, Some(run));
+                self.read(run, inputs);
                 let want = self.wants[self.wants.len() - 1];
-                for i in members(self.builds(run)) {
+                let mut upstreams = members(want.awaits);
+                let builds = self.builds(run);
+                if upstreams.any(|known| members(builds).any(|p| self.waits_for(known, p))) {
+                    return None;
+                }
+                for i in members(builds) {
                     self.partitions[i].missed |= want.partitions;
                     self.partitions[i].upstreams |= want.awaits;
                 }
@@ -461,8 +471,14 @@ impl Twin {
                     };
                     actions.extend([1, 2].map(of));
                 }
-                let names = (0..3).filter(|name| self.misses(state, run, *name));
-                actions.extend(names.map(|name| Action::DepMissed { run, name }));
+                let is_live = |name| {
+                    let known = state.reference(name).map(|at| state.references[at].current);
+                    known.is_some_and(|current| live >> current & 1 == 1)
+                };
+                for name in (0..3).filter(|name| !is_live(*name)) {
+                    let of = |inputs| Action::DepMissed { run, name, inputs };
+                    actions.extend(subsets(live).map(of));
+                }
             }
             if one.is_unfinished() {
                 actions.extend([1, 2, 3].map(|exit| Action::JobFailed { run, exit }));
@@ -471,16 +487,6 @@ impl Twin {
         }
         let changed = |partitions| Action::SourcesChanged { partitions };
         actions.extend(subsets(live).map(changed));
-    }
-
-    /// Whether a run can miss what a name means.
-    fn misses(&self, state: &State, run: u8, name: u8) -> bool {
-        let Some(reference) = state.reference(name) else {
-            return true;
-        };
-        let known = state.references[reference].current as usize;
-        let mut builds = members(state.builds(run));
-        !state.partitions[known].is_live() && !builds.any(|built| state.waits_for(known, built))
     }
 
     /// Returns the state after an event, or `None` if it is rejected or there would be too many entities.

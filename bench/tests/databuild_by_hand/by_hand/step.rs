@@ -110,7 +110,8 @@ impl Databuild {
     /// Refuses that what a run builds waits for these, if one of them is among it or waits for it.
     fn expect_no_cycle(&self, run: RunId, missed: &[String]) -> Result<(), Refused> {
         let builds = &self.runs[&run].builds;
-        let mut todo: Vec<PartitionId> = missed.iter()
+        let mut todo: Vec<PartitionId> = missed
+            .iter()
             .filter_map(|name| self.by_name.get(name).copied())
             .collect();
         let mut seen = BTreeSet::new();
