@@ -81,12 +81,12 @@ fn run(
     Ok(output)
 }
 
-/// Returns the number before a text.
-fn number(report: &str, before: &str) -> Result<u64, Box<dyn Error>> {
+/// Returns the number before a text, and whether SPIN has rounded it, as it does those of more than eight digits.
+fn number(report: &str, before: &str) -> Result<(u64, bool), Box<dyn Error>> {
     let line = report.lines().find(|line| line.contains(before));
     let word = line.and_then(|line| line.trim_start().split(' ').next());
-    let number = word.and_then(|word| word.parse::<f64>().ok());
-    Ok(number.ok_or_else(|| format!("SPIN did not report `{before}`: {report}"))? as u64)
+    let number = word.and_then(|word| Some((word.parse::<f64>().ok()? as u64, word.contains('e'))));
+    Ok(number.ok_or_else(|| format!("SPIN did not report `{before}`: {report}"))?)
 }
 
 /// Visits all markings. The time is that of the program that SPIN makes, without the time in which it is made and compiled.
@@ -109,10 +109,11 @@ pub fn explore(task: &Task) -> Result<Explored, Box<dyn Error>> {
     if !report.contains("errors: 0") {
         return Err(format!("SPIN did not visit all markings: {report}").into());
     }
+    // It counts the way to the first state too.
+    let (edges, is_rounded) = number(&report, "transitions (=")?;
     Ok(Explored {
-        states: number(&report, "states, stored")?,
-        // It counts the way to the first state too.
-        edges: Some(number(&report, "transitions (=")? - 1),
+        states: number(&report, "states, stored")?.0,
+        edges: (!is_rounded).then_some(edges - 1),
         deadlocks: None,
         bytes: None,
         elapsed,
