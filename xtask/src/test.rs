@@ -219,7 +219,14 @@ fn with_features(targets: &[&str]) -> Command {
 
 fn features() -> Result<Outcome> {
     let tests: [&[&str]; 5] = [
-        &["--test", "check", "--test", "histories", "--test", "simulate"],
+        &[
+            "--test",
+            "check",
+            "--test",
+            "histories",
+            "--test",
+            "simulate",
+        ],
         &[
             "--test",
             "time",

@@ -127,10 +127,16 @@ fn an_event_with_one_binding_among_many_is_found() {
                 .map(|name| store.step(Opened { name }).created.counter.any())
                 .collect();
             for counter in &counters {
-                store.step(Came { counter: *counter });
+                store.step(Came {
+                    counter: *counter,
+                    is_child: false,
+                });
                 store.step(Called { counter: *counter });
                 (0..2).for_each(|_| {
-                    store.step(Came { counter: *counter });
+                    store.step(Came {
+                        counter: *counter,
+                        is_child: false,
+                    });
                 });
             }
             store.step(Called {
