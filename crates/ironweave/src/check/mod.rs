@@ -75,7 +75,6 @@ mod histories;
 mod interned;
 mod live;
 mod property;
-#[cfg(feature = "proptest")]
 mod random;
 mod report;
 mod resample;

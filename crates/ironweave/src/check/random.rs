@@ -32,6 +32,7 @@ impl Random {
     }
 
     /// A number from 0 up to and not including 1.
+    #[cfg(feature = "proptest")]
     pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
@@ -78,6 +79,7 @@ mod tests {
         }
         assert_eq!(random.below(0), 0);
         assert!(random.below(u64::MAX) < u64::MAX);
+        #[cfg(feature = "proptest")]
         assert!((0..1_000).all(|_| (0.0..1.0).contains(&random.unit())));
     }
 
