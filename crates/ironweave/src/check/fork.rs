@@ -25,7 +25,7 @@ pub(crate) struct Binding {
     pub number: u32,
     /// The index of its event in [`Fork::names`].
     pub of: usize,
-    /// The number of the interned event, until bindings are found again.
+    /// The number of the interned event, until events are forgotten.
     event: u32,
 }
 
@@ -109,11 +109,15 @@ impl<'d, M: Model> Fork<'d, M> {
         self.live.store.core.open.clock.set(time);
     }
 
-    /// Finds the bindings in the present state, of which not all may be enabled. The error says which binding cannot be made.
-    pub(crate) fn bindings(&mut self, out: &mut Vec<Binding>) -> Result<(), String> {
+    /// Forgets the events of all bindings if there are many. Those that are needed are to be found again.
+    pub(crate) fn forget(&mut self) {
         if self.events.len() > EVENTS_REMEMBERED {
             self.events = Events::new();
         }
+    }
+
+    /// Finds the bindings in the present state, of which not all may be enabled. The error says which binding cannot be made.
+    pub(crate) fn bindings(&mut self, out: &mut Vec<Binding>) -> Result<(), String> {
         self.candidates.clear();
         self.enumeration.collect(
             (&self.resolved, self.domains),
@@ -130,7 +134,7 @@ impl<'d, M: Model> Fork<'d, M> {
         Ok(())
     }
 
-    /// The event of a binding that was found in the present state.
+    /// The event of a binding.
     pub(crate) fn event(&self, binding: Binding) -> &M::Event {
         self.events.get(binding.event)
     }

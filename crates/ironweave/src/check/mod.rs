@@ -83,6 +83,7 @@ mod rust_fields;
 mod rust_source;
 mod rust_test;
 mod states;
+mod structure;
 mod symmetry;
 #[cfg(feature = "proptest")]
 mod trial;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::base::image::ImageError;
 use crate::check::bindings::{Candidate, Enumeration, key_bytes};
-use crate::check::domain::key_of;
 use crate::check::explore::Exploration;
 use crate::check::live::{Live, Tried};
 use crate::check::rust_test::Shown;
+use crate::check::structure::key_of;
 use crate::check::symmetry::{KeyFields, draw, random_of, renamed_event};
 use crate::graph::Graph;
 use crate::graph::coloured::Renamed;

@@ -103,7 +103,9 @@ impl Estimate {
     }
 
     /// Returns the value that a share of the values does not exceed: 0.5 for the median, 0.9 for what nine of ten replications do
-    /// not exceed. It is interpolated between two values. A share below 0 is 0, and one above 1 is 1. Returns 0 if there are no values.
+    /// not exceed. Between two values it is interpolated linearly (type 7 of R. J. Hyndman and Y. Fan, *Sample Quantiles in Statistical
+    /// Packages*, 1996, which is the default of R and of NumPy). A share below 0 is 0, and one above 1 is 1. Returns 0 if there are no
+    /// values.
     #[must_use]
     pub fn quantile(&self, share: f64) -> f64 {
         let Some(last) = self.values.len().checked_sub(1) else {

@@ -48,6 +48,7 @@
 //! | several bindings are due at the same time | the one that was enabled first fires first; of those that were enabled by the same event, the one whose event is declared first, then the one that is found first |
 //! | .. and the first of them is of an event with a [weight](Simulation::weight) | one of those with weights is chosen at random |
 //! | whether a binding is enabled | is tested after each event, not while time passes: a guard that depends on the time is tested when something else happens, and when the delay has passed |
+//! | what a function of [`bindings`](Simulation::bindings) returns | is the same binding as before if all of its fields are the same. Of other events, the next key of an entity that is created and a field with the time may change |
 //! | the time | `meta.time` of the event; [`now`] in functions that get a store |
 //! | bounds of [`entities`](Simulation::entities) | are capacities: an event that would exceed one is not enabled. Without a bound there is none |
 //! | the end | of a replication is when a condition or time is reached, or when nothing can fire any more |
@@ -186,7 +187,8 @@ impl<M: Model> Simulation<M> {
         self
     }
 
-    /// Sets the delay of an event: how long each of its bindings is enabled before it fires.
+    /// Sets the delay of an event: how long each of its bindings is enabled before it fires. It replaces what was said of the event
+    /// before, as [`delay_by`](Self::delay_by) and [`without`](Self::without) do.
     pub fn delay<E: Event<Model = M>>(self, delay: impl Into<Delay>) -> Self
     where
         M::Event: From<E>,
@@ -268,7 +270,8 @@ impl<M: Model> Simulation<M> {
     }
 
     /// Lets all monitors and counts begin after a simulated time, so that the state at the beginning does not bias the means of a
-    /// system that runs on and on. It has no effect on [`first`](Self::first) and [`until`](Self::until).
+    /// system that runs on and on. A replication that ends before has no value of any monitor. It has no effect on
+    /// [`first`](Self::first) and [`until`](Self::until).
     pub fn warm_up(mut self, time: Duration) -> Self {
         self.warm_up = time;
         self
@@ -365,9 +368,12 @@ impl<M: Model> Simulation<M> {
     /// Runs all replications.
     ///
     /// # Errors
-    /// If a delay, a bound or the values of a field are missing or not valid; the error lists all of them, with what to write. If a
-    /// guard, handler or invariant panics, if events fire without end while no time passes, or if a monitor returns a number that is
-    /// not finite.
+    /// If a delay, a bound or the values of a field are missing or not valid, or if the warm-up is longer than a replication; the
+    /// error lists all of them, with what to write. If a guard, handler or invariant panics, if events fire without end while no time
+    /// passes, or if a monitor returns a number that is not finite.
+    ///
+    /// # Panics
+    /// If a function that was given panics, such as a monitor or a delay. No further replication begins then.
     pub fn run(self) -> Result<Report, SimulationError> {
         run::run(&self)
     }

@@ -185,6 +185,8 @@ impl<'s, M: Model> Runner<'s, M> {
     /// Finds the bindings that are enabled. Those that were not before draw a delay.
     fn schedule(&mut self) -> Result<(), SimulationError> {
         self.searches += 1;
+        // Those that are still enabled are found again.
+        self.fork.forget();
         let found = self.find()?;
         for binding in &found {
             self.see(*binding)?;
@@ -264,7 +266,7 @@ impl<'s, M: Model> Runner<'s, M> {
         if due > self.now {
             self.pass_to(due)?;
             self.at_once = 0;
-            // The event may have the time as a field.
+            // The event may have the time as a field. What a function gave and does not give at this time fires as it was.
             let found = self.find()?;
             let same = found.iter().find(|found| found.number == binding.number);
             binding = same.copied().unwrap_or(binding);
@@ -343,6 +345,7 @@ impl<'s, M: Model> Runner<'s, M> {
     /// Lets time pass. The state has not changed meanwhile.
     fn pass_to(&mut self, time: u64) -> Result<(), SimulationError> {
         let warm = nanos(self.simulation.warm_up);
+        let is_warm = time >= warm;
         let passed = time.saturating_sub(self.now.max(warm));
         let observers = self.simulation.observers.iter();
         for ((name, observer), observed) in observers.zip(&mut self.observed) {
@@ -351,7 +354,9 @@ impl<'s, M: Model> Runner<'s, M> {
                 if !value.is_finite() {
                     return Err(not_finite((self.replication, self.now), name, value));
                 }
-                numbers.add(value, passed as f64);
+                if is_warm {
+                    numbers.add(value, passed as f64);
+                }
             }
         }
         self.now = time;

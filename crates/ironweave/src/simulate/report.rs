@@ -267,9 +267,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{}: {} replications, seed {}, {} events in {:.2} s",
+            "{}: {} replication{}, seed {}, {} events in {:.2} s",
             self.model,
             self.replications,
+            if self.replications == 1 { "" } else { "s" },
             self.seed,
             self.fired,
             self.elapsed.as_secs_f64()

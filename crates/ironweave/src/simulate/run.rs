@@ -1,6 +1,7 @@
 //! Runs all replications, on several threads.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -13,8 +14,8 @@ use crate::simulate::{Progress, Rule, Simulation};
 use crate::step::any_event::AnyEvent as _;
 use crate::step::model::Model;
 
-/// The results by the number of the replication.
-type Results = BTreeMap<usize, Result<Replication, SimulationError>>;
+/// The results by the number of the replication. A function of the user may have panicked.
+type Results = BTreeMap<usize, std::thread::Result<Result<Replication, SimulationError>>>;
 
 pub(super) fn run<M: Model>(simulation: &Simulation<M>) -> Result<Report, SimulationError> {
     // What is missing is known before any thread is started.
@@ -33,19 +34,26 @@ pub(super) fn run<M: Model>(simulation: &Simulation<M>) -> Result<Report, Simula
     let threads = simulation.threads.unwrap_or_else(cores);
     std::thread::scope(|scope| {
         for _ in 1..threads.min(simulation.replications) {
-            scope.spawn(|| {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, || {
                 // It is made of the same values as the first one, which has everything.
                 if let Ok(runner) = self::runner(simulation) {
                     shared.work(runner);
                 }
             });
+            // If the system has no more threads, those that there are run all replications.
+            if thread.is_err() {
+                break;
+            }
         }
         shared.work(runner);
     });
     shared.report_progress();
     let results = std::mem::take(&mut *shared.results());
-    // Of several errors, that of the first replication: it is the same with any number of threads.
-    let replications = results.into_values().collect::<Result<Vec<_>, _>>()?;
+    // Of several errors and panics, that of the first replication: it is the same with any number of threads.
+    let mut replications = Vec::with_capacity(results.len());
+    for result in results.into_values() {
+        replications.push(result.unwrap_or_else(|panic| resume_unwind(panic))?);
+    }
     Ok(Report::new(
         simulation,
         names,
@@ -62,6 +70,18 @@ fn runner<M: Model>(simulation: &Simulation<M>) -> Result<Runner<'_, M>, Simulat
     }
     if simulation.threads == Some(0) {
         lines.push("the number of threads is 0: leave out .threads(0)".to_owned());
+    }
+    if simulation.events_at_once_max == 0 {
+        lines.push("no event may fire: .events_at_once_max(100_000)".to_owned());
+    }
+    if let Some(end) = simulation
+        .until_time
+        .filter(|end| *end < simulation.warm_up)
+    {
+        lines.push(format!(
+            "the warm-up of {:?} is longer than a replication, which ends after {end:?}: give a shorter .warm_up(..)",
+            simulation.warm_up
+        ));
     }
     for (event, weight) in &simulation.weights {
         if !(weight.is_finite() && *weight > 0.0) {
@@ -126,7 +146,7 @@ struct Shared<'s, M: Model> {
 }
 
 impl<M: Model> Shared<'_, M> {
-    /// The results. A thread that panicked ends the whole simulation, so what it left does not matter.
+    /// The results. Nothing panics while they are locked.
     fn results(&self) -> std::sync::MutexGuard<'_, Results> {
         self.results
             .lock()
@@ -140,8 +160,11 @@ impl<M: Model> Shared<'_, M> {
             if replication >= self.simulation.replications {
                 return;
             }
-            let result = runner.run(replication, &mut |events| self.tick(events));
-            let is_failed = result.is_err();
+            // The runner is not used again after a panic.
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                runner.run(replication, &mut |events| self.tick(events))
+            }));
+            let is_failed = !matches!(result, Ok(Ok(_)));
             self.results().insert(replication, result);
             self.done.fetch_add(1, Ordering::Relaxed);
             if is_failed {

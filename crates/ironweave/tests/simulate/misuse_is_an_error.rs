@@ -1,10 +1,14 @@
 //! What is missing or contradicts itself is an error that says what to write.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ironweave::prelude::*;
-use ironweave::simulate::{Delay, Simulation, SimulationError};
+use ironweave::simulate::{Delay, Simulation, SimulationError, now};
 
+use crate::bank::bank::{self, Arrived, Customer, Finished, Hired, Started};
 use crate::floor::floor::{self, state::*, *};
 use crate::floor::parts;
 
@@ -37,7 +41,10 @@ fn all_that_is_missing_is_listed() {
             .monitor("x", |_| 0.0)
             .first("x", |_| true)
             .replications(0)
-            .threads(0),
+            .threads(0)
+            .events_at_once_max(0)
+            .warm_up(11 * SECOND)
+            .until_time(10 * SECOND),
     );
     let lines: Vec<&str> = error.lines().collect();
     assert_eq!(
@@ -46,6 +53,8 @@ fn all_that_is_missing_is_listed() {
             "the simulation cannot run:",
             "  the number of replications is 0: .replications(100)",
             "  the number of threads is 0: leave out .threads(0)",
+            "  no event may fire: .events_at_once_max(100_000)",
+            "  the warm-up of 11s is longer than a replication, which ends after 10s: give a shorter .warm_up(..)",
             "  the weight of `Bent` is 0; give a finite number that is greater than zero",
             "  the weight of `Cut` is NaN; give a finite number that is greater than zero",
             "  two monitors have the name \"x\"; give each its own",
@@ -161,6 +170,68 @@ fn a_monitor_without_a_number_is_named() {
     assert_eq!(
         error(observed),
         "the monitor \"worse\" returned NaN at the time 1s of replication 0; return a finite number"
+    );
+}
+
+/// The panic is that of the first replication which panics, and ends the others.
+#[test]
+fn a_function_that_panics_does_so_in_the_caller() {
+    for threads in [1, 2] {
+        let began = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&began);
+        let simulation = simulation()
+            .replications(1_000_000)
+            .threads(threads)
+            .delay_by::<Cut, Delay>(move |event, _| {
+                let which = event.part.id().slot();
+                assert!(which != 1, "part {which} is unknown");
+                seen.fetch_add(1, Ordering::SeqCst);
+                SECOND.into()
+            });
+        let panic = catch_unwind(AssertUnwindSafe(|| simulation.run())).expect_err("a panic");
+        assert_eq!(
+            panic.downcast_ref::<String>().map(String::as_str),
+            Some("part 1 is unknown")
+        );
+        assert!(began.load(Ordering::SeqCst) <= threads);
+    }
+}
+
+/// The fields of its bindings differ each time, so that events are forgotten.
+#[test]
+fn a_function_that_never_returns_a_binding_again() {
+    let report = Simulation::<bank::Model>::new()
+        .bindings::<Arrived>(|db| {
+            let customers = db.count::<Customer, Any>() as u64;
+            let called = now(db) + Duration::from_micros(customers);
+            vec![Arrived { called }]
+        })
+        .delay::<Arrived>(SECOND)
+        .without::<Hired>()
+        .without::<Started>()
+        .without::<Finished>()
+        .events_max(35_000)
+        .replications(1)
+        .run()
+        .expect("nothing is missing");
+    assert_eq!(
+        (report.fired(), report.seconds().mean()),
+        (35_000, 35_000.0)
+    );
+}
+
+#[test]
+fn more_threads_than_replications_and_one_replication() {
+    let report = simulation()
+        .replications(1)
+        .threads(usize::MAX)
+        .run()
+        .expect("nothing is missing");
+    assert_eq!(report.replications(), 1);
+    assert_eq!(report.seconds().confidence_interval(), None);
+    assert!(
+        report.to_string().starts_with("floor: 1 replication, "),
+        "{report}"
     );
 }
 

@@ -126,6 +126,16 @@ fn monitors_weigh_by_time_and_begin_after_the_warm_up() {
         .run()
         .unwrap();
     assert_eq!(report.monitor("busy").unwrap().mean().mean(), 1.0);
+    // A replication that ends before the end of the warm-up has no value.
+    let report = simulation()
+        .until(|db| db.count::<Clerk, Busy>() == 1)
+        .warm_up(seconds(12))
+        .run()
+        .unwrap();
+    assert!(
+        report.monitor("busy").unwrap().mean().is_empty(),
+        "{report}"
+    );
     let report = simulation()
         .until_time(seconds(15))
         .warm_up(seconds(12))
