@@ -7,6 +7,7 @@
 //!    them.
 
 use std::collections::HashSet;
+use std::fs::TryLockError;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -65,6 +66,13 @@ pub fn open_read_only(dirs: &Dirs) -> Result<BuildStore> {
         )),
         result => result.map_err(|e| cannot_open(dirs, &e)),
     }
+}
+
+/// Returns whether a databuild runs in the directory: whether the lock of its store is held. If that cannot be found out, none does.
+/// A databuild that starts at this moment tries again.
+pub fn is_in_use(dirs: &Dirs) -> bool {
+    let lock = std::fs::File::open(dirs.store().join("LOCK"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn no_store(dirs: &Dirs) -> anyhow::Error {

@@ -21,8 +21,8 @@ pub struct Assumptions {
 impl Assumptions {
     /// What is assumed of the partitions that are to be built.
     pub(super) fn of(scene: &Scene, db: &impl Db, refs: &[String]) -> Self {
-        let (mut of_job, mut of_all, mut once, mut unknown, mut unmade) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let [mut of_asking, mut of_job, mut of_all] = [const { Vec::new() }; 3];
+        let [mut once, mut unknown, mut unmade] = [const { Vec::new() }; 3];
         let jobs = scene.jobs.as_ref();
         for name in to_be_built(scene, db, refs) {
             if jobs.is_some_and(|jobs| jobs.job_for(&name).is_err()) {
@@ -35,6 +35,7 @@ impl Assumptions {
             match scene.past.known_from(&name, jobs) {
                 Some(KnownFrom::Own(1)) => once.push(name),
                 Some(KnownFrom::Own(_)) => {}
+                Some(KnownFrom::Asking) => of_asking.push(name),
                 Some(KnownFrom::Job) => of_job.push(name),
                 Some(KnownFrom::All) | None => of_all.push(name),
             }
@@ -51,6 +52,10 @@ impl Assumptions {
             &unknown,
         );
         add(
+            "never built, so as long as runs of the same job that asked for partitions",
+            &of_asking,
+        );
+        add(
             "not run in the past, so as long as runs of the same job",
             &of_job,
         );
@@ -59,6 +64,11 @@ impl Assumptions {
             &of_all,
         );
         add("run once in the past, so always as long as then", &once);
+        let late: Vec<String> = scene.late(db).collect();
+        add(
+            "running for longer than any run of the past, so ending now",
+            &late,
+        );
         match scene.running.len() {
             0 => {}
             1 => lines.push("the run of another databuild that is going on succeeds".to_owned()),

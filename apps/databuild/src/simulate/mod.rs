@@ -12,7 +12,7 @@ mod chain;
 mod past;
 mod print;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,7 +37,7 @@ use crate::rules::{current, name, to_build, wanted_alone};
 use crate::simulate::assumptions::Assumptions;
 use crate::simulate::chain::{Chains, Intervals};
 use crate::simulate::past::{Outcome, Past};
-use crate::start::{check_refs, open_read_only};
+use crate::start::{check_refs, is_in_use, open_read_only};
 use crate::text::shown;
 
 /// How often progress is shown.
@@ -75,7 +75,7 @@ pub fn simulate(dirs: &Dirs, refs: &[String], options: &Options) -> Result<()> {
         .with_context(|| format!("cannot read the log in {}", dirs.shown().display()))?;
     if past.is_empty() {
         bail!(
-            "no run has ended in {}, so nothing is known of how long runs take: build something first",
+            "no run has ended in {} without failing, so nothing is known of how long runs take: build something first",
             dirs.shown().display()
         );
     }
@@ -104,6 +104,9 @@ pub fn simulate(dirs: &Dirs, refs: &[String], options: &Options) -> Result<()> {
     let found = Found {
         options,
         refs,
+        live: (refs.iter().filter(|name| Scene::is_ready(name, &begun)))
+            .cloned()
+            .collect(),
         chains: Chains::of(&intervals, refs),
         assumptions: Assumptions::of(&scene, &begun, refs),
         report,
@@ -130,6 +133,8 @@ fn showing_progress(simulation: Simulation<build::Model>) -> Simulation<build::M
 struct Found<'o> {
     options: &'o Options,
     refs: &'o [String],
+    /// Those that are live already.
+    live: BTreeSet<String>,
     report: Report,
     chains: Chains,
     assumptions: Assumptions,
@@ -162,9 +167,9 @@ struct Scene {
     jobs: Option<Jobs>,
     refs: Vec<String>,
     jobs_max: usize,
-    /// The runs that are running, each with how long it has and with the number of what it will miss.
+    /// The runs of a databuild that is running, each with how long it has run and with the number of what it will miss.
     running: BTreeMap<JobRun, (Duration, u32)>,
-    /// The runs that have not ended and have no process any more.
+    /// The runs that have not ended and are not running any more.
     lost: Vec<JobRun>,
     /// The live partitions whose data is not there any more.
     gone: Vec<Partition>,
@@ -179,6 +184,8 @@ impl Scene {
         jobs_max: usize,
     ) -> Self {
         let now = Timestamp::now();
+        // If no databuild runs, what a killed one has started has no effect any more.
+        let is_in_use = is_in_use(dirs);
         let mut scene = Self {
             past,
             jobs,
@@ -192,7 +199,7 @@ impl Scene {
             let Some(token) = run.in_state::<Running>(store) else {
                 continue;
             };
-            if is_process(token.pid(store)) {
+            if is_in_use && is_process(token.pid(store)) {
                 let misses = scene.misses(run.label(store), store);
                 let passed = now.duration_since(*since);
                 scene.running.insert(*run, (passed, misses));
@@ -234,6 +241,19 @@ impl Scene {
             Some((passed, _)) => self.past.rest(name, outcome, jobs, *passed),
             None => self.past.delay(name, outcome, jobs),
         }
+    }
+
+    /// The partitions of runs that have been running for longer than those of the past did.
+    fn late(&self, db: &impl Db) -> impl Iterator<Item = String> {
+        let late = self.running.iter().filter(|(run, (passed, misses))| {
+            let outcome = match misses {
+                0 => Outcome::Succeeded,
+                _ => Outcome::Missed,
+            };
+            let (name, jobs) = (run.label(db), self.jobs.as_ref());
+            self.past.is_late(name, outcome, jobs, *passed)
+        });
+        late.map(|(run, _)| run.label(db).to_owned())
     }
 
     fn is_made(&self, partition: Partition, db: &impl Db) -> bool {

@@ -42,6 +42,8 @@ struct Times {
 pub enum KnownFrom {
     /// From this number of runs for the same partition.
     Own(usize),
+    /// From runs for the same partition or of the same job that missed partitions, since none has built one.
+    Asking,
     /// From runs of the same job for other partitions.
     Job,
     /// From runs of all jobs.
@@ -129,6 +131,7 @@ impl Past {
         outcome: Outcome,
         jobs: Option<&Jobs>,
     ) -> Option<(KnownFrom, &Times)> {
+        let wanted = outcome;
         let other = match outcome {
             Outcome::Succeeded => Outcome::Missed,
             Outcome::Missed => Outcome::Succeeded,
@@ -136,11 +139,15 @@ impl Past {
         let job = || jobs.and_then(|jobs| jobs.index_for(name).ok());
         let find = |outcome, basis| self.times.get(&(outcome, basis));
         for outcome in [outcome, other] {
+            let is_known = |from| match outcome == wanted {
+                true => from,
+                false => KnownFrom::Asking,
+            };
             if let Some(times) = find(outcome, Basis::Own(name.to_owned())) {
-                return Some((KnownFrom::Own(times.durations.len()), times));
+                return Some((is_known(KnownFrom::Own(times.durations.len())), times));
             }
             if let Some(times) = job().and_then(|job| find(outcome, Basis::Job(job))) {
-                return Some((KnownFrom::Job, times));
+                return Some((is_known(KnownFrom::Job), times));
             }
         }
         let all = find(outcome, Basis::All).or_else(|| find(other, Basis::All));
@@ -162,12 +169,32 @@ impl Past {
         jobs: Option<&Jobs>,
         passed: Duration,
     ) -> Delay {
+        let longer = self.longer(name, outcome, jobs, passed);
+        Delay::samples(longer).unwrap_or_else(|_| Duration::ZERO.into())
+    }
+
+    /// Whether a run has taken longer than all that say how long it takes.
+    pub fn is_late(
+        &self,
+        name: &str,
+        outcome: Outcome,
+        jobs: Option<&Jobs>,
+        passed: Duration,
+    ) -> bool {
+        self.longer(name, outcome, jobs, passed).next().is_none()
+    }
+
+    /// By how much each duration is longer than the time that has passed, among those that are.
+    fn longer(
+        &self,
+        name: &str,
+        outcome: Outcome,
+        jobs: Option<&Jobs>,
+        passed: Duration,
+    ) -> impl Iterator<Item = Duration> {
         let times = self.times(name, outcome, jobs);
         let durations = times.map_or(&[][..], |(_, times)| &times.durations);
-        let longer = durations
-            .iter()
-            .filter_map(|duration| duration.checked_sub(passed));
-        Delay::samples(longer).unwrap_or_else(|_| Duration::ZERO.into())
+        (durations.iter()).filter_map(move |duration| duration.checked_sub(passed))
     }
 
     /// Where the duration of a successful run is known from.

@@ -40,18 +40,24 @@ fn as_text(found: &Found<'_>) -> String {
     };
     for name in found.refs {
         if let Some(first) = found.report.first(name) {
-            line(format!("{}: {}", shown(name), ready(first)));
+            let is_live = found.live.contains(name);
+            line(format!("{}: {}", shown(name), ready(first, is_live)));
         }
     }
     let jobs = match found.options.jobs_max {
         1 => "1 job at a time".to_owned(),
         jobs => format!("{jobs} jobs at a time"),
     };
-    let replications = found.options.replications;
-    line(format!(
-        "simulated: {replications} replications, {jobs}, {:.1} runs",
-        found.chains.runs
-    ));
+    let replications = match found.options.replications {
+        1 => "1 replication".to_owned(),
+        more => format!("{more} replications"),
+    };
+    let runs = match found.chains.runs {
+        1.0 => "1 run".to_owned(),
+        whole if whole.fract() == 0.0 => format!("{whole} runs"),
+        mean => format!("{mean:.1} runs on average"),
+    };
+    line(format!("simulated: {replications} of {runs}, {jobs}"));
     let steps = found.chains.typical.iter().map(|run| {
         let what = if run.is_success { "" } else { " asks" };
         format!(
@@ -78,8 +84,11 @@ fn as_text(found: &Found<'_>) -> String {
     out
 }
 
-/// When a partition is ready.
-fn ready(first: &FirstTime) -> String {
+/// When a partition is ready, which may be live already.
+fn ready(first: &FirstTime, is_live: bool) -> String {
+    if is_live {
+        return "ready now".to_owned();
+    }
     let estimate = first.seconds();
     let never = match first.never() {
         0 => String::new(),
@@ -87,9 +96,6 @@ fn ready(first: &FirstTime) -> String {
     };
     if estimate.is_empty() {
         return "never ready".to_owned();
-    }
-    if estimate.max() == 0.0 {
-        return format!("ready now{never}");
     }
     let (low, high) = most(estimate);
     let (low, high) = (seconds(low), seconds(high));

@@ -149,7 +149,7 @@ fn exactly_if_each_run_takes_as_long_as_before() {
         lines[..4],
         [
             "report: ready in 36.0 s",
-            "simulated: 200 replications, 1 job at a time, 4.0 runs",
+            "simulated: 200 replications of 4 runs, 1 job at a time",
             "longest chain: report asks 1.0 s -> part/a 10.0 s -> part/b 20.0 s -> report 5.0 s",
             "most of its time: part/b 56 %, part/a 28 %, report 17 %",
         ],
@@ -323,6 +323,51 @@ fn with_what_runs_now() {
     );
 }
 
+/// It is not ready, although its run should have ended.
+#[test]
+fn of_what_has_run_for_too_long() {
+    let mut past = Past::at(Timestamp::now() - Duration::from_secs(100));
+    past.want("part/a");
+    past.build("part/a", 20, &[]);
+    past.want("part/b");
+    past.start("part/b", std::process::id());
+    let seen = past.simulate(&["want", "part/b"]).success();
+    assert!(
+        seen.stdout.starts_with("part/b: ready in 0 ms\n"),
+        "{seen:?}"
+    );
+    let late = "assumed: running for longer than any run of the past, so ending now: part/b\n";
+    assert!(seen.stdout.contains(late), "{seen:?}");
+    // Without a databuild, the end of the run will not be recorded, so it begins again.
+    drop(past.store);
+    let args = ["simulate", "--jobs", "jobs.toml", "want", "part/b"];
+    let seen = past.place.databuild(&args).success();
+    assert!(
+        seen.stdout.starts_with("part/b: ready in 20.0 s\n"),
+        "{seen:?}"
+    );
+    assert!(
+        seen.stdout
+            .contains("assumed: a run that was interrupted begins again\n"),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn of_what_only_asked_as_long_as_that() {
+    let mut past = Past::of_a_report();
+    past.want("other");
+    past.miss("other", 3, &["part/a"]);
+    let args = ["want", "other", "--replications", "1"];
+    let text = past.simulate(&args).success().stdout;
+    assert!(
+        text.contains(
+            "assumed: never built, so as long as runs of the same job that asked for partitions: other\n"
+        ) && text.contains("simulated: 1 replication of "),
+        "{text}"
+    );
+}
+
 #[test]
 fn never_if_no_job_makes_what_it_needs() {
     let mut past = Past::of_a_report();
@@ -376,9 +421,11 @@ fn what_cannot_be_predicted_is_refused() {
     );
 
     let empty = Past::new();
-    empty
-        .simulate(&["want", "report"])
-        .refused(&["no run has ended in ", "build something first"]);
+    empty.simulate(&["want", "report"]).refused(&[
+        "no run has ended in ",
+        "out without failing",
+        "build something first",
+    ]);
     let none = Place::with_jobs(JOBS);
     none.databuild(&["simulate", "--jobs", "jobs.toml", "want", "report"])
         .refused(&["there is no store in"]);

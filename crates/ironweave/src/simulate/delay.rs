@@ -13,11 +13,11 @@ use rand_distr::{Distribution as _, Exp1, StandardNormal};
 /// | | draws | mean |
 /// |---|---|---|
 /// | [`constant`](Self::constant), or a [`Duration`] | always the same | |
-/// | [`uniform`](Self::uniform) | any duration between two, all alike | half of their sum |
+/// | [`uniform`](Self::uniform) | any duration between two, each equally likely | half of their sum |
 /// | [`exponential`](Self::exponential) | the time to an event that may occur at any moment, without memory | given |
 /// | [`normal`](Self::normal) | around a mean; a negative duration is drawn again | given, if few would be negative |
 /// | [`log_normal`](Self::log_normal) | around a mean, with a long tail, as the durations of tasks are | given |
-/// | [`triangular`](Self::triangular) | between two, most often near a third: an estimate by people | a third of their sum |
+/// | [`triangular`](Self::triangular) | between two, around a third that is the most likely, as people estimate | a third of their sum |
 /// | [`samples`](Self::samples) | one of some durations that were measured | their mean |
 /// | [`mixture`](Self::mixture) | from one of several delays, chosen by weights | |
 /// | [`never`](Self::never) | the binding does not fire | |

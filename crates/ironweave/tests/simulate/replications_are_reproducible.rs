@@ -50,6 +50,19 @@ fn each_has_random_numbers_of_its_own() {
 }
 
 #[test]
+fn few_give_an_interval_by_students_distribution() {
+    let report = simulation().replications(5).run().unwrap();
+    let estimate = report.event("Joined").unwrap();
+    let mean = estimate.values().iter().sum::<f64>() / 5.0;
+    let squares = estimate.values().iter().map(|value| (value - mean).powi(2));
+    // The quantile 0.975 with four degrees of freedom.
+    let half = 2.776_445 * (squares.sum::<f64>() / 4.0 / 5.0).sqrt();
+    let (low, high) = estimate.confidence_interval().unwrap();
+    assert!(half > 0.0 && (low - (mean - half)).abs() < 1e-9, "{report}");
+    assert!((high - (mean + half)).abs() < 1e-9, "{report}");
+}
+
+#[test]
 fn progress_is_reported() {
     let calls = Arc::new(AtomicUsize::new(0));
     let events = Arc::new(AtomicU64::new(0));
