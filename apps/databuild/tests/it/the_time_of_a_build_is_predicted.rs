@@ -366,6 +366,13 @@ fn of_what_only_asked_as_long_as_that() {
         ) && text.contains("simulated: 1 replication of "),
         "{text}"
     );
+    // It was wanted before, and takes one of the jobs.
+    assert!(!text.contains("wanted earlier"), "{text}");
+    let text = past.simulate(&["want", "part/b"]).success().stdout;
+    assert!(
+        text.contains("assumed: wanted earlier, so built as well: other\n"),
+        "{text}"
+    );
 }
 
 #[test]
