@@ -12,6 +12,7 @@
 #[cfg(feature = "explore")]
 mod explore;
 mod invariants;
+mod places;
 #[cfg(feature = "explore")]
 mod property;
 mod structure;

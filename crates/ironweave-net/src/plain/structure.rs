@@ -6,13 +6,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::plain::places::Places;
 use crate::plain::{Net, PlaceIx, Transition, TransitionIx, invariants};
 
-/// A set of places.
-type Places = BTreeSet<PlaceIx>;
-
-/// How many steps the enumeration of siphons takes for each that it may return. A step reads about one arc.
-const STEPS_PER_SIPHON: u64 = 200_000;
+/// How many steps the enumeration of siphons takes for each that it may return. A step reads about one number.
+const STEPS_PER_SIPHON: u64 = 1_000_000;
 /// How many steps it takes at all, which is some seconds.
 const STEPS_MAX: u64 = 500_000_000;
 
@@ -89,7 +87,7 @@ pub fn traps(net: &Net, max: usize) -> (Vec<Vec<PlaceIx>>, bool) {
 /// Returns the largest trap among some places, which may be empty. O(places * arcs).
 #[must_use]
 pub fn largest_trap(net: &Net, among: &[PlaceIx]) -> Vec<PlaceIx> {
-    let mut trap: Places = among.iter().copied().collect();
+    let mut trap: BTreeSet<PlaceIx> = among.iter().copied().collect();
     loop {
         let len = trap.len();
         for transition in &net.transitions {
@@ -163,11 +161,11 @@ pub fn commoner(net: &Net, siphons: &[Vec<PlaceIx>]) -> Commoner {
 
 /// The places that a transition takes tokens from and puts tokens into.
 struct Flow {
-    takes: Places,
-    puts: Places,
+    takes: Vec<PlaceIx>,
+    puts: Vec<PlaceIx>,
 }
 
-fn places(arcs: &[(PlaceIx, u64)]) -> Places {
+fn places(arcs: &[(PlaceIx, u64)]) -> Vec<PlaceIx> {
     arcs.iter().map(|(place, _)| *place).collect()
 }
 
@@ -189,15 +187,18 @@ fn minimal(net: &Net, flows: Vec<Flow>, max: usize) -> (Vec<Vec<PlaceIx>>, bool)
     let mut steps = (max.max(1) as u64)
         .saturating_mul(STEPS_PER_SIPHON)
         .min(STEPS_MAX);
+    let words = Places::none(net.places.len()).words();
     let mut found: Vec<Places> = Vec::new();
-    let all = (0..net.places.len() as u32).map(PlaceIx);
-    for first in all.clone() {
-        let mut stack = vec![Open {
-            set: Places::from([first]),
-            without: all.clone().take_while(|place| *place < first).collect(),
-        }];
+    let mut before = Places::none(net.places.len());
+    for first in (0..net.places.len() as u32).map(PlaceIx) {
+        let mut set = Places::none(net.places.len());
+        set.insert(first);
+        let without = before.clone();
+        before.insert(first);
+        let mut stack = vec![Open { set, without }];
         while let Some(open) = stack.pop() {
-            let cost = 1 + open.set.len() + found.len();
+            // The set is compared with each that was found.
+            let cost = 1 + words * (2 + found.len());
             if found.len() > max || steps < cost as u64 {
                 return (result(found, max), false);
             }
@@ -205,19 +206,23 @@ fn minimal(net: &Net, flows: Vec<Flow>, max: usize) -> (Vec<Vec<PlaceIx>>, bool)
             if found.iter().any(|siphon| siphon.is_subset(&open.set)) {
                 continue;
             }
-            let mut all_producers =
-                (open.set.iter()).flat_map(|place| &producers[place.0 as usize]);
-            let open_flow = all_producers.find(|t| {
-                steps = steps.saturating_sub(1 + flows[**t].takes.len() as u64);
-                flows[**t].takes.is_disjoint(&open.set)
+            let all_producers = |place: PlaceIx| &producers[place.0 as usize];
+            let open_flow = open.set.iter().flat_map(all_producers).find(|t| {
+                let takes = &flows[**t].takes;
+                steps = steps.saturating_sub(1 + takes.len() as u64);
+                !takes.iter().any(|place| open.set.contains(*place))
             });
             let Some(t) = open_flow else {
                 found.retain(|siphon| !open.set.is_subset(siphon));
                 found.push(open.set);
                 continue;
             };
-            let mut without = open.without.clone();
-            for place in flows[*t].takes.difference(&open.without) {
+            let mut without = open.without;
+            for place in &flows[*t].takes {
+                if without.contains(*place) {
+                    continue;
+                }
+                steps = steps.saturating_sub(2 * words as u64);
                 let mut set = open.set.clone();
                 set.insert(*place);
                 stack.push(Open {
@@ -232,13 +237,11 @@ fn minimal(net: &Net, flows: Vec<Flow>, max: usize) -> (Vec<Vec<PlaceIx>>, bool)
     (result(found, max), complete)
 }
 
-fn result(mut found: Vec<Places>, max: usize) -> Vec<Vec<PlaceIx>> {
+fn result(found: Vec<Places>, max: usize) -> Vec<Vec<PlaceIx>> {
+    let mut found: Vec<Vec<PlaceIx>> = found.iter().map(|places| places.iter().collect()).collect();
     found.sort();
     found.truncate(max);
     found
-        .into_iter()
-        .map(|places| places.into_iter().collect())
-        .collect()
 }
 
 #[cfg(test)]
@@ -304,7 +307,8 @@ mod tests {
                 let trap = largest_trap(&net, siphon);
                 let within = |trap: &&Vec<PlaceIx>| trap.iter().all(|p| siphon.contains(p));
                 let all = among_all_sets(&net, true);
-                let union: Places = all.iter().filter(within).flatten().copied().collect();
+                let union: BTreeSet<PlaceIx> =
+                    all.iter().filter(within).flatten().copied().collect();
                 assert!(union.iter().all(|p| trap.contains(p)), "{net:?}");
                 assert_eq!(trap.is_empty(), union.is_empty(), "{net:?}");
                 marked_traps += u32::from(!trap.is_empty());
