@@ -143,7 +143,7 @@ impl Net {
     ///
     /// # Places
     ///
-    /// An entity is a slot from 0 on. In each reachable marking, exactly the places are marked that say the truth:
+    /// An entity is a slot from 0 on. In each reachable marking, a place is marked exactly if:
     ///
     /// | place | is marked if |
     /// |---|---|
@@ -166,8 +166,8 @@ impl Net {
     ///
     /// The net begins without entities. The values of fields are not part of it: an event is taken to have values with which it is not
     /// rejected, such as a key that no entity has. An event during which there would be more entities of a type than the scope
-    /// allows is cut: there is no transition. If one event deletes several entities of a type that it finds over an edge, their slots become free in
-    /// order; in the program the order is that of the links.
+    /// allows is cut: there is no transition. If one event deletes several entities of a type that it finds over an edge, their slots
+    /// become free in order; in the program the order is that of the links.
     ///
     /// # Cost
     ///
@@ -175,8 +175,8 @@ impl Net {
     /// can be. Both can be exponential in the numbers of entities, and are limited.
     ///
     /// # Errors
-    /// If the scope does not have a number for exactly the entity types of the model, if parts of the model cannot be unfolded, which are all listed,
-    /// or if the net would be larger than the limits.
+    /// If the scope does not have a number for exactly the entity types of the model, if parts of the model cannot be unfolded, which
+    /// are all listed, or if the net would be larger than the limits.
     pub fn unfold(&self, scope: &Scope) -> Result<Unfolded, NotUnfolded> {
         let slots = scope.slots(self)?;
         let left_out = refused::check(self, scope.over_approximate)?;

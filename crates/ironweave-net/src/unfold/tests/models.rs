@@ -58,6 +58,71 @@ fn of_a_model_at_several_scopes() {
 }
 
 #[test]
+fn of_a_deletion_that_links_prevent() {
+    let model = "
+        entity Ward Open
+        entity Bed Free
+        edge Ward.beds many restrict, Bed.ward opt unlink
+        event WardOpened
+          create ward:Ward
+        event WardClosed ward:Ward
+          delete ward
+        event Bought ward:Ward
+          create bed:Bed
+          link ward.beds += bed
+        event Sold bed:Bed
+          delete bed
+    ";
+    let states = |slots: &[u8]| compare(model, slots, 5_000).unwrap().states;
+    // No ward, one without a bed, and one with a bed, which stays open.
+    assert_eq!(states(&[1, 1]), 3);
+    assert!(states(&[2, 2]) > 3);
+}
+
+#[test]
+fn of_a_condition_that_a_neighbour_makes_true() {
+    let model = "
+        entity Van Parked Driving
+        entity Parcel Loaded Delivered
+        edge Van.carries many, Parcel.van opt
+        event Bought
+          create van:Van
+        event Loaded van:Van
+          create parcel:Parcel
+          link van.carries += parcel
+          move van: Parked -> Driving
+        event Delivered parcel:Parcel
+          move parcel: Loaded -> Delivered
+        immediate Returned van:Van
+          when all van.carries in Delivered
+          move van: Driving -> Parked
+    ";
+    // No van; a parked one; a driving one with a parcel; and a parked one with a parcel that was delivered.
+    assert_eq!(compare(model, &[1, 1], 5_000).unwrap().states, 4);
+    assert!(compare(model, &[2, 2], 5_000).unwrap().is_complete);
+}
+
+/// What an event deletes last is used first by an immediate event that follows.
+#[test]
+fn of_entities_that_one_step_deletes_and_creates() {
+    let model = "
+        entity Ward Open Short
+        entity Bed Free
+        event WardOpened
+          create ward:Ward
+        event Bought
+          create bed:Bed
+        event Replaced ward:Ward beds:Bed*
+          move ward: Open -> Short
+          delete beds
+        immediate Refilled ward:Ward
+          move ward: Short -> Open
+          create bed:Bed
+    ";
+    assert!(compare(model, &[1, 3], 5_000).unwrap().is_complete);
+}
+
+#[test]
 fn names_are_those_of_the_model() {
     let net = unfold(BEDS, &[1, 2]).unwrap().net;
     let places: Vec<&str> = net.places.iter().map(|place| &*place.name).collect();
