@@ -28,7 +28,10 @@ pub fn prepare() {
             bar.finish_and_clear();
         }
         for path in lock(&TEMPORARY).drain(..) {
-            let _ = std::fs::remove_dir_all(path);
+            let _ = match path.is_dir() {
+                true => std::fs::remove_dir_all(path),
+                false => std::fs::remove_file(path),
+            };
         }
         std::process::exit(INTERRUPTED);
     });
@@ -44,7 +47,7 @@ pub fn clears(bar: Option<ProgressBar>) {
     *lock(&BAR) = bar;
 }
 
-/// Removes a directory on Ctrl-C.
+/// Removes a file, or a directory with all that is in it, on Ctrl-C.
 pub fn removes(path: PathBuf) {
     lock(&TEMPORARY).push(path);
 }

@@ -16,6 +16,7 @@
 mod cli;
 mod commands;
 mod failure;
+mod file;
 mod graph;
 mod interrupt;
 mod labels;

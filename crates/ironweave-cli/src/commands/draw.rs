@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::cli::{Show, Source};
 use crate::failure::{Failure, Result};
+use crate::file;
 use crate::graph::Moment;
 use crate::names;
 use crate::output::{Output, json};
@@ -191,8 +192,7 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
         Some(Format::Mermaid) => diagram.to_mermaid(),
     };
     if let Some(path) = &args.output {
-        std::fs::write(path, text)
-            .map_err(|e| Failure::Problem(format!("cannot write {}: {e}", path.display())))?;
+        file::write(path, text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     out.line(text.trim_end_matches('\n'))?;

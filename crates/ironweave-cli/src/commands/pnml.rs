@@ -1,7 +1,5 @@
 //! `ironweave schema pnml`: a model as a place/transition net in PNML, for a number of entities of each type.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,6 +9,7 @@ use serde::Serialize;
 
 use crate::cli::Show;
 use crate::failure::{Failure, Result};
+use crate::file;
 use crate::names;
 use crate::output::Output;
 
@@ -70,20 +69,15 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
     })?;
     let unfolded = net.unfold(&scope(args, &net)?).map_err(failure)?;
     let name = name(args, &net, &unfolded);
+    let mut text = Vec::new();
+    pnml::write(&unfolded.net, &name, &mut text).map_err(Failure::problem)?;
     let Some(path) = &args.output else {
-        let mut text = Vec::new();
-        pnml::write(&unfolded.net, &name, &mut text).map_err(Failure::problem)?;
         let mut out = Output::direct(show);
         out.line(String::from_utf8_lossy(&text).trim_end_matches('\n'))?;
         out.finish()?;
         return Ok(ExitCode::SUCCESS);
     };
-    let write = || {
-        let mut file = BufWriter::new(File::create(path)?);
-        pnml::write(&unfolded.net, &name, &mut file)?;
-        file.flush()
-    };
-    write().map_err(|e| Failure::Problem(format!("cannot write {}: {e}", path.display())))?;
+    file::write(path, &text)?;
     let written = Written {
         places: unfolded.net.places.len(),
         transitions: unfolded.net.transitions.len(),
@@ -103,7 +97,9 @@ pub fn run(show: &Show, args: &Args) -> Result<ExitCode> {
         }
         if !written.cut.is_empty() {
             let cut = written.cut.join(", ");
-            out.line(format_args!("cut are events with more entities: {cut}"))?;
+            out.line(format_args!(
+                "cut: events that would exceed the number of {cut}"
+            ))?;
         }
     }
     out.finish()?;
