@@ -55,6 +55,13 @@ pub mod crew {
     }
 
     #[event]
+    #[guard(crate::crew::is_alone_and_not_the_first)]
+    #[moves(worker: Idle -> Busy)]
+    pub struct StartedAlone {
+        pub worker: Worker,
+    }
+
+    #[event]
     #[may(Worker: Idle -> Busy)]
     pub struct StartedFirst {}
 }
@@ -134,6 +141,14 @@ pub fn earlier_are_busy(event: &crew::StartedById, db: &impl Db) -> Result<(), R
     match idle.all(|worker| worker.id().slot() >= event.worker.id().slot()) {
         true => Ok(()),
         false => Err(Reject::new("another one is first")),
+    }
+}
+
+/// The worker is the only one, and its slot is not the first. No worker is deleted, so this is never true.
+pub fn is_alone_and_not_the_first(event: &crew::StartedAlone, db: &impl Db) -> Result<(), Reject> {
+    match db.count::<crew::Worker, Any>() == 1 && event.worker.id().slot() > 0 {
+        true => Ok(()),
+        false => Err(Reject::new("it is the first, or there are others")),
     }
 }
 

@@ -11,6 +11,7 @@ fn checker() -> Checker<Model> {
         .entities::<Worker>(3)
         .bindings::<StartedById>(|_| Vec::new())
         .bindings::<StartedByName>(|_| Vec::new())
+        .bindings::<StartedAlone>(|_| Vec::new())
         .bindings::<StartedFirst>(|_| Vec::new())
 }
 
@@ -77,6 +78,22 @@ fn a_guard_compares_ids() {
             })
         },
         "StartedById tells entities apart: StartedById { worker: Worker/",
+    );
+}
+
+/// The event is rejected wherever it is tried, so only the sample shows that the guard tells entities apart.
+#[test]
+fn a_guard_rejects_what_would_fire_with_other_ids() {
+    is_refuted(
+        || {
+            checker().bindings::<StartedAlone>(|store| {
+                workers(store)
+                    .into_iter()
+                    .map(|worker| StartedAlone { worker })
+                    .collect()
+            })
+        },
+        "StartedAlone tells entities apart: StartedAlone { worker: Worker/0.1 } is rejected, but fires as",
     );
 }
 
