@@ -8,8 +8,8 @@ use std::process;
 use crate::failure::{Failure, Result};
 use crate::interrupt;
 
-/// Writes a file, in place of the one that is there. The content is written to a temporary file in the same directory, which then gets
-/// the name. What is no regular file that can be written, such as `/dev/stdout` or a link, is written to directly, and so is a file in
+/// Writes a file, and replaces an existing one. The content is written to a temporary file in the same directory, which then gets
+/// the name. A path that is not a writable regular file, such as `/dev/stdout` or a link, is written to directly, and so is a file in
 /// a directory that takes no new ones.
 pub fn write(path: &Path, content: &[u8]) -> Result {
     try_write(path, content)
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(names(dir.path()), ["net.pnml"]);
     }
 
-    /// The file that is there is read by somebody else until the new one is complete.
+    /// A program that has the former file open still reads all of it.
     #[cfg(unix)]
     #[test]
     fn the_former_file_is_not_cut() {
