@@ -133,6 +133,8 @@ pub(crate) struct Enumeration {
     chosen: Vec<usize>,
     words: Vec<u64>,
     identities: Option<Identities>,
+    /// Whether events that will be cut are left out.
+    pub skips_cut: bool,
     /// The time of the state.
     now: Timestamp,
 }
@@ -162,6 +164,7 @@ impl Enumeration {
             chosen: Vec::new(),
             words: Vec::new(),
             identities: None,
+            skips_cut: false,
             now: Timestamp::default(),
         }
     }
@@ -193,7 +196,7 @@ impl Enumeration {
             let graph = &store.core.graph;
             let is_full = |entity: &EntityIx| graph.alive(*entity) >= self.bounds[entity.index()];
             let is_cut = event.creates.iter().any(is_full);
-            if !event.can_progress && is_cut {
+            if is_cut && (self.skips_cut || !event.can_progress) {
                 continue;
             }
             let fields = graph.layout.schema[event.event].fields.len();

@@ -13,7 +13,7 @@ use crate::check::property::{Failed, Kind};
 use crate::check::report::{EventCounts, Report};
 use crate::check::resample::{Outcome, Resampling, key_fields};
 use crate::check::reverse::Successors;
-use crate::check::states::{FIRST, Inserted, NOTHING, Origin, States};
+use crate::check::states::{FIRST, NOTHING, Origin, States};
 use crate::check::symmetry::is_sampled;
 use crate::check::{Checker, Progress};
 use crate::graph::coloured::Renamed;
@@ -43,7 +43,7 @@ pub(super) fn explore<M: Model>(
 
 impl<M: Model> Exploration<M> {
     fn new(checker: Checker<M>, mut resolved: Resolved, renamed: Option<Renamed>) -> Self {
-        let enumeration = Enumeration::new(&mut resolved);
+        let mut enumeration = Enumeration::new(&mut resolved);
         let mut live = Live::new(&checker.domains, resolved.entities.clone());
         let plan = Arc::clone(&live.store.plan);
         let schema = &plan.layout.schema;
@@ -56,6 +56,8 @@ impl<M: Model> Exploration<M> {
             .iter()
             .map(|def| vec![false; def.states.len()]);
         let is_recording = (checker.properties.iter()).any(|p| p.kind == Kind::EventuallyPossible);
+        // Then no event has to be tried that will be cut.
+        enumeration.skips_cut = checker.allows_deadlocks && !is_recording;
         let resampling = renamed.map(|renamed| {
             let mut mirror = Live::new(&checker.domains, resolved.entities.clone());
             for live in [&mut live, &mut mirror] {
@@ -66,7 +68,8 @@ impl<M: Model> Exploration<M> {
             Resampling::new(renamed, mirror, key_fields)
         });
         Self {
-            needs_escapes: is_recording || !checker.allows_deadlocks,
+            fingerprint_decides: resampling.is_none()
+                && (has_ordered_lists || checker.ignores_order),
             has_code,
             has_ordered_lists,
             resampling,
@@ -126,8 +129,9 @@ pub(super) struct Exploration<M: Model> {
     pub checker: Checker<M>,
     /// Whether the model has guards or handlers.
     pub has_code: bool,
-    /// Whether it matters in which states an event was cut.
-    pub needs_escapes: bool,
+    /// Whether invariants are taken to have the same results in states with the same fingerprint. They can tell apart what differs
+    /// by the order of links or by a renaming.
+    pub fingerprint_decides: bool,
     /// Whether states are distinguished by the order of links.
     pub has_ordered_lists: bool,
     /// Fires steps again if there is symmetry.
@@ -173,7 +177,9 @@ impl<M: Model> Exploration<M> {
             event: NOTHING,
         };
         let fingerprint = self.live.fingerprint();
-        self.states.insert(fingerprint, first);
+        if let Err(vacant) = self.states.find(fingerprint) {
+            self.states.insert(vacant, first);
+        }
         self.see_state(FIRST);
         self.depth_ends.push(1);
         let mut candidates = Vec::new();
@@ -225,6 +231,12 @@ impl<M: Model> Exploration<M> {
         self.states.bytes() + self.events.bytes() + successors + satisfied
     }
 
+    /// Whether it matters that an event is cut in a state: always for properties of what is eventually possible, and for deadlocks
+    /// unless another event can fire.
+    fn needs_escapes(&self, can_fire: bool) -> bool {
+        self.successors.is_some() || !(self.checker.allows_deadlocks || can_fire)
+    }
+
     /// Tries all events in a state.
     fn expand(&mut self, state: u32, candidates: &mut Vec<Candidate>) -> Result<(), String> {
         self.live.go_to(state, &self.states, &self.events)?;
@@ -236,16 +248,27 @@ impl<M: Model> Exploration<M> {
         let (mut can_fire, mut escapes) = (false, false);
         let is_sampled = self.resampling.is_some() && is_sampled(state);
         self.tried.clear();
-        for candidate in candidates.iter() {
-            if candidate.is_cut && (escapes || !self.needs_escapes) {
-                // It would tell nothing more.
-                continue;
+        let others = candidates.iter().filter(|candidate| !candidate.is_cut);
+        for candidate in others.chain(candidates.iter().filter(|candidate| candidate.is_cut)) {
+            // Such an event shows only that the state would have a way out without the bounds.
+            if candidate.is_cut && (escapes || !self.needs_escapes(can_fire)) {
+                break;
             }
             let counts = &mut self.counts[candidate.of as usize];
             counts.tried += 1;
-            let mark = self.live.mark();
+            let before = self.live.before();
             let firings = self.live.store.core.open.firings.len();
-            let tried = self.live.fire(self.events.get(candidate.number));
+            let event = self.events.get(candidate.number);
+            let mut tried = self.live.fire_unchecked(event, before);
+            let mut found = None;
+            if matches!(tried, Tried::Fired) {
+                let known = self.states.find(self.live.fingerprint());
+                // A state that is known has passed the invariants.
+                if known.is_err() || !self.fingerprint_decides {
+                    tried = self.live.check_invariants(before);
+                }
+                found = Some(known);
+            }
             if is_sampled {
                 let outcome = self.live.outcome(&tried);
                 if let (Some(resampling), Tried::Fired) = (&mut self.resampling, &tried) {
@@ -253,34 +276,30 @@ impl<M: Model> Exploration<M> {
                 }
                 self.tried.push((*candidate, outcome));
             }
-            match tried {
-                Tried::Rejected(_) => counts.rejected += 1,
-                Tried::Cut { progress } => {
+            match (tried, found) {
+                (Tried::Cut { progress }, _) => {
                     counts.cut += 1;
                     escapes |= progress;
                 }
-                Tried::Panicked(message) => {
+                (Tried::Panicked(message), _) => {
                     let kind = Finding::Panic(message);
                     self.violation = Some((kind, state, Some(candidate.number)));
                     return Ok(());
                 }
-                Tried::Fired => {
+                (Tried::Fired, Some(found)) => {
                     counts.fired += 1;
                     self.fired += 1;
                     can_fire = true;
                     self.count_immediates(firings);
-                    let origin = Origin {
-                        parent: state,
-                        event: candidate.number,
-                    };
-                    let fingerprint = self.live.fingerprint();
-                    let to = match self.states.insert(fingerprint, origin) {
-                        Inserted::Known(known) => known,
-                        Inserted::New(new) => {
-                            self.see_state(new);
-                            new
-                        }
-                    };
+                    let to = found.unwrap_or_else(|vacant| {
+                        let origin = Origin {
+                            parent: state,
+                            event: candidate.number,
+                        };
+                        let new = self.states.insert(vacant, origin);
+                        self.see_state(new);
+                        new
+                    });
                     #[cfg(feature = "draw")]
                     {
                         let name = &self.resolved.events[candidate.of as usize].name;
@@ -289,8 +308,9 @@ impl<M: Model> Exploration<M> {
                     if let Some(successors) = &mut self.successors {
                         successors.push(to);
                     }
-                    self.live.undo(mark);
+                    self.live.undo(before.mark);
                 }
+                (Tried::Rejected(_) | Tried::Fired, _) => counts.rejected += 1,
             }
         }
         if is_sampled {

@@ -54,6 +54,14 @@ pub(crate) enum Tried {
     Panicked(String),
 }
 
+/// A point before an event.
+#[derive(Clone, Copy)]
+pub(super) struct Before {
+    pub mark: CoreMark,
+    /// The number of entries of the journal.
+    position: usize,
+}
+
 /// A store in one of the states.
 pub(crate) struct Live<M: Model> {
     pub store: Store<M>,
@@ -160,11 +168,26 @@ impl<M: Model> Live<M> {
         self.store.core.rollback(mark);
     }
 
+    /// A point before an event.
+    pub(super) fn before(&mut self) -> Before {
+        Before {
+            position: self.store.core.open.journal.position(),
+            mark: self.mark(),
+        }
+    }
+
     /// Fires an event as a transaction of its own.
-    pub(super) fn fire(&mut self, event: &M::Event) -> Tried {
-        let mark = self.mark();
+    pub(crate) fn fire(&mut self, event: &M::Event) -> Tried {
+        let before = self.before();
+        match self.fire_unchecked(event, before) {
+            Tried::Fired => self.check_invariants(before),
+            tried => tried,
+        }
+    }
+
+    /// As [`Live::fire`]. If the event fires, its invariants were not checked.
+    pub(super) fn fire_unchecked(&mut self, event: &M::Event, before: Before) -> Tried {
         let Store { core, plan, .. } = &mut self.store;
-        let position = core.open.journal.position();
         let event = Counted {
             event: event.as_dyn(),
             calls: &self.calls,
@@ -176,20 +199,34 @@ impl<M: Model> Live<M> {
             core.fire(plan, &event, By::Compiled)?;
             let is_within = (EntityIx::all(self.bounds.len()).zip(&self.bounds))
                 .all(|(entity, bound)| core.graph.alive(entity) <= *bound);
-            if !plan.checks.is_empty() {
-                core.check_touched_after(plan, position)?;
+            if !is_within {
+                // An event that an invariant rejects is not cut.
+                core.check_after(plan, before.position)?;
             }
             Ok::<_, StepError>(is_within)
         }));
         let tried = match fired {
             Ok(Ok(true)) => return Tried::Fired,
             Ok(Ok(false)) => Tried::Cut {
-                progress: has_progress(&core.open.journal.entries()[position..]),
+                progress: has_progress(&core.open.journal.entries()[before.position..]),
             },
             Ok(Err(e)) => Tried::Rejected(e),
             Err(panic) => Tried::Panicked(message(&*panic)),
         };
-        self.undo(mark);
+        self.undo(before.mark);
+        tried
+    }
+
+    /// Checks the invariants of what was touched since a point, and goes back to it unless they hold.
+    pub(super) fn check_invariants(&mut self, before: Before) -> Tried {
+        let Store { core, plan, .. } = &self.store;
+        let checked = catch_unwind(AssertUnwindSafe(|| core.check_after(plan, before.position)));
+        let tried = match checked {
+            Ok(Ok(())) => return Tried::Fired,
+            Ok(Err(e)) => Tried::Rejected(e),
+            Err(panic) => Tried::Panicked(message(&*panic)),
+        };
+        self.undo(before.mark);
         tried
     }
 
@@ -215,10 +252,11 @@ impl<M: Model> Live<M> {
             }
         }
         for next in ahead.into_iter().rev() {
-            let mark = self.mark();
+            let before = self.before();
             let event = events.get(states.origin(next).event);
-            let fired = matches!(self.fire(event), Tried::Fired);
-            self.way.push((next, mark));
+            // The invariants were checked when the state was found.
+            let fired = matches!(self.fire_unchecked(event, before), Tried::Fired);
+            self.way.push((next, before.mark));
             self.at = next;
             if !fired || self.fingerprint() != states.fingerprint(next) {
                 return Err(format!("{} does not do the same each time", event.name()));

@@ -259,7 +259,8 @@ impl<M: Model> Checker<M> {
         self
     }
 
-    /// Ignores the order of links, although the model has guards or handlers. The result is right if none of them depends on it.
+    /// Ignores the order of links, although the model has guards or handlers. The result is right if none of them depends on it, and
+    /// no invariant: a state that differs from a known one in the order of links alone is taken to satisfy the invariants too.
     pub fn ignore_order_of_links(mut self) -> Self {
         self.ignores_order = true;
         self

@@ -22,10 +22,10 @@ pub(super) struct States {
     table: Vec<u32>,
 }
 
-/// The result of [`States::insert`].
-pub(super) enum Inserted {
-    New(u32),
-    Known(u32),
+/// The place for a state that is not known.
+pub(super) struct Vacant {
+    at: usize,
+    fingerprint: u128,
 }
 
 impl States {
@@ -61,27 +61,29 @@ impl States {
         self.events_to(self.len() as u32 - 1).len()
     }
 
-    /// Adds a state, unless one with the same fingerprint is known.
-    pub(super) fn insert(&mut self, fingerprint: u128, origin: Origin) -> Inserted {
+    /// Returns the number of the state with a fingerprint. If there is none, the error is the place for it.
+    pub(super) fn find(&self, fingerprint: u128) -> Result<u32, Vacant> {
         let mask = self.table.len() - 1;
         let mut at = fingerprint as usize & mask;
         loop {
             match self.table[at] {
-                NOTHING => break,
-                known if self.fingerprints[known as usize] == fingerprint => {
-                    return Inserted::Known(known);
-                }
+                NOTHING => return Err(Vacant { at, fingerprint }),
+                known if self.fingerprints[known as usize] == fingerprint => return Ok(known),
                 _ => at = (at + 1) & mask,
             }
         }
+    }
+
+    /// Adds a state at a place that was just found, and returns its number.
+    pub(super) fn insert(&mut self, vacant: Vacant, origin: Origin) -> u32 {
         let number = self.origins.len() as u32;
-        self.table[at] = number;
-        self.fingerprints.push(fingerprint);
+        self.table[vacant.at] = number;
+        self.fingerprints.push(vacant.fingerprint);
         self.origins.push(origin);
         if self.origins.len() * 3 > self.table.len() * 2 {
             self.grow();
         }
-        Inserted::New(number)
+        number
     }
 
     fn grow(&mut self) {

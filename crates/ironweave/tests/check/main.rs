@@ -13,6 +13,7 @@ mod ward;
 mod all_states_are_found;
 mod code_of_the_program_runs;
 mod domains_are_shared;
+mod invariants_are_checked_once;
 mod limits_end_an_exploration;
 mod symmetry_is_sampled;
 mod symmetry_merges_what_is_alike;
