@@ -75,8 +75,13 @@ impl<M: Model> SerializeStruct for FieldSource<'_, M> {
             (Some(entity), Some(BindBy::Handle | BindBy::Token(_))) => {
                 self.ids(&encoding, (entity, by), value)
             }
-            (Some(_), Some(BindBy::Ensure)) => by_key("Ensure", &encoding, &source(value)),
-            (Some(_), _) => by_key("Key", &encoding, &source(value)),
+            (Some(entity), by) => {
+                let ty = match by {
+                    Some(BindBy::Ensure) => "Ensure",
+                    _ => "Key",
+                };
+                by_key(ty, &encoding, &self.typed_keys(entity, source(value)))
+            }
             (None, _) => {
                 let ty = def.map(|def| def.ty.as_str()).unwrap_or_default();
                 with_paths(plain(&encoding, value), ty, type_name::<M>())
@@ -96,6 +101,27 @@ impl<M: Model> SerializeStruct for FieldSource<'_, M> {
 }
 
 impl<M: Model> FieldSource<'_, M> {
+    /// Adds the type to keys that are integers: `Key::new` converts its argument, so that a literal alone would be an `i32`.
+    fn typed_keys(&self, entity: EntityIx, keys: String) -> String {
+        let graph = &self.of.test.store.core.graph;
+        let encoding = match &*graph.layout.entities[usize::from(entity)].key {
+            [column] => self.of.schema[*column].encoding.as_ref(),
+            _ => None,
+        };
+        let Some(suffix) = encoding.and_then(suffix) else {
+            return keys;
+        };
+        let mut typed = String::new();
+        let mut chars = keys.chars().peekable();
+        while let Some(c) = chars.next() {
+            typed.push(c);
+            if c.is_ascii_digit() && !chars.peek().is_some_and(char::is_ascii_digit) {
+                typed.push_str(suffix);
+            }
+        }
+        typed
+    }
+
     /// The source of a field of handles or tokens.
     fn ids(
         &mut self,
@@ -137,6 +163,21 @@ impl<M: Model> FieldSource<'_, M> {
             _ => sources.next().unwrap_or_default(),
         }
     }
+}
+
+/// The suffix of an integer literal of a type, by its encoding.
+fn suffix(encoding: &Encoding) -> Option<&'static str> {
+    Some(match encoding {
+        Encoding::U8 => "u8",
+        Encoding::U16 => "u16",
+        Encoding::U32 => "u32",
+        Encoding::U64 => "u64",
+        Encoding::I8 => "i8",
+        Encoding::I16 => "i16",
+        Encoding::I32 => "i32",
+        Encoding::I64 => "i64",
+        _ => return None,
+    })
 }
 
 /// The source of a field of keys, from that of the keys.

@@ -139,7 +139,7 @@ struct Written {
 }
 
 pub(super) struct Test<M: Model> {
-    store: Store<M>,
+    pub(super) store: Store<M>,
     names: BTreeMap<(EntityIx, Id), Named>,
     steps: Vec<Written>,
     /// The variables so far.

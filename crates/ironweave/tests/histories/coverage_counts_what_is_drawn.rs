@@ -125,6 +125,30 @@ fn with_the_transitions_of_handlers_and_the_reasons_of_rejections() {
 }
 
 #[test]
+fn with_events_that_remove_the_data_of_a_state() {
+    use crate::library::library::{Book, Bought, Model, Shelf};
+    let coverage = Coverage::new();
+    let counted = RefCell::new(Counted::default());
+    let strategy = histories::<Model>(1..60)
+        .entities::<Book>(8)
+        .entities::<Shelf>(3)
+        .values::<Bought, _>("tags", [Vec::<String>::new()])
+        .time(Timestamp::from_secs(43_200))
+        .coverage(&coverage);
+    proptest!(cases(30), |(history in strategy)| {
+        let mut store = Store::memory();
+        history.replay(&mut store, |_, _| Ok(()))?;
+        counted.borrow_mut().add(&store);
+        // Keys are used in their order, since nothing tells one from another.
+        let mut names: Vec<_> = store.place::<Shelf, Any>().map(|shelf| shelf.name(&store).to_owned()).collect();
+        names.sort_unstable();
+        prop_assert_eq!(&names[..], &["a", "b", "c"][..names.len()]);
+    });
+    counted.borrow().agrees(&coverage);
+    coverage.assert_all();
+}
+
+#[test]
 fn rejections_have_each_reason_that_a_program_can_cause() {
     let coverage = Coverage::new();
     let strategy = of_the_ward(100).rejected(0.5).coverage(&coverage);

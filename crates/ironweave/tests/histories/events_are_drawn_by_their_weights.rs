@@ -1,6 +1,6 @@
 //! Weights count among the events that are enabled, and bindings are drawn evenly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ironweave::check::{Coverage, histories};
 use proptest::strategy::ValueTree as _;
@@ -94,8 +94,12 @@ fn sets_of_all_sizes_are_drawn() {
         .weight::<BedAdded>(0.0)
         .weight::<Arrived>(0.0);
     let mut sizes = BTreeMap::new();
+    let mut pairs = BTreeSet::new();
     for seed in 0..=255 {
         let event = events(&tree(&strategy, seed).current()).remove(0);
+        if event.matches("Patient/").count() == 2 {
+            pairs.insert(event.clone());
+        }
         *sizes
             .entry(event.matches("Patient/").count())
             .or_insert(0u32) += 1;
@@ -111,6 +115,8 @@ fn sets_of_all_sizes_are_drawn() {
         let count = f64::from(sizes[&size]);
         assert!((count - expected(size)).abs() < 25.0, "{sizes:?}");
     }
+    // About 45 times one of 20 pairs in an order.
+    assert!(pairs.len() > 12, "{pairs:?}");
 }
 
 #[test]
@@ -142,6 +148,41 @@ fn an_event_with_one_binding_among_many_is_found() {
             store.step(Called {
                 counter: counters[17],
             });
+        })
+        .weight::<Opened>(0.0)
+        .weight::<Came>(0.0)
+        .weight::<Called>(0.0)
+        .coverage(&coverage);
+    for seed in 0..20 {
+        tree(&strategy, seed);
+    }
+    assert_eq!(coverage.fired("CameBack"), Some(20));
+}
+
+#[test]
+fn an_event_with_more_bindings_than_are_all_tried_is_drawn_more_often() {
+    // Of 1,680 pairs of a person and a counter, a guard permits those with two of the counters: 16 of them are often all rejected.
+    use crate::ward::queue::{Called, Came, Counter, Model, Opened, Person};
+    let coverage = Coverage::<Model>::new();
+    let strategy = histories::<Model>(1)
+        .entities::<Counter>(40)
+        .entities::<Person>(130)
+        .start(|store| {
+            for i in 0..40 {
+                let name = format!("{i}");
+                let counter: Counter = store.step(Opened { name }).created.counter.any();
+                let came = || Came {
+                    counter,
+                    is_child: false,
+                };
+                store.step(came());
+                store.step(Called { counter });
+                store.step(came());
+                store.step(came());
+                if i < 2 {
+                    store.step(Called { counter });
+                }
+            }
         })
         .weight::<Opened>(0.0)
         .weight::<Came>(0.0)

@@ -281,7 +281,7 @@ fn rejected_events_stay_rejected() {
 #[test]
 fn bindings_that_a_function_gives_stay_among_those() {
     // The function gives beds only in the order of their numbers, so that none can be left out before another one.
-    let strategy = of_the_ward(20..40).bindings::<ward::BedAdded>(|store| {
+    let strategy = of_the_ward(1..40).bindings::<ward::BedAdded>(|store| {
         let number = store.count::<Bed, Any>() as u32;
         (number < 6)
             .then_some(ward::BedAdded { number })
@@ -304,9 +304,115 @@ fn bindings_that_a_function_gives_stay_among_those() {
         assert!(numbers, "{history:?}");
         holds(history, |store| store.count::<Bed, Any>() < 4)
     };
-    let mut tree = tree(&strategy, 2);
+    let mut found = 0;
+    for seed in 0..20 {
+        let mut tree = tree(&strategy, seed);
+        if passes(&tree.current()) {
+            continue;
+        }
+        found += 1;
+        shrink(&mut tree, passes);
+        assert_eq!(tree.current().len(), 4, "{:?}", tree.current());
+    }
+    assert!(found > 5, "{found}");
+}
+
+#[test]
+fn an_event_that_happened_to_create_what_others_need_is_left_out() {
+    // Each arrival of a book also creates its shelf if there is none, and another one does so where the first is left out.
+    use crate::library::library::{Book, Bought, Model, Shelf, state};
+    let strategy = histories::<Model>(1..60)
+        .entities::<Book>(8)
+        .entities::<Shelf>(2)
+        .values::<Bought, _>("tags", [vec![], vec!["\"new\"".to_owned()]]);
+    let passes =
+        |history: &History<Model>| holds(history, |store| store.count::<Book, state::Lent>() < 3);
+    let mut found = 0;
+    for seed in 0..20 {
+        let mut tree = tree(&strategy, seed);
+        if passes(&tree.current()) {
+            continue;
+        }
+        found += 1;
+        shrink(&mut tree, passes);
+        let events = events(&tree.current());
+        let bought = events.iter().filter(|event| event.starts_with("Bought"));
+        assert_eq!(bought.count(), 3, "{events:?}");
+    }
+    assert!(found > 10, "{found}");
+}
+
+#[test]
+fn times_are_those_of_the_shorter_history() {
+    // A book can be returned from noon on, which is the time of the eleventh event. No event that makes it noon can be left out.
+    use crate::library::library::{Book, Bought, Model, Shelf, state};
+    let strategy = histories::<Model>(1..60)
+        .entities::<Book>(40)
+        .entities::<Shelf>(2)
+        .values::<Bought, _>("tags", [Vec::<String>::new()])
+        .time(Timestamp::from_secs(43_200 - 600))
+        .interval(std::time::Duration::from_secs(60));
+    let mut found = 0;
+    for seed in 0..20 {
+        let mut tree = tree(&strategy, seed);
+        let returned = |history: &History<Model>| {
+            assert!(holds(history, |store| store.count::<Book, state::Lent>() <= 40));
+            (history.steps().iter()).all(|step| !step.to_string().starts_with("Returned"))
+        };
+        if returned(&tree.current()) {
+            continue;
+        }
+        found += 1;
+        shrink(&mut tree, returned);
+        assert_eq!(tree.current().len(), 11, "{:?}", tree.current());
+    }
+    assert!(found > 10, "{found}");
+}
+
+#[test]
+fn the_printed_test_compiles_and_fails() {
+    use crate::library::library::{Book, Bought, Model, Shelf, state};
+    mod printed {
+        include!("printed/lent.rs");
+    }
+    let strategy = histories::<Model>(1..60)
+        .entities::<Book>(8)
+        .entities::<Shelf>(2)
+        .values::<Bought, _>("tags", [vec![], vec!["\"new\"".to_owned()]])
+        .rejected(0.2);
+    let passes = |history: &History<Model>| {
+        let is_rejected = history
+            .steps()
+            .iter()
+            .any(ironweave::check::Step::is_rejected);
+        holds(history, |store| {
+            !is_rejected || store.count::<Book, state::Lent>() < 3
+        })
+    };
+    let mut trees = (0..20).map(|seed| tree(&strategy, seed));
+    let mut tree = trees
+        .find(|tree| !passes(&tree.current()))
+        .expect("one fails");
     shrink(&mut tree, passes);
-    assert_eq!(tree.current().len(), 20);
+    // The attribute would make it a test of this suite.
+    let text = format!("{:?}", tree.current()).replace("#[test]\nfn", "pub fn");
+    let assertion = "assert!(store.count::<Book, Lent>() < 3, \"three are lent\");";
+    let text = text.replace("// Here the assertions follow.", assertion);
+    let text = text.trim_start();
+    if std::env::var("IRONWEAVE_BLESS").is_ok() {
+        let path = format!(
+            "{}/tests/histories/printed/lent.rs",
+            env!("CARGO_MANIFEST_DIR")
+        );
+        std::fs::write(path, text).expect("it can be written");
+    }
+    assert_eq!(
+        text,
+        include_str!("printed/lent.rs"),
+        "run it with `IRONWEAVE_BLESS=1` to write `printed/lent.rs`"
+    );
+    let panic = catch_unwind(printed::history).expect_err("it fails");
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"three are lent"));
 }
 
 #[test]

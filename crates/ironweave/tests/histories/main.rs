@@ -5,6 +5,7 @@
 #[path = "../check/build.rs"]
 mod build;
 mod by_hand;
+mod library;
 #[path = "../check/machine.rs"]
 mod machine;
 #[path = "../check/ward.rs"]

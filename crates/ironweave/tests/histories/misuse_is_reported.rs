@@ -6,7 +6,7 @@ use ironweave::check::{Domains, histories};
 use ironweave::prelude::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
-use proptest::test_runner::{TestError, TestRunner};
+use proptest::test_runner::{TestCaseError, TestError, TestRunner};
 
 use crate::machine::{Step, machine};
 use crate::ward::ward::{self, Arrived, Bed, BedAdded, Doctor, Patient};
@@ -164,6 +164,37 @@ fn a_store_on_which_something_has_happened() {
     store.step(ward::BedRemoved { bed });
     let error = replay(&mut store).expect_err("it had entities").to_string();
     assert!(error.contains("has or had entities of type Bed"), "{error}");
+}
+
+#[test]
+fn a_guard_that_does_not_say_the_same_each_time() {
+    use crate::library::BOOKS_MAX;
+    use crate::library::library::{Book, Borrowed, Bought, Model, Shelf};
+    let strategy = histories::<Model>(60)
+        .entities::<Book>(20)
+        .entities::<Shelf>(2)
+        .values::<Bought, _>("tags", [Vec::<String>::new()])
+        .weight::<Borrowed>(4.0)
+        .rejected(0.3);
+    let replay = |seed| {
+        let history = tree(&strategy, seed).current();
+        history.replay(&mut Store::memory(), |_, _| Ok(()))?;
+        Ok::<_, TestCaseError>(history)
+    };
+    let histories: Vec<_> = (0..20)
+        .map(|seed| replay(seed).expect("it is as it was"))
+        .collect();
+    for (books_max, differs) in [(0, " books are too many.")] {
+        BOOKS_MAX.set(books_max);
+        let errors = histories
+            .iter()
+            .filter_map(|history| history.replay(&mut Store::memory(), |_, _| Ok(())).err());
+        let errors: Vec<String> = errors.map(|error| error.to_string()).collect();
+        BOOKS_MAX.set(3);
+        let error = errors.first().expect("the guard says otherwise");
+        assert!(error.contains(" of the history, Borrowed {"), "{error}");
+        assert!(error.contains(differs), "{error}");
+    }
 }
 
 #[test]

@@ -27,8 +27,13 @@ const OF: &str = "the strategy of histories";
 pub(super) enum Identity {
     /// It exists in the first state.
     First(EntityIx, Id),
-    /// A step created it, as the entity of this number.
-    Created { step: u32, nth: u32 },
+    /// A step created it, as the entity of this number among those of its type. So it has the same identity where another event has
+    /// created an entity of another type that the step needs, such as one of an `Ensure`.
+    Created {
+        step: u32,
+        entity: EntityIx,
+        nth: u32,
+    },
 }
 
 /// A field of an event.
@@ -84,6 +89,7 @@ pub(super) struct Draft {
 pub(super) struct Course<M: Model> {
     pub trial: Trial<M>,
     first: CoreMark,
+    /// What was undone can still be here; no draft names it.
     ids: FastMap<Identity, (EntityIx, Id)>,
     identities: FastMap<(EntityIx, Id), Identity>,
 }
@@ -122,16 +128,20 @@ impl<M: Model> Course<M> {
         let tried = self.trial.fire(event);
         if matches!(tried, Tried::Fired) {
             let effects = self.effects(of);
-            let created = effects.changes.iter().filter_map(|(_, entity, change)| {
+            let mut counts: FastMap<EntityIx, u32> = FastMap::default();
+            for (_, entity, change) in effects.changes {
                 let Change::Created(id) = change else {
-                    return None;
+                    continue;
                 };
-                Some((*entity, *id))
-            });
-            for (nth, entity) in (0..).zip(created) {
-                let identity = Identity::Created { step, nth };
-                self.ids.insert(identity, entity);
-                self.identities.insert(entity, identity);
+                let nth = counts.entry(entity).or_default();
+                let identity = Identity::Created {
+                    step,
+                    entity,
+                    nth: *nth,
+                };
+                *nth += 1;
+                self.ids.insert(identity, (entity, id));
+                self.identities.insert((entity, id), identity);
             }
         }
         tried
@@ -233,7 +243,6 @@ impl<M: Model> Course<M> {
                 | (Tried::Rejected(_), Fate::IsRejected)
                 | (Tried::Panicked(_), Fate::Panics) => true,
                 (Tried::Fired, _) => {
-                    self.forget(draft.step);
                     self.trial.undo(mark);
                     false
                 }
@@ -248,14 +257,6 @@ impl<M: Model> Course<M> {
             }
         }
         valid
-    }
-
-    /// Forgets the entities that a step created, which is undone.
-    pub(super) fn forget(&mut self, step: u32) {
-        let nths = (0..).map_while(|nth| self.ids.remove(&Identity::Created { step, nth }));
-        for entity in nths {
-            self.identities.remove(&entity);
-        }
     }
 
     /// Whether an event is among the bindings that a function of the user gives, if there is one for it.

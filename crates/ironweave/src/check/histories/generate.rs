@@ -351,7 +351,6 @@ impl<M: Model> Generator<'_, '_, M> {
             }
             Tried::Cut { .. } => return false,
             Tried::Fired => {
-                self.drawn.course.forget(step);
                 self.drawn.course.trial.undo(mark);
                 return false;
             }

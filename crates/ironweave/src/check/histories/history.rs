@@ -82,12 +82,14 @@ impl<M: Model> Clone for History<M> {
 impl<M: Model> fmt::Debug for History<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rejected = self.steps.iter().filter(|step| step.is_rejected()).count();
+        let events = match self.len() {
+            1 => "1 event".to_owned(),
+            len => format!("{len} events"),
+        };
         let comment = match rejected {
-            0 => format!("A history of {} events.", self.len()),
-            _ => format!(
-                "A history of {} events, of which {rejected} are rejected.",
-                self.len()
-            ),
+            0 => format!("A history of {events}."),
+            1 => format!("A history of {events}, of which 1 is rejected."),
+            _ => format!("A history of {events}, of which {rejected} are rejected."),
         };
         let steps: Vec<_> = (self.steps.iter())
             .map(|step| (&step.event, step.fate, step.time))

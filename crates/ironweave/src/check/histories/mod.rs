@@ -98,6 +98,7 @@ pub fn histories<M: Model>(len: impl Into<SizeRange>) -> Histories<M> {
 ///
 /// A step costs O(entities) for the entities in the fields of events, and at most 16 tried bindings for each event, amortised 64 more
 /// for one with at most 1,024 bindings of which none fires. An event that is tried costs what a rejected step of a store costs.
+/// Before the first step, a history costs O(n) for each type with a key of which n entities may exist, in time and memory.
 ///
 /// # How a failing history is shrunk
 ///
