@@ -124,6 +124,8 @@ impl Choices {
 pub(crate) struct Enumeration {
     keys: Vec<Option<KeyTable>>,
     bounds: Vec<usize>,
+    /// Whether an event can delete entities, and so have room for more than there is.
+    may_delete: bool,
     /// Of the fields of one event. Reused.
     choices: Vec<Choices>,
     /// The entities that a field can name. Reused.
@@ -158,6 +160,7 @@ impl Enumeration {
         Self {
             keys: resolved.keys.iter_mut().map(table).collect(),
             bounds: resolved.entities.clone(),
+            may_delete: resolved.may_delete,
             choices: Vec::new(),
             atoms: Vec::new(),
             fresh: Vec::new(),
@@ -419,7 +422,10 @@ impl Enumeration {
                 let initial = graph.layout.schema[entity].initial;
                 if by == By::Ensure && states[usize::from(initial)] {
                     only_next = table.domain.only_next;
-                    let room = self.bounds[entity.index()].saturating_sub(graph.alive(entity));
+                    let room = match self.may_delete {
+                        true => usize::MAX,
+                        false => self.bounds[entity.index()].saturating_sub(graph.alive(entity)),
+                    };
                     let unused = table.unused.iter().map(|key| u64::from(*key));
                     self.fresh
                         .extend(unused.take(if only_next { room } else { usize::MAX }));

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::check::given::Domains;
-use crate::check::structure::{can_progress, key_len, key_of, source_states};
+use crate::check::structure::{can_progress, key_len, key_of, may_delete, source_states};
 use crate::check::values::{decodes, default_keys, defaults_of, variants};
 use crate::schema::{
     Arc, BindBy, Cardinality, Encoding, EntityIx, EventDef, EventIx, NameDef, NameIx, Schema,
@@ -70,6 +70,8 @@ pub(crate) struct Resolved {
     pub keys: Vec<Keys>,
     /// By entity type, whether only the next key is tried.
     pub default_keys: Vec<bool>,
+    /// Whether an event can delete entities.
+    pub may_delete: bool,
 }
 
 /// The keys of an entity type.
@@ -93,7 +95,7 @@ pub(crate) struct EventChoices {
     pub fields: Vec<FieldChoices>,
     /// The index of a function among [`Domains::bindings`] that gives the bindings instead.
     pub binder: Option<usize>,
-    /// The types of which the event creates an entity whenever it fires.
+    /// The types of which there is one entity more whenever the event fires.
     pub creates: Vec<EntityIx>,
     /// Whether the event can do more than to create entities and to link them.
     pub can_progress: bool,
@@ -182,6 +184,7 @@ pub(super) fn resolve_for<M: Model>(
         Ok(Resolved {
             events,
             entities,
+            may_delete: resolver.schema.events.iter().any(may_delete),
             default_keys: resolver.keys.iter().map(|keys| keys.only_next).collect(),
             keys: resolver.keys,
         })
@@ -219,6 +222,8 @@ impl<M: Model> Resolver<'_, M> {
 
     fn events(&mut self) -> Vec<EventChoices> {
         let schema = std::mem::take(&mut self.schema);
+        let mut immediates = schema.events.iter().filter(|def| def.immediate);
+        let may_delete_later = immediates.any(may_delete);
         let mut events = Vec::new();
         for (ix, def) in EventIx::all(schema.events.len()).zip(&schema.events) {
             let number = <M::Event as AnyEvent>::NAMES
@@ -240,8 +245,10 @@ impl<M: Model> Resolver<'_, M> {
                 Some(_) => Vec::new(),
                 None => self.fields(&schema, def, number),
             };
+            // An event that may also delete entities, or lead to an immediate one that does, can have room for those that it creates.
+            let makes_room = may_delete(def) || may_delete_later;
             let creates = def.arcs.iter().filter_map(|arc| match arc {
-                Arc::Create { name, .. } => Some(def[*name].entity),
+                Arc::Create { name, .. } if !makes_room => Some(def[*name].entity),
                 _ => None,
             });
             events.push(EventChoices {

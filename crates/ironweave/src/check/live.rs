@@ -16,10 +16,11 @@ use crate::check::given::Domains;
 use crate::check::interned::Events;
 use crate::check::resample::Outcome;
 use crate::check::states::{FIRST, States};
+use crate::check::structure::may_delete;
 use crate::graph::GraphMut;
 use crate::graph::coloured::Renamed;
 use crate::graph::entry::Entry;
-use crate::schema::{Arc, EntityIx, EventDef, EventIx, May};
+use crate::schema::{EntityIx, EventIx};
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bind::Binder;
 use crate::step::bindings::{Bindings, BoundNames};
@@ -264,13 +265,6 @@ impl<M: Model> Live<M> {
         }
         Ok(())
     }
-}
-
-/// Whether an event can delete an entity.
-fn may_delete(event: &EventDef) -> bool {
-    let deletes = |arc: &Arc| matches!(arc, Arc::Delete { .. } | Arc::Unknown(_));
-    let may = |may: &May| matches!(may, May::Delete(_) | May::Unknown(_));
-    event.arcs.iter().any(deletes) || event.mays.iter().any(may)
 }
 
 /// The text of a panic.

@@ -2,8 +2,8 @@
 //! whether they can change more than new entities. It follows from the schema alone.
 
 use crate::schema::{
-    Arc, BindBy, EntityIx, EventDef, Hop, NameDef, NameIx, Path, Quantifier, Schema, Scope, Source,
-    StateIx,
+    Arc, BindBy, EntityIx, EventDef, Hop, May, NameDef, NameIx, Path, Quantifier, Schema, Scope,
+    Source, StateIx,
 };
 
 /// How many columns the key of an entity type has.
@@ -134,4 +134,11 @@ fn back(hop: Hop) -> Hop {
         forward: !hop.forward,
         ..hop
     }
+}
+
+/// Whether an event can delete an entity.
+pub(super) fn may_delete(event: &EventDef) -> bool {
+    let deletes = |arc: &Arc| matches!(arc, Arc::Delete { .. } | Arc::Unknown(_));
+    let may = |may: &May| matches!(may, May::Delete(_) | May::Unknown(_));
+    event.arcs.iter().any(deletes) || event.mays.iter().any(may)
 }

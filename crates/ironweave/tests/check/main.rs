@@ -11,6 +11,7 @@ mod plain;
 mod ward;
 
 mod all_states_are_found;
+mod an_event_makes_room;
 mod code_of_the_program_runs;
 mod domains_are_shared;
 mod invariants_are_checked_once;

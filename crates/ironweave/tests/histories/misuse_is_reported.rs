@@ -184,17 +184,15 @@ fn a_guard_that_does_not_say_the_same_each_time() {
     let histories: Vec<_> = (0..20)
         .map(|seed| replay(seed).expect("it is as it was"))
         .collect();
-    for (books_max, differs) in [(0, " books are too many.")] {
-        BOOKS_MAX.set(books_max);
-        let errors = histories
-            .iter()
-            .filter_map(|history| history.replay(&mut Store::memory(), |_, _| Ok(())).err());
-        let errors: Vec<String> = errors.map(|error| error.to_string()).collect();
-        BOOKS_MAX.set(3);
-        let error = errors.first().expect("the guard says otherwise");
-        assert!(error.contains(" of the history, Borrowed {"), "{error}");
-        assert!(error.contains(differs), "{error}");
-    }
+    BOOKS_MAX.set(0);
+    let errors = histories
+        .iter()
+        .filter_map(|history| history.replay(&mut Store::memory(), |_, _| Ok(())).err());
+    let errors: Vec<String> = errors.map(|error| error.to_string()).collect();
+    BOOKS_MAX.set(3);
+    let error = errors.first().expect("the guard says otherwise");
+    assert!(error.contains(" of the history, Borrowed {"), "{error}");
+    assert!(error.contains(" books are too many."), "{error}");
 }
 
 #[test]
