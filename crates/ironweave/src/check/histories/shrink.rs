@@ -13,6 +13,7 @@
 //! It ends: each proposal that is accepted has fewer events, or a simpler field. At most [`REPEATS_MAX`] proposals are repeated.
 
 use std::cell::Cell;
+use std::fmt;
 use std::rc::Rc;
 
 use proptest::strategy::ValueTree;
@@ -42,6 +43,15 @@ pub struct HistoryTree<M: Model> {
     len_min: usize,
     phase: Phase,
     repeats: usize,
+}
+
+impl<M: Model> fmt::Debug for HistoryTree<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HistoryTree")
+            .field("model", &M::NAME)
+            .field("events", &self.best.history.len())
+            .finish_non_exhaustive()
+    }
 }
 
 struct Candidate<M: Model> {
