@@ -21,6 +21,7 @@
 //!     .warm_up(200 * DAY)
 //!     .monitor("lamps", |db| db.count::<Lamp, Any>() as f64)
 //!     .replications(20)
+//!     .seed(1)
 //!     .run()?;
 //!
 //! // As many as are bought while one lasts.
