@@ -348,7 +348,7 @@ impl State {
 
     /// What follows from a change: staleness first, then what was asked because of what is stale, then what is live, then what went
     /// wrong. Wants come last, since they are a function of their partitions.
-    fn settle(&mut self) {
+    fn fire_immediates(&mut self) {
         let is_stale = |partition: &Partition| partition.state == PartitionState::Stale;
         self.repeat(|state, partition| {
             let goes_stale = partition.is_live() && state.any(partition.inputs, is_stale);
@@ -493,7 +493,7 @@ impl Twin {
     pub fn next(&self, state: &State, action: Action) -> Option<State> {
         let mut next = state.clone();
         next.apply(action)?;
-        next.settle();
+        next.fire_immediates();
         let Self([wants, references, partitions, runs]) = *self;
         let is_within = next.wants.len() <= wants
             && next.references.len() <= references

@@ -494,6 +494,20 @@ impl EdgeDef {
     }
 }
 
+impl Schema {
+    /// Returns the entity type to which a path of an event leads.
+    ///
+    /// # Panics
+    /// If the path is not one of the event in this schema.
+    #[must_use]
+    pub fn reached(&self, event: &EventDef, path: &Path) -> EntityIx {
+        match path.hops.last() {
+            Some(hop) => self[hop.edge].far(hop.forward).entity,
+            None => event[path.root].entity,
+        }
+    }
+}
+
 macro_rules! lookup {
     ($($ix:ident, $of:ident.$list:ident => $def:ident;)*) => {$(
         /// # Panics

@@ -43,10 +43,7 @@ enum Change {
 /// Returns the changes that an event declares, and those that its handler may make.
 fn changes(schema: &Schema, event: &EventDef, entity: EntityIx) -> [Vec<Change>; 2] {
     let initial = schema[entity].initial;
-    let reached = |path: &Path| match path.hops.last() {
-        Some(hop) => schema[hop.edge].far(hop.forward).entity,
-        None => event[path.root].entity,
-    };
+    let reached = |path: &Path| schema.reached(event, path);
     let (mut declared, mut permitted) = (Vec::new(), Vec::new());
     for name in &event.names {
         if name.by == BindBy::Ensure && name.entity == entity {

@@ -234,10 +234,7 @@ impl<'a> Derive<'a> {
     }
 
     fn entity(&self, path: &Path) -> EntityIx {
-        match path.hops.last() {
-            Some(hop) => self.schema[hop.edge].far(hop.forward).entity,
-            None => self.event.names[path.root.index()].entity,
-        }
+        self.schema.reached(self.event, path)
     }
 
     fn places(&self, path: &Path, states: &[StateIx]) -> Vec<PlaceIx> {

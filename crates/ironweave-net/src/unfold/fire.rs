@@ -39,7 +39,7 @@ impl Step<'_> {
     pub(super) fn fire_any(&mut self, transition: &Transition) -> Result<(), Stop> {
         let bound = self.bind(transition)?;
         self.fire(transition, bound)?;
-        self.settle()
+        self.fire_immediates()
     }
 
     /// Chooses what the variables are bound to.

@@ -71,7 +71,7 @@ impl Step<'_> {
     }
 
     /// Fires immediate events until none is enabled.
-    pub(super) fn settle(&mut self) -> Result<(), Stop> {
+    pub(super) fn fire_immediates(&mut self) -> Result<(), Stop> {
         let mut fired: BTreeMap<(usize, u32, u32), u32> = BTreeMap::new();
         // Of the entities that immediate events have created.
         let mut depths: BTreeMap<(EntityIx, u32, u32), u32> = BTreeMap::new();

@@ -38,6 +38,17 @@ impl Outcome {
             Self::Fired { .. } => "fires",
         }
     }
+
+    /// Without the order of links, since each set of entities is tried in one order, which depends on their slots.
+    fn unordered(self) -> Self {
+        match self {
+            Self::Fired { unordered, .. } => Self::Fired {
+                exact: unordered,
+                unordered,
+            },
+            other => other,
+        }
+    }
 }
 
 /// Fires steps again after a renaming.
@@ -202,19 +213,6 @@ impl<M: Model> Resampling<M> {
         }
         self.candidates = candidates;
         found
-    }
-}
-
-impl Outcome {
-    /// Without the order of links, since each set of entities is tried in one order, which depends on their slots.
-    fn unordered(self) -> Self {
-        match self {
-            Self::Fired { unordered, .. } => Self::Fired {
-                exact: unordered,
-                unordered,
-            },
-            other => other,
-        }
     }
 }
 

@@ -123,14 +123,15 @@ impl<M: Model> Course<M> {
         }
     }
 
-    /// Fires the event of a step at a time. Entities that it creates have identities then.
-    pub(super) fn fire(&mut self, (step, of): (u32, usize), event: &M::Event) -> Tried {
+    /// Fires the event of a step at a time, and returns what it has changed if it fired. Entities that it creates have identities then.
+    pub(super) fn fire(&mut self, (step, of): (u32, usize), event: &M::Event) -> (Tried, Effects) {
         let tried = self.trial.fire(event);
+        let mut effects = Effects::default();
         if matches!(tried, Tried::Fired) {
-            let effects = self.effects(of);
+            effects = self.trial.effects(self.trial.events()[of].event);
             let mut counts: FastMap<EntityIx, u32> = FastMap::default();
-            for (_, entity, change) in effects.changes {
-                let Change::Created(id) = change else {
+            for (_, entity, change) in &effects.changes {
+                let (entity, Change::Created(id)) = (*entity, *change) else {
                     continue;
                 };
                 let nth = counts.entry(entity).or_default();
@@ -144,12 +145,7 @@ impl<M: Model> Course<M> {
                 self.identities.insert((entity, id), identity);
             }
         }
-        tried
-    }
-
-    /// What the last event has changed, which fired.
-    pub(super) fn effects(&self, of: usize) -> Effects {
-        self.trial.effects(self.trial.events()[of].event)
+        (tried, effects)
     }
 
     fn def(&self, of: usize) -> &EventDef {
@@ -203,12 +199,8 @@ impl<M: Model> Course<M> {
         let mut bytes = Vec::new();
         let def = self.def(draft.of);
         head(&mut bytes, MAP, def.fields.len() as u64);
-        let mut names = def.names.iter();
         for ((i, part), field) in (0..).zip(&draft.parts).zip(&def.fields) {
             let entity = field.encoding.as_ref().and_then(Encoding::entity);
-            if entity.is_some() {
-                names.next();
-            }
             head(&mut bytes, UINT, i);
             let id = |identity: &Identity| {
                 let (of, id) = self.ids.get(identity)?;
@@ -238,7 +230,8 @@ impl<M: Model> Course<M> {
                 continue;
             }
             let mark = self.trial.mark();
-            let repeated = match (self.fire((draft.step, draft.of), &event), draft.fate) {
+            let (tried, _) = self.fire((draft.step, draft.of), &event);
+            let repeated = match (tried, draft.fate) {
                 (Tried::Fired, Fate::Fires)
                 | (Tried::Rejected(_), Fate::IsRejected)
                 | (Tried::Panicked(_), Fate::Panics) => true,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::check::histories::tally::{EventTally, Tally, Transition};
 use crate::schema::{
-    Arc as ArcDef, BindBy, EntityIx, EventDef, EventIx, May, Path, Schema, StateIx, similar_names,
+    Arc as ArcDef, BindBy, EventDef, EventIx, May, Path, Schema, StateIx, similar_names,
 };
 use crate::step::model::Model;
 
@@ -305,7 +305,7 @@ fn transitions(schema: &Schema) -> BTreeSet<Transition> {
         };
         for arc in &def.arcs {
             if let ArcDef::Move { path, from, to, .. } = arc {
-                let entity = end_of(schema, def, path);
+                let entity = schema.reached(def, path);
                 let token = token_of(def, path);
                 let from = from
                     .iter()
@@ -320,15 +320,6 @@ fn transitions(schema: &Schema) -> BTreeSet<Transition> {
         }
     }
     all
-}
-
-/// The type of the entities that a path reaches.
-fn end_of(schema: &Schema, def: &EventDef, path: &Path) -> EntityIx {
-    match path.hops.last() {
-        Some(hop) if hop.forward => schema[hop.edge].to.entity,
-        Some(hop) => schema[hop.edge].from.entity,
-        None => def[path.root].entity,
-    }
 }
 
 /// The state that a token at a path requires.

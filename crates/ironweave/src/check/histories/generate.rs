@@ -261,13 +261,13 @@ impl<M: Model> Generator<'_, '_, M> {
         let Some(parts) = self.drawn.course.parts(of, &binding.event) else {
             return false;
         };
-        let fate = match self.drawn.course.fire((step, of), &binding.event) {
+        let (tried, effects) = self.drawn.course.fire((step, of), &binding.event);
+        let fate = match tried {
             Tried::Fired => Fate::Fires,
             Tried::Panicked(_) => Fate::Panics,
             Tried::Rejected(_) | Tried::Cut { .. } => return false,
         };
         if fate == Fate::Fires {
-            let effects = self.drawn.course.effects(of);
             for (_, entity, change) in &effects.changes {
                 if let Change::Deleted(id) = change {
                     self.deleted.truncate(DELETED_MAX - 1);
@@ -338,7 +338,8 @@ impl<M: Model> Generator<'_, '_, M> {
         };
         let step = self.drawn.steps.len() as u32;
         let mark = self.drawn.course.trial.mark();
-        let fate = match self.drawn.course.fire((step, of), &binding.event) {
+        let (tried, _) = self.drawn.course.fire((step, of), &binding.event);
+        let fate = match tried {
             Tried::Rejected(e) => {
                 let event = self.ix(of);
                 self.drawn.tally.rejected(event, &e);
