@@ -86,6 +86,17 @@ struct KeyTable {
     unused: Vec<u32>,
 }
 
+impl KeyTable {
+    /// Which of the next keys a key is, if only these are tried: 0 for the first one.
+    fn nth_next(&self, key: u64) -> Option<u64> {
+        if !self.domain.only_next {
+            return None;
+        }
+        let at = self.unused.binary_search(&(key as u32)).ok()?;
+        Some(at as u64)
+    }
+}
+
 /// The choices for one field in a state. A choice is a run of words.
 #[derive(Default)]
 struct Choices {
@@ -277,7 +288,7 @@ impl Enumeration {
         for (i, field) in event.fields.iter().enumerate() {
             let mut choices = std::mem::take(&mut self.choices[i]);
             choices.clear();
-            self.choose(graph, field, &mut choices);
+            self.choose(graph, (field, event.key_fields[i]), &mut choices);
             let is_empty = choices.len() == 0;
             self.choices[i] = choices;
             if is_empty {
@@ -286,24 +297,27 @@ impl Enumeration {
         }
         self.chosen.clear();
         self.chosen.resize(len, 0);
+        let has_several = event.key_fields.iter().any(|count| *count > 1);
         loop {
-            self.words.clear();
-            self.words.push(event.number as u64);
-            for (choices, chosen) in self.choices.iter().zip(&self.chosen) {
-                self.words.extend_from_slice(choices.get(*chosen));
+            if !has_several || self.keys_are_in_order(event) {
+                self.words.clear();
+                self.words.push(event.number as u64);
+                for (choices, chosen) in self.choices.iter().zip(&self.chosen) {
+                    self.words.extend_from_slice(choices.get(*chosen));
+                }
+                let number = events.of_choices(&self.words, || {
+                    self.make(event, |i, field, bytes| {
+                        self.encode(field, self.choices[i].get(self.chosen[i]), bytes);
+                    })
+                })?;
+                let binding = self.binding(event);
+                out.push(Candidate {
+                    number,
+                    of,
+                    is_cut,
+                    binding,
+                });
             }
-            let number = events.of_choices(&self.words, || {
-                self.make(event, |i, field, bytes| {
-                    self.encode(field, self.choices[i].get(self.chosen[i]), bytes);
-                })
-            })?;
-            let binding = self.binding(event);
-            out.push(Candidate {
-                number,
-                of,
-                is_cut,
-                binding,
-            });
             // The next combination.
             let advanced = (0..len).rev().find(|i| {
                 self.chosen[*i] += 1;
@@ -329,39 +343,51 @@ impl Enumeration {
         words.push(event.number as u64);
         for (i, field) in event.fields.iter().enumerate() {
             let choice = self.choices[i].get(self.chosen[i]);
-            let (entity, count) = match field {
-                FieldChoices::Now => {
-                    words.push(ANY);
-                    continue;
-                }
-                FieldChoices::NewKey(entity) => (*entity, Cardinality::One),
-                FieldChoices::Entities {
-                    entity,
-                    count,
-                    by: By::Ensure,
-                    ..
-                } => (*entity, *count),
-                _ => {
-                    words.extend_from_slice(choice);
-                    continue;
-                }
+            if matches!(field, FieldChoices::Now) {
+                words.push(ANY);
+                continue;
+            }
+            let Some(entity) = field.new_entity() else {
+                words.extend_from_slice(choice);
+                continue;
             };
             let table = self.keys[entity.index()].as_ref();
-            let table = table.filter(|table| table.domain.only_next);
-            let is_next = |key: u64| {
-                table.is_some_and(|table| table.unused.binary_search(&(key as u32)).is_ok())
-            };
-            // The first word of the others is not a key.
-            let skipped = usize::from(count != Cardinality::One);
-            words.extend(choice.iter().take(skipped));
-            let keys = choice.iter().skip(skipped);
-            words.extend(keys.map(|key| if is_next(*key) { ANY } else { *key }));
+            let (others, keys) = choice.split_at(field.words_before_keys());
+            words.extend_from_slice(others);
+            // The first of the next keys, the second and so on.
+            let nth = |key: &u64| table.and_then(|table| table.nth_next(*key));
+            words.extend(keys.iter().map(|key| nth(key).map_or(*key, |n| ANY - n)));
         }
         identities.number()
     }
 
-    /// Finds the choices for a field.
-    fn choose(&mut self, graph: &Graph<Flat>, field: &FieldChoices, out: &mut Choices) {
+    /// Whether the present choices use the next keys one after the other. Other choices would only give them to other fields.
+    fn keys_are_in_order(&self, event: &EventChoices) -> bool {
+        let mut used: FastMap<EntityIx, u64> = FastMap::default();
+        event.fields.iter().enumerate().all(|(i, field)| {
+            let Some(entity) = field.new_entity() else {
+                return true;
+            };
+            let table = self.keys[entity.index()].as_ref();
+            let used = used.entry(entity).or_default();
+            let keys = &self.choices[i].get(self.chosen[i])[field.words_before_keys()..];
+            let nth = |key: &u64| table.and_then(|table| table.nth_next(*key));
+            keys.iter().filter_map(nth).all(|n| {
+                let is_known = n < *used;
+                let is_next = n == *used;
+                *used += u64::from(is_next);
+                is_known || is_next
+            })
+        })
+    }
+
+    /// Finds the choices for a field. `key_fields` is how many fields can give a key to a new entity of its type.
+    fn choose(
+        &mut self,
+        graph: &Graph<Flat>,
+        (field, key_fields): (&FieldChoices, usize),
+        out: &mut Choices,
+    ) {
         let (entity, states, count, by) = match field {
             FieldChoices::Values(values) => {
                 return (0..values.len() as u64).for_each(|i| out.one(i));
@@ -369,8 +395,10 @@ impl Enumeration {
             FieldChoices::Now => return out.one(self.now.as_micros() as u64),
             FieldChoices::NewKey(entity) => {
                 if let Some(table) = &self.keys[entity.index()] {
-                    let only_next = table.domain.only_next;
-                    let tried = if only_next { 1 } else { usize::MAX };
+                    let tried = match table.domain.only_next {
+                        true => key_fields,
+                        false => usize::MAX,
+                    };
                     (table.unused.iter().take(tried)).for_each(|key| out.one(u64::from(*key)));
                 }
                 return;
@@ -382,23 +410,28 @@ impl Enumeration {
                 by,
             } => (*entity, states, *count, *by),
         };
-        let only_next = self.gather(graph, entity, states, by);
+        // One key more than there is room for, so that the event is known to be cut.
+        let only_next = self.gather(graph, (entity, states, by), 1);
+        // With several fields, a set can have keys of which another field has those before.
+        let is_alone = key_fields <= 1;
+        let fresh = match only_next && is_alone {
+            true => 1,
+            false => usize::MAX,
+        };
         match count {
             Cardinality::One => {
-                let fresh = if only_next { 1 } else { usize::MAX };
                 let all = self.atoms.iter().chain(self.fresh.iter().take(fresh));
                 all.for_each(|atom| out.one(*atom));
             }
             Cardinality::Option => {
                 out.one(0);
-                let fresh = if only_next { 1 } else { usize::MAX };
                 for atom in self.atoms.iter().chain(self.fresh.iter().take(fresh)) {
                     out.words.extend([1, *atom]);
                     out.end();
                 }
             }
             Cardinality::Many => {
-                if !only_next {
+                if !(only_next && is_alone) {
                     self.atoms.append(&mut self.fresh);
                 }
                 for fresh in 0..=self.fresh.len() {
@@ -408,9 +441,14 @@ impl Enumeration {
         }
     }
 
-    /// Finds the entities that a field can name, in one of some states: those that exist, and the keys of those that do not. Returns
-    /// whether of these keys only the first ones are tried.
-    fn gather(&mut self, graph: &Graph<Flat>, entity: EntityIx, states: &[bool], by: By) -> bool {
+    /// Finds the entities that a field can name, in one of some states: those that exist, and the keys of those that do not:
+    /// of the next ones as many as there is room for, and `beyond` more. Returns whether only the next ones are tried.
+    fn gather(
+        &mut self,
+        graph: &Graph<Flat>,
+        (entity, states, by): (EntityIx, &[bool], By),
+        beyond: usize,
+    ) -> bool {
         let is_allowed = |slot: u32| states[usize::from(graph.state_of(entity, slot))];
         self.atoms.clear();
         self.fresh.clear();
@@ -424,7 +462,9 @@ impl Enumeration {
                     only_next = table.domain.only_next;
                     let room = match self.may_delete {
                         true => usize::MAX,
-                        false => self.bounds[entity.index()].saturating_sub(graph.alive(entity)),
+                        false => self.bounds[entity.index()]
+                            .saturating_sub(graph.alive(entity))
+                            .saturating_add(beyond),
                     };
                     let unused = table.unused.iter().map(|key| u64::from(*key));
                     self.fresh

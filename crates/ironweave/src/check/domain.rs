@@ -79,8 +79,10 @@ pub(crate) struct Resolved {
 pub(crate) struct Keys {
     /// In CBOR.
     pub all: Vec<Vec<u8>>,
-    /// Whether only the next key that no entity has is tried.
+    /// Whether of the keys that no entity has only the next ones are tried, as many as an event can give.
     pub only_next: bool,
+    /// How many fields of an event can give a new entity a key, at most.
+    pub given_max: usize,
     /// Whether an event names entities of this type by a key, or gives one to a new entity.
     pub is_used: bool,
 }
@@ -93,6 +95,8 @@ pub(crate) struct EventChoices {
     /// The number of the event among those that a program can fire.
     pub number: usize,
     pub fields: Vec<FieldChoices>,
+    /// By field, how many fields can give a key to a new entity of its type, if it is one of these; otherwise 0.
+    pub key_fields: Vec<usize>,
     /// The index of a function among [`Domains::bindings`] that gives the bindings instead.
     pub binder: Option<usize>,
     /// The types of which there is one entity more whenever the event fires.
@@ -134,6 +138,29 @@ pub(crate) enum FieldChoices {
         count: Cardinality,
         by: By,
     },
+}
+
+impl FieldChoices {
+    /// The type of the entity to which the field can give a key.
+    pub(super) fn new_entity(&self) -> Option<EntityIx> {
+        match self {
+            Self::NewKey(entity)
+            | Self::Entities {
+                entity,
+                by: By::Ensure,
+                ..
+            } => Some(*entity),
+            _ => None,
+        }
+    }
+
+    /// How many words of a choice are before its keys.
+    pub(super) fn words_before_keys(&self) -> usize {
+        match self {
+            Self::Entities { count, .. } => usize::from(*count != Cardinality::One),
+            _ => 0,
+        }
+    }
 }
 
 /// How a field names an entity.
@@ -245,6 +272,7 @@ impl<M: Model> Resolver<'_, M> {
                 Some(_) => Vec::new(),
                 None => self.fields(&schema, def, number),
             };
+            let key_fields = self.key_fields(&fields);
             // An event that may also delete entities, or lead to an immediate one that does, can have room for those that it creates.
             let makes_room = may_delete(def) || may_delete_later;
             let creates = def.arcs.iter().filter_map(|arc| match arc {
@@ -256,6 +284,7 @@ impl<M: Model> Resolver<'_, M> {
                 name: def.name.clone(),
                 number,
                 fields,
+                key_fields,
                 binder,
                 creates: creates.collect(),
                 can_progress: can_progress(&schema, def),
@@ -263,6 +292,21 @@ impl<M: Model> Resolver<'_, M> {
         }
         self.schema = schema;
         events
+    }
+
+    /// By field, how many fields can give a key to a new entity of its type, if it is one of these.
+    fn key_fields(&mut self, fields: &[FieldChoices]) -> Vec<usize> {
+        let count = |field: &FieldChoices| {
+            let Some(entity) = field.new_entity() else {
+                return 0;
+            };
+            let same = fields.iter().filter(|of| of.new_entity() == Some(entity));
+            let count = same.count();
+            let keys = &mut self.keys[entity.index()];
+            keys.given_max = keys.given_max.max(count);
+            count
+        };
+        fields.iter().map(count).collect()
     }
 
     fn fields(&mut self, schema: &Schema, def: &EventDef, number: usize) -> Vec<FieldChoices> {
@@ -400,8 +444,8 @@ impl<M: Model> Resolver<'_, M> {
                 )),
                 None => {
                     keys.only_next = true;
-                    // One more than there may be entities, so that an event which creates one more fires, and is cut.
-                    match default_keys(&self.schema, ix, bound + 1) {
+                    // More than there may be entities, so that an event which creates more fires, and is cut.
+                    match default_keys(&self.schema, ix, bound + keys.given_max.max(1)) {
                         Some(all) => keys.all = all,
                         None => self
                             .missing

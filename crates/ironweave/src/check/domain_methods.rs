@@ -11,8 +11,8 @@ macro_rules! domain_methods {
 
         /// Sets the keys that entities of a type can have, for fields of events that name entities by a key. Without this call, these
         /// are `"a"`, `"b"` and so on for texts and 1, 2 and so on for integers, as many as there may be
-        /// [entities](Self::entities), and of those that no entity has, only the next one is tried. The keys of this call are all
-        /// tried, because a guard or handler may tell them apart.
+        /// [entities](Self::entities), and of those that no entity has, only the next one is tried, or the next ones if several fields of
+        /// an event can give one. The keys of this call are all tried, because a guard or handler may tell them apart.
         ///
         /// A key may be given as any type that serializes like it, such as `&str` for `String`.
         pub fn keys<

@@ -259,7 +259,7 @@ impl<M: Model> Exploration<M> {
             .collect();
         if !next.is_empty() {
             all.push(format!(
-                "of unused keys only the next one was tried: {}",
+                "of unused keys only the next ones were tried: {}",
                 next.join(", ")
             ));
         }

@@ -27,8 +27,8 @@
 //! |---|---|
 //! | a handle or token | each entity that exists, in the states that the event requires |
 //! | a `Key` | the key of each such entity |
-//! | an `Ensure` | also each key of the bounds that no entity has; of the default keys only the next one |
-//! | the key of an entity that the event creates | each key that no entity has; of the default keys only the next one |
+//! | an `Ensure` | also each key of the bounds that no entity has; of the default keys only the next one, or the next ones if several fields can give one |
+//! | the key of an entity that the event creates | each key that no entity has; of the default keys as for an `Ensure` |
 //! | an `Option` or a `Vec` of these | also none; each set of them, in one order |
 //! | `bool`, `()`, an enum without data, an `Option` of such a type | all values |
 //! | a `Timestamp` | the time of [`Checker::time`] |

@@ -48,6 +48,48 @@ pub mod shelf {
     }
 }
 
+#[ironweave::model]
+pub mod desk {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Letter {}
+    #[states(Letter)]
+    pub enum LetterState {
+        #[initial]
+        #[to(Sent)]
+        Written,
+        #[terminal]
+        Sent,
+    }
+
+    #[entity]
+    pub struct Stamp {
+        #[key]
+        pub number: u32,
+    }
+    #[states(Stamp)]
+    pub enum StampState {
+        #[initial]
+        #[to(Used)]
+        New,
+        #[terminal]
+        Used,
+    }
+
+    #[event]
+    #[create(letter: Letter {})]
+    pub struct LetterWritten {}
+
+    #[event]
+    #[moves(stamp: New -> Used)]
+    #[moves(letter: Written -> Sent)]
+    pub struct LetterSent {
+        pub letter: Letter<Written>,
+        pub stamp: Ensure<Stamp>,
+    }
+}
+
 use shelf::*;
 
 #[test]
@@ -76,6 +118,19 @@ fn what_is_deleted_makes_room_for_what_is_ensured() {
     let counts = report.event("Reprinted").expect("an event");
     assert!(
         counts.fired > report.event("Printed").expect("an event").fired,
+        "{report}"
+    );
+}
+
+/// The second letter would need a second stamp, of which there may be only one. That is no deadlock.
+#[test]
+fn an_event_that_would_ensure_more_than_there_may_be_is_cut() {
+    let report = Checker::<desk::Model>::new()
+        .entities::<desk::Letter>(2)
+        .entities::<desk::Stamp>(1)
+        .assert_properties();
+    assert!(
+        report.event("LetterSent").expect("an event").cut > 0,
         "{report}"
     );
 }

@@ -11,6 +11,7 @@ mod plain;
 mod ward;
 
 mod all_states_are_found;
+mod an_event_creates_several_with_keys;
 mod an_event_makes_room;
 mod code_of_the_program_runs;
 mod domains_are_shared;

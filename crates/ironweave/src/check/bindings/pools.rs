@@ -137,13 +137,21 @@ impl Enumeration {
         event: &EventChoices,
         breadth: Breadth<'_>,
     ) -> Pools {
-        let pool = |field: &FieldChoices| self.pool(graph, field, breadth);
+        let fields = event.fields.iter().zip(&event.key_fields);
+        let pool = |(field, key_fields): (&FieldChoices, &usize)| {
+            self.pool(graph, (field, *key_fields), breadth)
+        };
         Pools {
-            fields: event.fields.iter().map(pool).collect(),
+            fields: fields.map(pool).collect(),
         }
     }
 
-    fn pool(&mut self, graph: &Graph<Flat>, field: &FieldChoices, breadth: Breadth<'_>) -> Pool {
+    fn pool(
+        &mut self,
+        graph: &Graph<Flat>,
+        (field, key_fields): (&FieldChoices, usize),
+        breadth: Breadth<'_>,
+    ) -> Pool {
         let (entity, states, count, by) = match field {
             FieldChoices::Values(values) => return Pool::Numbers(values.len() as u64),
             FieldChoices::Now => return Pool::Numbers(1),
@@ -152,10 +160,9 @@ impl Enumeration {
                     return Pool::One(Vec::new());
                 };
                 let unused = table.unused.iter();
-                let unused = unused.take(if table.domain.only_next {
-                    1
-                } else {
-                    usize::MAX
+                let unused = unused.take(match table.domain.only_next {
+                    true => key_fields,
+                    false => usize::MAX,
                 });
                 let mut keys: Vec<u64> = unused.map(|key| u64::from(*key)).collect();
                 if matches!(breadth, Breadth::Any(_)) {
@@ -178,7 +185,8 @@ impl Enumeration {
                 &any_state
             }
         };
-        let only_next = self.gather(graph, entity, states, by);
+        let only_next = self.gather(graph, (entity, states, by), 0);
+        let is_alone = key_fields <= 1;
         let (mut atoms, mut fresh) = (self.atoms.clone(), self.fresh.clone());
         if let Breadth::Any(deleted) = breadth {
             match (by, &self.keys[entity.index()]) {
@@ -194,7 +202,10 @@ impl Enumeration {
         }
         match count {
             Cardinality::One | Cardinality::Option => {
-                fresh.truncate(if only_next { 1 } else { usize::MAX });
+                fresh.truncate(match only_next {
+                    true => key_fields,
+                    false => usize::MAX,
+                });
                 atoms.append(&mut fresh);
                 match count {
                     Cardinality::One => Pool::One(atoms),
@@ -202,7 +213,7 @@ impl Enumeration {
                 }
             }
             Cardinality::Many => {
-                if !only_next {
+                if !(only_next && is_alone) {
                     atoms.append(&mut fresh);
                 }
                 Pool::Many { atoms, fresh }
