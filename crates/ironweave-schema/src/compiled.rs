@@ -131,7 +131,7 @@ impl Given {
             }
             Source::Time => Some(Self::Time),
             Source::Meta(field) => Some(Self::Meta(*field)),
-            Source::Entity { .. } => None,
+            Source::Entity { .. } | Source::Calculated { .. } => None,
         }
     }
 
@@ -177,16 +177,18 @@ pub const ARCS_MAX: usize = 24;
 #[must_use]
 pub const fn phase(arc: &Arc) -> u8 {
     match arc {
-        Arc::Create { .. } | Arc::When { .. } => 0,
-        Arc::Unlink { .. } => 1,
-        Arc::Relink { .. } => 2,
-        Arc::Link { .. } => 3,
-        Arc::SetLink { .. } => 4,
-        Arc::Set { .. } => 5,
-        Arc::Move { .. } => 6,
-        Arc::Delete { .. } => 7,
+        Arc::Create { .. } => 0,
+        Arc::Choose { .. } => 1,
+        Arc::When { .. } | Arc::Count { .. } | Arc::Compare { .. } => 2,
+        Arc::Unlink { .. } => 3,
+        Arc::Relink { .. } => 4,
+        Arc::Link { .. } => 5,
+        Arc::SetLink { .. } => 6,
+        Arc::Set { .. } => 7,
+        Arc::Move { .. } => 8,
+        Arc::Delete { .. } => 9,
         // Of a newer version, which a program of this one does not have.
-        Arc::Unknown(_) => 8,
+        Arc::Unknown(_) => 10,
     }
 }
 

@@ -6,8 +6,8 @@
 use std::ops::Index;
 
 use crate::{
-    ColumnIx, EdgeIx, Encoding, EntityIx, EventIx, FieldIx, InvariantIx, NameIx, Raw, StateIx,
-    Unknown,
+    Arc, ColumnIx, EdgeIx, Encoding, EntityIx, EventIx, FieldIx, Hop, InvariantIx, May, NameIx,
+    Order, Path, StateIx, Unknown,
 };
 
 /// The schema of a model.
@@ -25,6 +25,8 @@ pub struct Schema {
     pub events: Vec<EventDef>,
     /// Invariants.
     pub invariants: Vec<InvariantDef>,
+    /// Indexes over several fields, or over the entities in some states. The index of one field is a part of its column.
+    pub indexes: Vec<IndexDef>,
     /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
@@ -106,6 +108,33 @@ pub enum IndexKind {
     Ordered,
 }
 
+/// An index of the entities of one type by several parts, or of those that are in some states.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexDef {
+    /// The name of the index.
+    pub name: String,
+    /// The entity type.
+    pub entity: EntityIx,
+    /// Whether the index also finds ranges of values.
+    pub kind: IndexKind,
+    /// What the entities are sorted by: by the first part, then by the second and so on.
+    pub parts: Vec<IndexPart>,
+    /// The states in one of which an entity must be to be in the index; empty if the state does not matter.
+    pub states: Vec<StateIx>,
+    /// Entries that a newer version has written into this item.
+    pub unknown: Unknown,
+}
+
+/// A part of the value by which an index finds an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexPart {
+    /// The value of a column. An entity without the value, because it is in another state, is not in the index.
+    Column(ColumnIx),
+    /// The entity that is linked at an end of an edge that holds at most one link. An entity without a link is not in the
+    /// index.
+    End(Hop),
+}
+
 /// The effect of the deletion of an entity on its links and on the entities that they lead to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDelete {
@@ -181,7 +210,8 @@ pub struct EventDef {
     pub immediate: bool,
     /// The fields.
     pub fields: Vec<EventFieldDef>,
-    /// The names of the entities that the event binds: its entity fields in order, then the names of its `create` arcs.
+    /// The names of the entities that the event binds: its entity fields in order, then the names of its `create` arcs, then
+    /// those of its `choose` arcs.
     pub names: Vec<NameDef>,
     /// The arcs, in written order.
     pub arcs: Vec<Arc>,
@@ -189,10 +219,26 @@ pub struct EventDef {
     pub mays: Vec<May>,
     /// The paths of the guard functions, as written.
     pub guards: Vec<String>,
+    /// Which of the entities on which an immediate event is enabled it fires on first; `None` for the one with the smallest
+    /// slot.
+    pub order: Option<Order>,
+    /// The time at which the event is due; `None` if the event has none.
+    pub due: Option<DueDef>,
     /// Former names, which `#[renamed(from = "..")]` gives.
     pub renamed: Vec<String>,
     /// The names of logged events that a function of the program reads as this event, which `#[upcast(from = "..")]` gives.
     pub upcasts: Vec<String>,
+    /// Entries that a newer version has written into this item.
+    pub unknown: Unknown,
+}
+
+/// The time at which an event is due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DueDef {
+    /// Index into [`EventDef::names`] of the only name that the event binds.
+    pub name: NameIx,
+    /// A column of a time, or of an optional time, of the entities that the name is bound to.
+    pub column: ColumnIx,
     /// Entries that a newer version has written into this item.
     pub unknown: Unknown,
 }
@@ -217,7 +263,7 @@ pub struct EventFieldDef {
 /// A name that is bound to entities while an event fires.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameDef {
-    /// The name of the event's field or of the `create` arc.
+    /// The name of the event's field or of the `create` or `choose` arc.
     pub name: String,
     /// The type of the entities.
     pub entity: EntityIx,
@@ -243,216 +289,8 @@ pub enum BindBy {
     Ensure,
     /// The event creates the entity.
     Created,
-}
-
-/// A path: the entities that a name is bound to, or the entities that are reached from these over edges.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Path {
-    /// Index into [`EventDef::names`].
-    pub root: NameIx,
-    /// The edges to follow, in order.
-    pub hops: Vec<Hop>,
-}
-
-/// One step of a path along an edge.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Hop {
-    /// The edge.
-    pub edge: EdgeIx,
-    /// `true` from the declaring end to the inverse end, `false` from the inverse end to the declaring end.
-    pub forward: bool,
-}
-
-/// A field of the metadata of a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetaField {
-    /// The principal that initiated the transaction, an `Option<String>`.
-    Actor,
-    /// The correlation id of the request, an `Option<String>`.
-    Correlation,
-    /// The sequence of the transaction that caused this one, an `Option<u64>`.
-    Causation,
-}
-
-/// The source of a value that an arc writes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Source {
-    /// The field of the event with this index.
-    Field(FieldIx),
-    /// The time of the step.
-    #[default]
-    Time,
-    /// A field of the metadata of the transaction.
-    Meta(MetaField),
-    /// A literal in the arc.
-    Literal {
-        /// The index of the literal among the values of the event. The literals follow the fields.
-        index: FieldIx,
-        /// The literal as written.
-        text: String,
-    },
-    /// A field of an entity that the event binds, with its value before the arcs took effect.
-    Entity {
-        /// Index into [`EventDef::names`] of a name that is bound to one entity.
-        name: NameIx,
-        /// The column.
-        column: ColumnIx,
-    },
-}
-
-/// A value for a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Assign {
-    /// The column.
-    pub column: ColumnIx,
-    /// The value.
-    pub source: Source,
-}
-
-/// Which of the entities that a path reaches an arc moves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scope {
-    /// All of them; each must be in a source state (`each`, and a path to one entity).
-    #[default]
-    Each,
-    /// Only the entities that are in a source state.
-    Those,
-}
-
-/// How many of the entities that the path of a `when` reaches must be in one of its states.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Quantifier {
-    /// All of them. The condition holds if there are none.
-    #[default]
-    All,
-    /// At least one.
-    Any,
-    /// None.
-    None,
-}
-
-/// An arc: one effect or condition of an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Arc {
-    /// Creates an entity and binds a name to it.
-    Create {
-        /// Index into [`EventDef::names`].
-        name: NameIx,
-        /// The first state of the entity.
-        state: StateIx,
-        /// The values of its fields and of the data of that state.
-        values: Vec<Assign>,
-    },
-    /// Moves entities from one of the `from` states to `to`.
-    Move {
-        /// Which of the entities that the path reaches are moved.
-        scope: Scope,
-        /// The entities.
-        path: Path,
-        /// Source states.
-        from: Vec<StateIx>,
-        /// Target state.
-        to: StateIx,
-        /// The data of the target state.
-        data: Vec<Assign>,
-    },
-    /// Links each of `path` with each of `with` by the edge that `hop` names, seen from `path`.
-    Link {
-        /// The entities at the near ends.
-        path: Path,
-        /// The edge, seen from `path`.
-        hop: Hop,
-        /// The entities at the far ends.
-        with: Path,
-        /// The data of the links, if the edge has data.
-        data: Option<Source>,
-    },
-    /// Removes the existing links between `path` and `with`.
-    Unlink {
-        /// The entities at the near ends.
-        path: Path,
-        /// The edge, seen from `path`.
-        hop: Hop,
-        /// The entities at the far ends.
-        with: Path,
-    },
-    /// Links like `Link`, but first removes the existing link of an end that can hold only one.
-    Relink {
-        /// The entities at the near ends.
-        path: Path,
-        /// The edge, seen from `path`.
-        hop: Hop,
-        /// The entities at the far ends.
-        with: Path,
-        /// The data of the links, if the edge has data.
-        data: Option<Source>,
-    },
-    /// Sets a field of each entity, or data of a state. Each entity must be in that state.
-    Set {
-        /// The entities.
-        path: Path,
-        /// The column and the value.
-        value: Assign,
-    },
-    /// Sets the data of the links between `path` and `with`. All of these links must exist.
-    SetLink {
-        /// The entities at the near ends.
-        path: Path,
-        /// The edge, seen from `path`.
-        hop: Hop,
-        /// The entities at the far ends.
-        with: Path,
-        /// The value.
-        data: Source,
-    },
-    /// Deletes entities. The `on_delete` policies of their ends apply.
-    Delete {
-        /// The entities.
-        path: Path,
-    },
-    /// Requires that all, any or none of the entities are in one of the states.
-    When {
-        /// How many of the entities: all, any or none.
-        quantifier: Quantifier,
-        /// The entities.
-        path: Path,
-        /// The states.
-        states: Vec<StateIx>,
-    },
-    /// An arc of a newer version.
-    Unknown(Raw),
-}
-
-/// A permission of the handler of an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum May {
-    /// Create an entity.
-    Create(EntityIx),
-    /// Find an entity by key or create it.
-    Ensure(EntityIx),
-    /// Move an entity.
-    Move {
-        /// The entity type.
-        entity: EntityIx,
-        /// The source state.
-        from: StateIx,
-        /// The target state.
-        to: StateIx,
-    },
-    /// Link by an edge.
-    Link(EdgeIx),
-    /// Unlink by an edge.
-    Unlink(EdgeIx),
-    /// Relink by an edge.
-    Relink(EdgeIx),
-    /// Set a field or state data.
-    Set(ColumnIx),
-    /// Set the data of links of an edge.
-    SetLink(EdgeIx),
-    /// Delete an entity.
-    Delete(EntityIx),
-    /// A permission of a newer version.
-    Unknown(Raw),
+    /// The event chooses the entity among candidates.
+    Chosen,
 }
 
 /// An invariant: a predicate that holds of every entity of a type at the end of every transaction.

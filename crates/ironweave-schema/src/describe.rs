@@ -8,10 +8,11 @@ use crate::cbor::{CborReader, CborWriter};
 use crate::form::{Input, Kind, Output, Problem, ReadError};
 use crate::json::{JsonReader, JsonWriter, break_lines};
 use crate::{
-    Arc, Assign, BindBy, Cardinality, ColumnDef, ColumnIx, EdgeDef, EdgeIx, Encoding, EndDef,
-    EntityDef, EntityIx, EventDef, EventFieldDef, EventIx, FieldIx, Hop, IndexKind, InvariantDef,
-    May, MetaField, NameDef, NameIx, OnDelete, Path, Quantifier, Raw, Schema, Scope, Source,
-    StateDef, StateIx, TransitionDef, Unknown,
+    Arc, Assign, BindBy, Candidates, Cardinality, ColumnDef, ColumnIx, Comparison, Condition,
+    DueDef, EdgeDef, EdgeIx, Encoding, EndDef, EntityDef, EntityIx, EventDef, EventFieldDef,
+    EventIx, FieldIx, FunctionIx, Hop, IndexDef, IndexKind, IndexPart, InvariantDef, May,
+    MetaField, NameDef, NameIx, OnDelete, Operator, Order, Path, Quantifier, Raw, Schema, Scope,
+    Source, StateDef, StateIx, Take, TransitionDef, Unknown,
 };
 
 /// A type that can be read from and written as CBOR and JSON.
@@ -120,7 +121,7 @@ macro_rules! indexes {
     )*};
 }
 
-indexes! { EntityIx StateIx ColumnIx EdgeIx EventIx FieldIx NameIx }
+indexes! { EntityIx StateIx ColumnIx EdgeIx EventIx FieldIx NameIx FunctionIx }
 
 /// Reads the value of a key. If this version does not know the value, preserves it in `unknown` and sets the default.
 fn entry<S: Input, T: Described + Default>(
@@ -371,7 +372,7 @@ record!(Schema {
     edges,
     events,
     invariants
-});
+} lists { indexes });
 record!(EntityDef { name, states, initial } lists { renamed });
 record!(StateDef { name, terminal, to } lists { renamed });
 record!(TransitionDef { to, verb });
@@ -394,7 +395,15 @@ record!(EventDef {
     arcs,
     mays,
     guards
-} lists { renamed, upcasts });
+} optional { order, due } lists { renamed, upcasts });
+record!(DueDef { name, column });
+record!(IndexDef {
+    name,
+    entity,
+    kind,
+    parts,
+    states
+});
 record!(EventFieldDef { name, ty } optional { encoding, default } lists { renamed });
 record!(NameDef {
     name,
@@ -411,6 +420,25 @@ record!(InvariantDef {
 small_record!(Path { root, hops });
 small_record!(Hop { edge, forward });
 small_record!(Assign { column, source });
+small_record!(Order { column, descending });
+small_record!(Condition {
+    column,
+    comparison,
+    with,
+    function
+});
+choice!(IndexPart {} of { Column, End } with {});
+choice!(Candidates { Place } of { Path } with {});
+choice!(Take { One } of { Exactly, UpTo } with {});
+choice!(Operator { Add, Subtract });
+choice!(Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual
+});
 choice!(IndexKind { Equal, Ordered });
 choice!(OnDelete {
     Unlink,
@@ -425,8 +453,14 @@ choice!(MetaField {
 });
 choice!(Scope { Each, Those });
 choice!(Quantifier { All, Any, None });
-choice!(BindBy { Handle, Key, Ensure, Created } of { Token } with {});
-choice!(Source { Time } of { Field, Meta } with { Literal { index, text } Entity { name, column } });
+choice!(BindBy { Handle, Key, Ensure, Created, Chosen } of { Token } with {});
+choice!(
+    Source { Time } of { Field, Meta } with {
+        Literal { index, text }
+        Entity { name, column }
+        Calculated { operator, left, right, function }
+    }
+);
 choice!(
     Encoding {
         Serde, Unit, Bool, U8, U16, U32, U64, U128, I8, I16, I32, I64, I128, F32, F64, Char, Text,
@@ -444,6 +478,9 @@ choice!(
         SetLink { path, hop, with, data }
         Delete { path }
         When { quantifier, path, states }
+        Count { path, states, comparison, with, function }
+        Compare { left, comparison, right, function }
+        Choose { name, from, states, conditions, order, take }
     } or Unknown
 );
 choice!(

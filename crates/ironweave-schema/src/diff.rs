@@ -94,6 +94,13 @@ pub enum Item {
     },
     /// An invariant, by its name.
     Invariant(String),
+    /// An index of several fields, or of the entities in some states.
+    Index {
+        /// The entity type.
+        entity: String,
+        /// The index as it is written in a model.
+        index: String,
+    },
     /// An item that this version does not know.
     Unknown(Box<UnknownItem>),
 }
@@ -122,6 +129,7 @@ impl fmt::Display for Item {
             Self::May { event, may } => write!(f, "`{may}` of event `{event}`"),
             Self::Guard { event, guard } => write!(f, "guard `{guard}` of event `{event}`"),
             Self::Invariant(name) => write!(f, "invariant `{name}`"),
+            Self::Index { entity, index } => write!(f, "`{index}` of entity `{entity}`"),
             Self::Unknown(item) => write!(f, "`{}` of {}", item.key, item.of),
         }
     }
@@ -161,6 +169,9 @@ impl Item {
             Self::Arc { event: of, arc } => (event(of), format!("the arc `{arc}`")),
             Self::May { event: of, may } => (event(of), format!("`{may}`")),
             Self::Guard { event: of, guard } => (event(of), format!("the guard `{guard}`")),
+            Self::Index { entity, index } => {
+                (Self::Entity(entity.clone()), format!("the `{index}`"))
+            }
             Self::Unknown(item) => (
                 item.of.clone(),
                 format!(
@@ -241,6 +252,10 @@ pub enum Property {
     Check,
     /// The former names, by `#[renamed(from = "..")]`.
     FormerNames,
+    /// Which of the entities an immediate event fires on first.
+    Order,
+    /// The time at which an event is due.
+    Due,
     /// The logged events that a function of the program reads as the event, by `#[upcast(from = "..")]`.
     Upcasts,
 }
@@ -265,6 +280,8 @@ impl fmt::Display for Property {
             Self::Of => "entity",
             Self::Via => "`via`",
             Self::Check => "function",
+            Self::Order => "order",
+            Self::Due => "due time",
             Self::FormerNames => "former name",
             Self::Upcasts => "upcast from",
         })

@@ -157,6 +157,7 @@ impl<'s> Diff<'s> {
         self.edges();
         self.events();
         self.invariants();
+        self.indexes();
         let (known, here) = (was.unknown_items(), now.unknown_items());
         let only = |these: Vec<UnknownItem>, those: &[UnknownItem]| {
             let those: HashSet<String> = those.iter().map(ToString::to_string).collect();

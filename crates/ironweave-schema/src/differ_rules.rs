@@ -2,7 +2,7 @@
 
 use crate::diff::{Change, Flag, Item, Property};
 use crate::differ::{Diff, list, paired};
-use crate::{EntityIx, EventDef, InvariantDef, Schema, judge};
+use crate::{EntityIx, EventDef, IndexDef, InvariantDef, Schema, judge};
 
 impl<'s> Diff<'s> {
     pub(crate) fn events(&mut self) {
@@ -107,6 +107,17 @@ impl<'s> Diff<'s> {
         let guard = |guard: String| Item::Guard { event: of(), guard };
         let guards = [a.guards.clone(), b.guards.clone()];
         self.texts(item(), "guards", guards, guard);
+        let order = |schema: &Schema, def: &EventDef| {
+            (def.order).map_or_else(|| "slot".to_owned(), |order| schema.order_text(order))
+        };
+        let (old, new) = (order(was, a), order(now, b));
+        self.value(item, None, Property::Order, &old, &new);
+        let due = |schema: &Schema, def: &EventDef| match &def.due {
+            Some(due) => schema.due_text(def, due),
+            None => "none".to_owned(),
+        };
+        let (old, new) = (due(was, a), due(now, b));
+        self.value(item, None, Property::Due, &old, &new);
         let (old, new) = (list(&a.upcasts), list(&b.upcasts));
         self.value(item, None, Property::Upcasts, &old, &new);
     }
@@ -127,6 +138,29 @@ impl<'s> Diff<'s> {
             self.rule(Change::Added(item(text.clone())));
         }
         self.reordered(pairs.reordered, || of, what);
+    }
+
+    /// Compares the indexes, which are made when a log is opened.
+    pub(crate) fn indexes(&mut self) {
+        let (was, now) = (self.was, self.now);
+        let item = |schema: &Schema, def: &IndexDef| Item::Index {
+            entity: schema.entity_name(def.entity).to_owned(),
+            index: schema.index_text(def),
+        };
+        let items = |schema: &Schema| -> Vec<(String, Item)> {
+            let items = schema.indexes.iter().map(|def| item(schema, def));
+            items.map(|item| (item.to_string(), item)).collect()
+        };
+        let (was, now) = (items(was), items(now));
+        let pairs = paired(&was, &now, |(text, _)| text, |(text, _)| text);
+        for (_, item) in pairs.removed {
+            self.rule(Change::Removed(item.clone()));
+        }
+        for (_, item) in pairs.added {
+            self.rule(Change::Added(item.clone()));
+        }
+        let model = || Item::Model(self.now.name.clone());
+        self.reordered(pairs.reordered, model, "indexes");
     }
 
     pub(crate) fn invariants(&mut self) {

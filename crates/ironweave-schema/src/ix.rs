@@ -127,4 +127,6 @@ index! {
     FieldIx(u16);
     /// Index of a name in [`EventDef::names`](crate::EventDef::names).
     NameIx(u16);
+    /// Number of a function that the generated code of an event has, which compares or calculates values.
+    FunctionIx(u16);
 }

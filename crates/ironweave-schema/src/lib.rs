@@ -18,6 +18,7 @@
 #![doc = "\n"]
 #![doc = include_str!("../README.md")]
 
+mod arcs;
 mod cbor;
 mod compare;
 mod compatibility;
@@ -42,16 +43,22 @@ mod tests;
 mod unknown;
 mod valid;
 
+pub use arcs::{
+    Arc, Assign, Candidates, Comparison, Condition, Hop, May, MetaField, Operator, Order, Path,
+    Quantifier, Scope, Source, Take,
+};
 pub use compatibility::{Check, Compatibility, Difference, Refused, Usage, Verdict};
 pub use defs::{
-    Arc, Assign, BindBy, Cardinality, ColumnDef, EdgeDef, EndDef, EntityDef, EventDef,
-    EventFieldDef, Hop, IndexKind, InvariantDef, May, MetaField, NameDef, OnDelete, Path,
-    Quantifier, Schema, Scope, Source, StateDef, TransitionDef,
+    BindBy, Cardinality, ColumnDef, DueDef, EdgeDef, EndDef, EntityDef, EventDef, EventFieldDef,
+    IndexDef, IndexKind, IndexPart, InvariantDef, NameDef, OnDelete, Schema, StateDef,
+    TransitionDef,
 };
 pub use diff::{Change, Flag, Item, Property};
 pub use encoding::Encoding;
 pub use form::ReadError;
-pub use ix::{ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, InvariantIx, NameIx, StateIx, TooMany};
+pub use ix::{
+    ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, FunctionIx, InvariantIx, NameIx, StateIx, TooMany,
+};
 pub use names::similar_names;
 pub use reading::{EventReading, Reading, Readings};
 pub use unknown::{Raw, Unknown, UnknownItem};

@@ -1,9 +1,12 @@
 //! Renders the items of a schema as they are written in a model.
 
+use std::fmt;
+
 use crate::{
-    Arc, Assign, BindBy, Cardinality, ColumnDef, ColumnIx, EdgeDef, EdgeIx, EndDef, EntityIx,
-    EventDef, FieldIx, Hop, Item, May, MetaField, NameDef, NameIx, Path, Quantifier, Schema, Scope,
-    Source, StateIx,
+    Arc, Assign, BindBy, Candidates, Cardinality, ColumnDef, ColumnIx, Comparison, DueDef, EdgeDef,
+    EdgeIx, EndDef, EntityIx, EventDef, FieldIx, Hop, IndexDef, IndexKind, IndexPart, Item, May,
+    MetaField, NameDef, NameIx, Operator, Order, Path, Quantifier, Schema, Scope, Source, StateIx,
+    Take,
 };
 
 /// The text for an index that is not in the schema.
@@ -114,8 +117,116 @@ impl Schema {
                 let states = self.state_names(of.reached(path), states);
                 format!("when({quantifier} {} in {states})", of.path(path))
             }
+            Arc::Count {
+                path,
+                states,
+                comparison,
+                with,
+                ..
+            } => {
+                let among = match states.as_slice() {
+                    [] => String::new(),
+                    states => format!(" in {}", self.state_names(of.reached(path), states)),
+                };
+                let (path, with) = (of.path(path), of.source(with));
+                format!("when(count {path}{among} {comparison} {with})")
+            }
+            Arc::Compare {
+                left,
+                comparison,
+                right,
+                ..
+            } => format!(
+                "when({} {comparison} {})",
+                of.source(left),
+                of.source(right)
+            ),
+            Arc::Choose {
+                name,
+                from,
+                states,
+                conditions,
+                order,
+                take,
+            } => {
+                let entity = of.def(*name).map_or(EntityIx::MAX, |def| def.entity);
+                let take = match take {
+                    Take::One => String::new(),
+                    Take::Exactly(number) => format!("{} of ", of.source(number)),
+                    Take::UpTo(number) => format!("up to {} of ", of.source(number)),
+                };
+                let from = match from {
+                    Candidates::Place => self.entity_name(entity).to_owned(),
+                    Candidates::Path(path) => of.path(path),
+                };
+                let states = self.state_names(entity, states);
+                let conditions: Vec<String> = (conditions.iter())
+                    .map(|condition| {
+                        let column = self.column_name(condition.column);
+                        let with = of.source(&condition.with);
+                        format!("{column} {} {with}", condition.comparison)
+                    })
+                    .collect();
+                let conditions = match conditions.is_empty() {
+                    true => String::new(),
+                    false => format!(" where {}", conditions.join(", ")),
+                };
+                let order = order.map_or_else(String::new, |order| {
+                    format!(" by {}", self.order_text(order))
+                });
+                let name = of.name(*name);
+                format!("choose({name}: {take}{from} in {states}{conditions}{order})")
+            }
             Arc::Unknown(raw) => raw.to_string(),
         }
+    }
+
+    /// Returns an order, such as `price desc`.
+    pub(crate) fn order_text(&self, order: Order) -> String {
+        let column = self.column_name(order.column);
+        match order.descending {
+            true => format!("{column} desc"),
+            false => column.to_owned(),
+        }
+    }
+
+    /// Returns the time at which an event is due, such as `reservation.Reserved.until`.
+    pub(crate) fn due_text(&self, event: &EventDef, due: &DueDef) -> String {
+        let of = EventContext {
+            schema: self,
+            event,
+        };
+        let def = self.columns.get(due.column.index());
+        let state = def.and_then(|def| Some((def.entity, def.state?)));
+        let state = state.map_or_else(String::new, |(entity, state)| {
+            format!("{}.", self.state_name(entity, state))
+        });
+        let column = self.column_name(due.column);
+        format!("{}.{state}{column}", of.name(due.name))
+    }
+
+    /// Returns an index, such as `index(ordered, fields = [symbol, price], while = Open)`.
+    #[must_use]
+    pub fn index_text(&self, def: &IndexDef) -> String {
+        let kind = match def.kind {
+            IndexKind::Equal => "",
+            IndexKind::Ordered => "ordered, ",
+        };
+        let part = |part: &IndexPart| match part {
+            IndexPart::Column(column) => self.column_name(*column).to_owned(),
+            IndexPart::End(hop) => self.end_name(*hop).to_owned(),
+        };
+        let parts: Vec<String> = def.parts.iter().map(part).collect();
+        let states = match def.states.as_slice() {
+            [] => String::new(),
+            states => format!(", while = {}", self.state_names(def.entity, states)),
+        };
+        format!("index({kind}fields = [{}]{states})", parts.join(", "))
+    }
+
+    fn column_name(&self, column: ColumnIx) -> &str {
+        let def = self.columns.get(column.index());
+        def.map_or(UNRESOLVED, |def| &def.name)
     }
 
     /// Returns a permission of a handler, such as `may(Partition: Building -> Failed)`.
@@ -316,10 +427,23 @@ impl EventContext<'_> {
             Source::Meta(MetaField::Causation) => "meta.causation".to_owned(),
             Source::Literal { text, .. } => text.clone(),
             Source::Entity { name, column } => {
-                let def = self.schema.columns.get(column.index());
-                let column = def.map_or(UNRESOLVED, |def| &def.name);
-                format!("{}.{column}", self.name(*name))
+                format!("{}.{}", self.name(*name), self.schema.column_name(*column))
             }
+            Source::Calculated {
+                operator,
+                left,
+                right,
+                ..
+            } => format!("{} {operator} {}", self.source(left), self.operand(right)),
+        }
+    }
+
+    /// Returns the right operand of a sum or difference, in parentheses if it is one itself.
+    fn operand(&self, source: &Source) -> String {
+        let text = self.source(source);
+        match source {
+            Source::Calculated { .. } => format!("({text})"),
+            _ => text,
         }
     }
 
@@ -334,7 +458,7 @@ impl Schema {
     pub(crate) fn binding_text(&self, name: &NameDef) -> String {
         let entity = self.entity_name(name.entity);
         let one = match name.by {
-            BindBy::Handle | BindBy::Created => entity.to_owned(),
+            BindBy::Handle | BindBy::Created | BindBy::Chosen => entity.to_owned(),
             BindBy::Token(state) => format!("{entity}<{}>", self.state_name(name.entity, state)),
             BindBy::Key => format!("Key<{entity}>"),
             BindBy::Ensure => format!("Ensure<{entity}>"),
@@ -344,5 +468,27 @@ impl Schema {
             Cardinality::Option => format!("Option<{one}>"),
             Cardinality::Many => format!("Vec<{one}>"),
         }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+            Self::Less => "<",
+            Self::LessOrEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterOrEqual => ">=",
+        })
+    }
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+        })
     }
 }

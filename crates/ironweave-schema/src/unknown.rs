@@ -154,6 +154,9 @@ impl Schema {
                 };
                 add(&item, &field.unknown);
             }
+            if let Some(due) = &event.due {
+                add(&item, &due.unknown);
+            }
             event
                 .names
                 .iter()
@@ -173,6 +176,13 @@ impl Schema {
                     add(&item, &single("may", raw));
                 }
             }
+        }
+        for index in &self.indexes {
+            let item = || Item::Index {
+                entity: self.entity_name(index.entity).to_owned(),
+                index: self.index_text(index),
+            };
+            add(&item, &index.unknown);
         }
         for invariant in &self.invariants {
             add(

@@ -8,8 +8,8 @@ use std::fmt::{self, Display};
 use std::hash::Hash;
 
 use crate::{
-    Arc, Assign, BindBy, Cardinality, ColumnIx, EdgeDef, Encoding, EndDef, EntityIx, EventDef, Hop,
-    May, Path, Schema, Source, StateIx,
+    Arc, Assign, BindBy, Candidates, Cardinality, ColumnIx, Condition, EdgeDef, Encoding, EndDef,
+    EntityIx, EventDef, Hop, IndexDef, IndexPart, May, NameIx, Path, Schema, Source, StateIx, Take,
 };
 
 /// The maximum number of states of an entity type. A state and a generation share one word.
@@ -50,6 +50,7 @@ impl Schema {
             edges,
             events,
             invariants,
+            indexes,
             unknown: _,
         } = self;
         for (what, n) in [
@@ -58,6 +59,7 @@ impl Schema {
             ("edges", edges.len()),
             ("events", events.len()),
             ("invariants", invariants.len()),
+            ("indexes", indexes.len()),
         ] {
             if n > MANY_MAX {
                 return Err(format!(
@@ -96,6 +98,13 @@ impl Schema {
         distinct(
             "ends of edges at one entity",
             ends.map(|end| (end.entity, &end.name)),
+        )?;
+        for index in indexes {
+            self.index(index).map_err(at(&index.name))?;
+        }
+        distinct(
+            "indexes of one entity",
+            indexes.iter().map(|index| (index.entity, &index.name)),
         )?;
         for event in events {
             self.event(event).map_err(at(&event.name))?;
@@ -201,9 +210,36 @@ impl Schema {
             }
         }
         event.arcs.iter().try_for_each(|arc| self.arc(event, arc))?;
+        if let Some(order) = event.order {
+            let entity = self.bound(event, NameIx::new(0))?;
+            self.column(entity, order.column)?;
+        }
+        if let Some(due) = &event.due {
+            self.column(self.bound(event, due.name)?, due.column)?;
+        }
         let encodings = event.fields.iter().map(|field| field.encoding.as_ref());
         encodings.into_iter().try_for_each(|e| self.encoding(e))?;
         event.mays.iter().try_for_each(|may| self.may(may))
+    }
+
+    fn index(&self, index: &IndexDef) -> Result<(), Reason> {
+        self.entity(index.entity)?;
+        self.states(index.entity, &index.states)?;
+        if index.parts.is_empty() {
+            return Err("the index has no part".to_owned());
+        }
+        for part in &index.parts {
+            match part {
+                IndexPart::Column(column) => self.column(index.entity, *column).map(|_| ())?,
+                IndexPart::End(hop) => {
+                    self.hop(index.entity, *hop)?;
+                    if self.ends(*hop)?.1.cardinality == Cardinality::Many {
+                        return Err("a part of the index is an end with many links".to_owned());
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn encoding(&self, encoding: Option<&Encoding>) -> Result<(), Reason> {
@@ -211,11 +247,17 @@ impl Schema {
         entity.map_or(Ok(()), |entity| self.entity(entity))
     }
 
+    /// Returns the type of the entities that a name is bound to.
+    fn bound(&self, event: &EventDef, name: NameIx) -> Result<EntityIx, Reason> {
+        let def = event.names.get(name.index());
+        let def = def.ok_or_else(|| format!("name {name} is not a name of the event"))?;
+        Ok(def.entity)
+    }
+
     /// Returns the entity type to which a path leads.
     fn path(&self, event: &EventDef, path: &Path) -> Result<EntityIx, Reason> {
-        let root = event.names.get(path.root.index());
-        let root = root.ok_or_else(|| format!("name {} is not a name of the event", path.root))?;
-        (path.hops.iter()).try_fold(root.entity, |entity, hop| self.hop(entity, *hop))
+        let root = self.bound(event, path.root)?;
+        (path.hops.iter()).try_fold(root, |entity, hop| self.hop(entity, *hop))
     }
 
     fn column(&self, entity: EntityIx, column: ColumnIx) -> Result<Option<StateIx>, Reason> {
@@ -234,11 +276,11 @@ impl Schema {
         match source {
             Source::Field(field) => within("field", *field, event.fields.len()),
             Source::Entity { name, column } => {
-                let root = Path {
-                    root: *name,
-                    hops: Vec::new(),
-                };
-                self.column(self.path(event, &root)?, *column).map(|_| ())
+                (self.column(self.bound(event, *name)?, *column)).map(|_| ())
+            }
+            Source::Calculated { left, right, .. } => {
+                self.source(event, left)?;
+                self.source(event, right)
             }
             // The generated code of the event resolves the index of a literal.
             Source::Literal { .. } | Source::Time | Source::Meta(_) => Ok(()),
@@ -339,6 +381,48 @@ impl Schema {
                 path,
                 states,
             } => self.states(self.path(event, path)?, states),
+            Arc::Count {
+                path, states, with, ..
+            } => {
+                self.states(self.path(event, path)?, states)?;
+                self.source(event, with)
+            }
+            Arc::Compare { left, right, .. } => {
+                self.source(event, left)?;
+                self.source(event, right)
+            }
+            Arc::Choose {
+                name,
+                from,
+                states,
+                conditions,
+                order,
+                take,
+            } => {
+                let root = event.names.get(name.index());
+                let Some(root) = root.filter(|root| root.by == BindBy::Chosen) else {
+                    return Err(format!(
+                        "an arc chooses name {name}, which is not a chosen name of the event"
+                    ));
+                };
+                if let Candidates::Path(path) = from
+                    && self.path(event, path)? != root.entity
+                {
+                    return Err("an arc chooses among entities of another type".to_owned());
+                }
+                self.states(root.entity, states)?;
+                for Condition { column, with, .. } in conditions {
+                    self.column(root.entity, *column)?;
+                    self.source(event, with)?;
+                }
+                if let Some(order) = order {
+                    self.column(root.entity, order.column)?;
+                }
+                match take {
+                    Take::One => Ok(()),
+                    Take::Exactly(number) | Take::UpTo(number) => self.source(event, number),
+                }
+            }
             Arc::Unknown(_) => Ok(()),
         }
     }

@@ -66,7 +66,7 @@ pub fn mended(resolved: &Resolved, (entity, count, by): Binding) -> Type {
         }
         BindBy::Key => syn::parse_quote!(::ironweave::Key<#name>),
         BindBy::Ensure => syn::parse_quote!(::ironweave::Ensure<#name>),
-        BindBy::Handle | BindBy::Created => syn::parse_quote!(#name),
+        BindBy::Handle | BindBy::Created | BindBy::Chosen => syn::parse_quote!(#name),
     };
     match count {
         Cardinality::One => one,

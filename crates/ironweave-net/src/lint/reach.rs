@@ -353,7 +353,7 @@ impl Paths<'_> {
         // A key may be that of an entity that the event has just created.
         let ensures = |v: &Variable| v.by == BindBy::Ensure && v.entity == root.entity;
         let existed = match root.by {
-            BindBy::Handle | BindBy::Token(_) => true,
+            BindBy::Handle | BindBy::Token(_) | BindBy::Chosen => true,
             BindBy::Key => !self.transition.variables.iter().any(ensures),
             BindBy::Ensure | BindBy::Created => false,
         };

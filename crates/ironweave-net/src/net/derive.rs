@@ -158,7 +158,11 @@ impl<'a> Derive<'a> {
                 BindBy::Token(state) if !self.is_moved(name) => {
                     self.read(vec![self.net.place_of(def.entity, state)], None, root);
                 }
-                BindBy::Token(_) | BindBy::Handle | BindBy::Key | BindBy::Created => {}
+                BindBy::Token(_)
+                | BindBy::Handle
+                | BindBy::Key
+                | BindBy::Created
+                | BindBy::Chosen => {}
             }
         }
         for arc in &self.event.arcs {
@@ -397,7 +401,10 @@ impl<'a> Derive<'a> {
                 let places = self.places(path, states);
                 self.read(places, Some(inscription), path.clone());
             }
-            ArcDef::Unknown(_) => self.unknown += 1,
+            ArcDef::Count { .. }
+            | ArcDef::Compare { .. }
+            | ArcDef::Choose { .. }
+            | ArcDef::Unknown(_) => self.unknown += 1,
         }
     }
 

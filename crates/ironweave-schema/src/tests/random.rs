@@ -122,8 +122,32 @@ impl Random {
         }
     }
 
+    fn comparison(&mut self) -> Comparison {
+        self.of(&[
+            Comparison::Equal,
+            Comparison::NotEqual,
+            Comparison::Less,
+            Comparison::LessOrEqual,
+            Comparison::Greater,
+            Comparison::GreaterOrEqual,
+        ])
+    }
+
+    fn order(&mut self) -> Order {
+        Order {
+            column: self.ix(),
+            descending: self.is(),
+        }
+    }
+
     fn source(&mut self) -> Source {
-        match self.below(5) {
+        match self.below(6) {
+            4 => Source::Calculated {
+                operator: self.of(&[Operator::Add, Operator::Subtract]),
+                left: Box::new(self.source()),
+                right: Box::new(self.source()),
+                function: self.ix(),
+            },
             0 => Source::Field(self.ix()),
             1 => Source::Meta(self.of(&[
                 MetaField::Actor,
@@ -151,7 +175,7 @@ impl Random {
 
     fn arc(&mut self) -> Arc {
         let (path, with, hop) = (self.path(), self.path(), self.hop());
-        match self.below(10) {
+        match self.below(13) {
             0 => Arc::Create {
                 name: self.ix(),
                 state: self.state(),
@@ -193,6 +217,39 @@ impl Random {
                 path,
                 states: self.list(Self::state),
             },
+            9 => Arc::Count {
+                path,
+                states: self.list(Self::state),
+                comparison: self.comparison(),
+                with: self.source(),
+                function: self.ix(),
+            },
+            10 => Arc::Compare {
+                left: self.source(),
+                comparison: self.comparison(),
+                right: self.source(),
+                function: self.ix(),
+            },
+            11 => Arc::Choose {
+                name: self.ix(),
+                from: match self.is() {
+                    true => Candidates::Place,
+                    false => Candidates::Path(path),
+                },
+                states: self.list(Self::state),
+                conditions: self.list(|r| Condition {
+                    column: r.ix(),
+                    comparison: r.comparison(),
+                    with: r.source(),
+                    function: r.ix(),
+                }),
+                order: self.option(Self::order),
+                take: match self.below(3) {
+                    0 => Take::One,
+                    1 => Take::Exactly(self.source()),
+                    _ => Take::UpTo(self.source()),
+                },
+            },
             _ => Arc::Unknown(Raw::from_cbor(b"\xa1\x65Sleep\x05").expect("an item")),
         }
     }
@@ -219,7 +276,13 @@ impl Random {
     fn by(&mut self) -> BindBy {
         match self.below(4) {
             0 => BindBy::Token(self.state()),
-            _ => self.of(&[BindBy::Handle, BindBy::Key, BindBy::Ensure, BindBy::Created]),
+            _ => self.of(&[
+                BindBy::Handle,
+                BindBy::Key,
+                BindBy::Ensure,
+                BindBy::Created,
+                BindBy::Chosen,
+            ]),
         }
     }
 
@@ -245,6 +308,12 @@ impl Random {
             arcs: self.list(Self::arc),
             mays: self.list(Self::may),
             guards: self.list(Self::name),
+            order: self.option(Self::order),
+            due: self.option(|r| DueDef {
+                name: r.ix(),
+                column: r.ix(),
+                unknown: r.unknown(),
+            }),
             renamed: self.names(),
             upcasts: self.names(),
             unknown: self.unknown(),
@@ -307,6 +376,17 @@ impl Random {
                 via: r.list(Self::hop),
                 check: r.name(),
                 renamed: r.names(),
+                unknown: r.unknown(),
+            }),
+            indexes: self.list(|r| IndexDef {
+                name: r.name(),
+                entity: r.ix(),
+                kind: r.of(&[IndexKind::Equal, IndexKind::Ordered]),
+                parts: r.list(|r| match r.is() {
+                    true => IndexPart::Column(r.ix()),
+                    false => IndexPart::End(r.hop()),
+                }),
+                states: r.list(Self::state),
                 unknown: r.unknown(),
             }),
             unknown: self.unknown(),

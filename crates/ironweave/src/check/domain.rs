@@ -387,7 +387,7 @@ impl<M: Model> Resolver<'_, M> {
         let by = match name.by {
             BindBy::Key => By::Key,
             BindBy::Ensure => By::Ensure,
-            BindBy::Handle | BindBy::Token(_) | BindBy::Created => By::Id,
+            BindBy::Handle | BindBy::Token(_) | BindBy::Created | BindBy::Chosen => By::Id,
         };
         if by != By::Id {
             self.keys[name.entity.index()].is_used = true;

@@ -327,7 +327,10 @@ impl EventPlan {
     fn add(&mut self, layout: &Layout, def: &EventDef, arc: &ArcDef) {
         match arc {
             // Of a newer version, which a program of this one does not have.
-            ArcDef::Unknown(_) => {}
+            ArcDef::Unknown(_)
+            | ArcDef::Count { .. }
+            | ArcDef::Compare { .. }
+            | ArcDef::Choose { .. } => {}
             ArcDef::Create {
                 name,
                 state,

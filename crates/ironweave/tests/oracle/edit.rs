@@ -6,6 +6,9 @@ use ironweave::schema::{Arc, ColumnIx, Hop, NameIx, Path, Source};
 pub fn paths(arc: &mut Arc) -> Vec<&mut Path> {
     match arc {
         Arc::Create { .. } | Arc::Unknown(_) => vec![],
+        Arc::Count { .. } | Arc::Compare { .. } | Arc::Choose { .. } => {
+            unreachable!("no random model has one")
+        }
         Arc::Move { path, .. }
         | Arc::Set { path, .. }
         | Arc::Delete { path }
@@ -41,6 +44,9 @@ pub fn sources(arc: &mut Arc, change: &mut dyn FnMut(&mut Source)) {
         Arc::Link { data, .. } | Arc::Relink { data, .. } => data.iter_mut().for_each(change),
         Arc::SetLink { data, .. } => change(data),
         Arc::Unlink { .. } | Arc::Delete { .. } | Arc::When { .. } | Arc::Unknown(_) => {}
+        Arc::Count { .. } | Arc::Compare { .. } | Arc::Choose { .. } => {
+            unreachable!("no random model has one")
+        }
     }
 }
 

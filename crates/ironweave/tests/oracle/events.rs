@@ -164,7 +164,7 @@ impl<'s> Draft<'s> {
             BindBy::Token(s) => format!("E{entity}<S{s}>"),
             BindBy::Key => format!("Key<E{entity}>"),
             BindBy::Ensure => format!("Ensure<E{entity}>"),
-            BindBy::Handle | BindBy::Created => format!("E{entity}"),
+            BindBy::Handle | BindBy::Created | BindBy::Chosen => format!("E{entity}"),
         };
         self.fields.push(EventFieldDef {
             name: name.clone(),

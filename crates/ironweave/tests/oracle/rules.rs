@@ -89,7 +89,9 @@ impl<'a> Firing<'a> {
     fn value(&self, world: &World, source: &Source) -> Val {
         match source {
             Source::Time => Val::T(self.time),
-            Source::Meta(field) => unreachable!("no random model writes {field:?}"),
+            Source::Meta(_) | Source::Calculated { .. } => {
+                unreachable!("no random model writes {source:?}")
+            }
             Source::Literal { index, .. } => {
                 self.literals[usize::from(*index) - self.def.fields.len()].clone()
             }
@@ -234,6 +236,9 @@ impl<'a> Firing<'a> {
             let data = |source: &Option<Source>| source.as_ref().map(|s| self.value(world, s));
             deeds.push(match arc {
                 Arc::Create { .. } | Arc::Unknown(_) => continue,
+                Arc::Count { .. } | Arc::Compare { .. } | Arc::Choose { .. } => {
+                    unreachable!("no random model has one")
+                }
                 Arc::When {
                     quantifier,
                     path,

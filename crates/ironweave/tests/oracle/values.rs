@@ -129,6 +129,9 @@ pub fn sources<'a>(schema: &'a Schema, arc: &'a Arc) -> Vec<(Ty, &'a Source)> {
         }
         Arc::SetLink { hop, data, .. } => vec![(on(hop), data)],
         Arc::Unlink { .. } | Arc::Delete { .. } | Arc::When { .. } | Arc::Unknown(_) => Vec::new(),
+        Arc::Count { .. } | Arc::Compare { .. } | Arc::Choose { .. } => {
+            unreachable!("no random model has one")
+        }
     }
 }
 

@@ -382,6 +382,7 @@ fn value<'v>(
         Source::Meta(MetaField::Causation) => Ok(&meta.causation),
         Source::Field(index) | Source::Literal { index, .. } => Ok(values.value(index.get())),
         Source::Entity { name, column } => Err((*name, *column)),
+        Source::Calculated { .. } => unreachable!("the macro makes none"),
     }
 }
 
