@@ -156,6 +156,8 @@ pub struct Order {
     pub column: ColumnIx,
     /// Whether the entity with the greatest value is the first one.
     pub descending: bool,
+    /// The function that compares two values of the column.
+    pub function: FunctionIx,
 }
 
 /// How many candidates a `choose` arc binds.

@@ -420,7 +420,11 @@ record!(InvariantDef {
 small_record!(Path { root, hops });
 small_record!(Hop { edge, forward });
 small_record!(Assign { column, source });
-small_record!(Order { column, descending });
+small_record!(Order {
+    column,
+    descending,
+    function
+});
 small_record!(Condition {
     column,
     comparison,

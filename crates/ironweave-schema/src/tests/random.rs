@@ -137,6 +137,7 @@ impl Random {
         Order {
             column: self.ix(),
             descending: self.is(),
+            function: self.ix(),
         }
     }
 
