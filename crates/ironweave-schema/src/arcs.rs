@@ -58,7 +58,7 @@ pub enum Source {
     /// The sum or the difference of two values. The event is rejected if it overflows.
     Calculated {
         /// The operation.
-        operator: Operator,
+        operator: Arithmetic,
         /// The left operand.
         left: Box<Source>,
         /// The right operand.
@@ -70,7 +70,7 @@ pub enum Source {
 
 /// An operation on two values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Operator {
+pub enum Arithmetic {
     /// The sum.
     #[default]
     Add,
@@ -129,7 +129,7 @@ pub enum Quantifier {
 
 /// The entities among which a `choose` arc chooses.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Candidates {
+pub enum ChooseFrom {
     /// All entities of the type of the name.
     Place,
     /// The entities that a path reaches.
@@ -138,7 +138,7 @@ pub enum Candidates {
 
 /// A condition on a candidate of a `choose` arc.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Condition {
+pub struct ChooseWhere {
     /// The column of the candidate, which is the left operand. A candidate without the value does not meet the condition.
     pub column: ColumnIx,
     /// The comparison.
@@ -151,7 +151,7 @@ pub struct Condition {
 
 /// An order of entities by a column; entities with equal values are in the order of their slots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Order {
+pub struct SortBy {
     /// The column.
     pub column: ColumnIx,
     /// Whether the entity with the greatest value is the first one.
@@ -291,13 +291,13 @@ pub enum Arc {
         /// Index into [`EventDef::names`](crate::EventDef::names).
         name: NameIx,
         /// The entities among which it chooses.
-        from: Candidates,
+        from: ChooseFrom,
         /// The states in one of which a candidate must be.
         states: Vec<StateIx>,
         /// Further conditions on a candidate. All must hold.
-        conditions: Vec<Condition>,
+        conditions: Vec<ChooseWhere>,
         /// The order; `None` for the smallest slot first.
-        order: Option<Order>,
+        order: Option<SortBy>,
         /// How many candidates it binds.
         take: Take,
     },

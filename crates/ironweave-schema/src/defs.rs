@@ -7,7 +7,7 @@ use std::ops::Index;
 
 use crate::{
     Arc, ColumnIx, EdgeIx, Encoding, EntityIx, EventIx, FieldIx, Hop, InvariantIx, May, NameIx,
-    Order, Path, StateIx, Unknown,
+    Path, SortBy, StateIx, Unknown,
 };
 
 /// The schema of a model.
@@ -221,7 +221,7 @@ pub struct EventDef {
     pub guards: Vec<String>,
     /// Which of the entities on which an immediate event is enabled it fires on first; `None` for the one with the smallest
     /// slot.
-    pub order: Option<Order>,
+    pub order: Option<SortBy>,
     /// The time at which the event is due; `None` if the event has none.
     pub due: Option<DueDef>,
     /// Former names, which `#[renamed(from = "..")]` gives.

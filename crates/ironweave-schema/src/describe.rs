@@ -8,10 +8,10 @@ use crate::cbor::{CborReader, CborWriter};
 use crate::form::{Input, Kind, Output, Problem, ReadError};
 use crate::json::{JsonReader, JsonWriter, break_lines};
 use crate::{
-    Arc, Assign, BindBy, Candidates, Cardinality, ColumnDef, ColumnIx, Comparison, Condition,
-    DueDef, EdgeDef, EdgeIx, Encoding, EndDef, EntityDef, EntityIx, EventDef, EventFieldDef,
-    EventIx, FieldIx, FunctionIx, Hop, IndexDef, IndexKind, IndexPart, InvariantDef, May,
-    MetaField, NameDef, NameIx, OnDelete, Operator, Order, Path, Quantifier, Raw, Schema, Scope,
+    Arc, Arithmetic, Assign, BindBy, Cardinality, ChooseFrom, ChooseWhere, ColumnDef, ColumnIx,
+    Comparison, DueDef, EdgeDef, EdgeIx, Encoding, EndDef, EntityDef, EntityIx, EventDef,
+    EventFieldDef, EventIx, FieldIx, FunctionIx, Hop, IndexDef, IndexKind, IndexPart, InvariantDef,
+    May, MetaField, NameDef, NameIx, OnDelete, Path, Quantifier, Raw, Schema, Scope, SortBy,
     Source, StateDef, StateIx, Take, TransitionDef, Unknown,
 };
 
@@ -420,21 +420,21 @@ record!(InvariantDef {
 small_record!(Path { root, hops });
 small_record!(Hop { edge, forward });
 small_record!(Assign { column, source });
-small_record!(Order {
+small_record!(SortBy {
     column,
     descending,
     function
 });
-small_record!(Condition {
+small_record!(ChooseWhere {
     column,
     comparison,
     with,
     function
 });
 choice!(IndexPart {} of { Column, End } with {});
-choice!(Candidates { Place } of { Path } with {});
+choice!(ChooseFrom { Place } of { Path } with {});
 choice!(Take { One } of { Exactly, UpTo } with {});
-choice!(Operator { Add, Subtract });
+choice!(Arithmetic { Add, Subtract });
 choice!(Comparison {
     Equal,
     NotEqual,

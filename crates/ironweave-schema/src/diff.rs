@@ -253,7 +253,7 @@ pub enum Property {
     /// The former names, by `#[renamed(from = "..")]`.
     FormerNames,
     /// Which of the entities an immediate event fires on first.
-    Order,
+    SortBy,
     /// The time at which an event is due.
     Due,
     /// The logged events that a function of the program reads as the event, by `#[upcast(from = "..")]`.
@@ -280,7 +280,7 @@ impl fmt::Display for Property {
             Self::Of => "entity",
             Self::Via => "`via`",
             Self::Check => "function",
-            Self::Order => "order",
+            Self::SortBy => "order",
             Self::Due => "due time",
             Self::FormerNames => "former name",
             Self::Upcasts => "upcast from",

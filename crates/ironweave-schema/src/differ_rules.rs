@@ -111,7 +111,7 @@ impl<'s> Diff<'s> {
             (def.order).map_or_else(|| "slot".to_owned(), |order| schema.order_text(order))
         };
         let (old, new) = (order(was, a), order(now, b));
-        self.value(item, None, Property::Order, &old, &new);
+        self.value(item, None, Property::SortBy, &old, &new);
         let due = |schema: &Schema, def: &EventDef| match &def.due {
             Some(due) => schema.due_text(def, due),
             None => "none".to_owned(),

@@ -18,6 +18,8 @@
 #![doc = "\n"]
 #![doc = include_str!("../README.md")]
 
+// Names of public types, and of variants, are not ones that models use for entities, such as `Order`: rustc prints the path of a
+// type if another type that it knows of has the same name.
 mod arcs;
 mod cbor;
 mod compare;
@@ -44,8 +46,8 @@ mod unknown;
 mod valid;
 
 pub use arcs::{
-    Arc, Assign, Candidates, Comparison, Condition, Hop, May, MetaField, Operator, Order, Path,
-    Quantifier, Scope, Source, Take,
+    Arc, Arithmetic, Assign, ChooseFrom, ChooseWhere, Comparison, Hop, May, MetaField, Path,
+    Quantifier, Scope, SortBy, Source, Take,
 };
 pub use compatibility::{Check, Compatibility, Difference, Refused, Usage, Verdict};
 pub use defs::{

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use crate::{
-    Arc, Assign, BindBy, Candidates, Cardinality, ColumnDef, ColumnIx, Comparison, DueDef, EdgeDef,
-    EdgeIx, EndDef, EntityIx, EventDef, FieldIx, Hop, IndexDef, IndexKind, IndexPart, Item, May,
-    MetaField, NameDef, NameIx, Operator, Order, Path, Quantifier, Schema, Scope, Source, StateIx,
-    Take,
+    Arc, Arithmetic, Assign, BindBy, Cardinality, ChooseFrom, ColumnDef, ColumnIx, Comparison,
+    DueDef, EdgeDef, EdgeIx, EndDef, EntityIx, EventDef, FieldIx, Hop, IndexDef, IndexKind,
+    IndexPart, Item, May, MetaField, NameDef, NameIx, Path, Quantifier, Schema, Scope, SortBy,
+    Source, StateIx, Take,
 };
 
 /// The text for an index that is not in the schema.
@@ -156,8 +156,8 @@ impl Schema {
                     Take::UpTo(number) => format!("up to {} of ", of.source(number)),
                 };
                 let from = match from {
-                    Candidates::Place => self.entity_name(entity).to_owned(),
-                    Candidates::Path(path) => of.path(path),
+                    ChooseFrom::Place => self.entity_name(entity).to_owned(),
+                    ChooseFrom::Path(path) => of.path(path),
                 };
                 let states = self.state_names(entity, states);
                 let conditions: Vec<String> = (conditions.iter())
@@ -182,7 +182,7 @@ impl Schema {
     }
 
     /// Returns an order, such as `price desc`.
-    pub(crate) fn order_text(&self, order: Order) -> String {
+    pub(crate) fn order_text(&self, order: SortBy) -> String {
         let column = self.column_name(order.column);
         match order.descending {
             true => format!("{column} desc"),
@@ -227,6 +227,16 @@ impl Schema {
     fn column_name(&self, column: ColumnIx) -> &str {
         let def = self.columns.get(column.index());
         def.map_or(UNRESOLVED, |def| &def.name)
+    }
+
+    /// Returns the source of a value of an event, such as `meta.time + hold`.
+    #[must_use]
+    pub fn source_text(&self, event: &EventDef, source: &Source) -> String {
+        let of = EventContext {
+            schema: self,
+            event,
+        };
+        of.source(source)
     }
 
     /// Returns a permission of a handler, such as `may(Partition: Building -> Failed)`.
@@ -427,7 +437,17 @@ impl EventContext<'_> {
             Source::Meta(MetaField::Causation) => "meta.causation".to_owned(),
             Source::Literal { text, .. } => text.clone(),
             Source::Entity { name, column } => {
-                format!("{}.{}", self.name(*name), self.schema.column_name(*column))
+                let def = self.schema.columns.get(column.index());
+                let state = match (def.and_then(|def| def.state), self.def(*name)) {
+                    // A token is in that state.
+                    (Some(_), Some(def)) if matches!(def.by, BindBy::Token(_)) => None,
+                    (state, def) => state.zip(def),
+                };
+                let state = state.map_or_else(String::new, |(state, def)| {
+                    format!("{}.", self.schema.state_name(def.entity, state))
+                });
+                let column = self.schema.column_name(*column);
+                format!("{}.{state}{column}", self.name(*name))
             }
             Source::Calculated {
                 operator,
@@ -484,7 +504,7 @@ impl fmt::Display for Comparison {
     }
 }
 
-impl fmt::Display for Operator {
+impl fmt::Display for Arithmetic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Add => "+",

@@ -8,7 +8,7 @@ use std::fmt::{self, Display};
 use std::hash::Hash;
 
 use crate::{
-    Arc, Assign, BindBy, Candidates, Cardinality, ColumnIx, Condition, EdgeDef, Encoding, EndDef,
+    Arc, Assign, BindBy, Cardinality, ChooseFrom, ChooseWhere, ColumnIx, EdgeDef, Encoding, EndDef,
     EntityIx, EventDef, Hop, IndexDef, IndexPart, May, NameIx, Path, Schema, Source, StateIx, Take,
 };
 
@@ -405,13 +405,13 @@ impl Schema {
                         "an arc chooses name {name}, which is not a chosen name of the event"
                     ));
                 };
-                if let Candidates::Path(path) = from
+                if let ChooseFrom::Path(path) = from
                     && self.path(event, path)? != root.entity
                 {
                     return Err("an arc chooses among entities of another type".to_owned());
                 }
                 self.states(root.entity, states)?;
-                for Condition { column, with, .. } in conditions {
+                for ChooseWhere { column, with, .. } in conditions {
                     self.column(root.entity, *column)?;
                     self.source(event, with)?;
                 }

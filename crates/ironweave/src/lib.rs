@@ -314,6 +314,7 @@ pub use subscribe::Subscription;
 #[cfg(feature = "async")]
 pub use subscribe::stream::SubscriptionStream;
 pub use value::Value;
+pub use value::arithmetic::{CheckedAdd, CheckedSub};
 
 /// The code blocks of the README of the repository, as documentation tests.
 #[cfg(doctest)]

@@ -11,7 +11,7 @@ use super::model::{FieldKind, Resolved};
 use super::names::plain;
 use super::paths::{self, path};
 use super::values::{self, assigns, settable};
-use super::{links, state};
+use super::{links, operands, state};
 use crate::errors::Errors;
 use crate::parse::ast;
 
@@ -48,6 +48,12 @@ pub fn one(scope: &mut Scope<'_>, arc: &ast::Arc, errors: &mut Errors) -> Option
             path: path(scope, written, errors)?.path,
         }),
         ast::Arc::Set { path, field, value } => set(scope, path, field, value, errors),
+        ast::Arc::Count {
+            path,
+            states,
+            compared,
+        } => operands::count(scope, path, states, compared, errors),
+        ast::Arc::Compare(left, compared) => operands::compare(scope, left, compared, errors),
         ast::Arc::When {
             quantifier,
             path: written,

@@ -10,7 +10,9 @@ use proc_macro2::Ident;
 
 use super::bindings::{Binding, binding, mended};
 use super::entities;
-use super::model::{Event, EventField, FieldDefault, FieldKind, Literal, Name, Resolved, Typed};
+use super::model::{
+    Event, EventField, FieldDefault, FieldKind, Literal, Name, Resolved, Typed, ValueFunction,
+};
 use super::names::plain;
 use super::renamed::former_names;
 use super::table::Table;
@@ -41,6 +43,8 @@ pub struct Scope<'e> {
     pub literals: Vec<Literal>,
     /// Values to compare with their columns.
     pub typed: Vec<Typed>,
+    /// Functions so far.
+    pub functions: Vec<ValueFunction>,
 }
 
 impl Scope<'_> {
@@ -111,6 +115,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
         broken: BTreeSet::new(),
         literals: Vec::new(),
         typed: Vec::new(),
+        functions: Vec::new(),
     };
     for written in event.fields {
         field(&mut scope, written, errors);
@@ -191,6 +196,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
         names,
         literals,
         typed,
+        functions,
         ..
     } = scope;
     (def.arcs, def.mays) = (resolved_arcs, mays);
@@ -206,6 +212,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
         upcasts: event.upcasts,
         literals,
         typed,
+        functions,
     };
     (def, event)
 }
@@ -391,6 +398,14 @@ fn immediate(
             event,
             format!("an immediate event must move its entity, or it would fire forever: add `#[moves({name}: A -> B)]`"),
         );
+    }
+    for arc in written {
+        let at = match arc {
+            ast::Arc::Count { compared, .. } | ast::Arc::Compare(_, compared) => compared.at,
+            _ => continue,
+        };
+        let message = "a `when` of an immediate event tests states: count and compare in an event that the program fires";
+        errors.add(syn::Error::new(at, message));
     }
     // The conditions of an immediate event may follow one edge. `each` is a condition, `those` is not.
     for arc in written {

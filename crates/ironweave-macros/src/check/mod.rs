@@ -14,6 +14,7 @@ mod links;
 mod mays;
 pub mod model;
 pub mod names;
+mod operands;
 mod paths;
 mod renamed;
 pub mod table;

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use ironweave_schema::{
     Cardinality, ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, NameIx, Schema, StateIx,
 };
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use syn::{Attribute, Item, Type, Visibility};
 
 use super::Taken;
@@ -213,6 +213,18 @@ pub struct Event {
     pub literals: Vec<Literal>,
     /// Values whose types must match those of their columns.
     pub typed: Vec<Typed>,
+    /// The functions that compare and calculate its values, by number.
+    pub functions: Vec<ValueFunction>,
+}
+
+/// A function that a function of the runtime makes from types.
+pub struct ValueFunction {
+    /// The name of the function of the runtime.
+    pub make: &'static str,
+    /// The types of the values, as written.
+    pub types: Vec<Type>,
+    /// The operator, at which rustc reports types that do not fit.
+    pub at: Span,
 }
 
 /// A field of an event.

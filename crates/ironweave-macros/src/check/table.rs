@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
-use ironweave_schema::{ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, NameIx, StateIx};
+use ironweave_schema::{ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, FunctionIx, NameIx, StateIx};
 
 /// An index into a schema.
 pub trait Ix: Copy + Into<usize> {
@@ -21,7 +21,7 @@ macro_rules! indexes {
     )*};
 }
 
-indexes! { EntityIx StateIx ColumnIx EdgeIx EventIx FieldIx NameIx }
+indexes! { EntityIx StateIx ColumnIx EdgeIx EventIx FieldIx NameIx FunctionIx }
 
 /// A side table for a list of the schema, in the same order.
 pub struct Table<I, T> {

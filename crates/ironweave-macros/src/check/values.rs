@@ -11,7 +11,7 @@ use super::events::Scope;
 use super::model::{FieldKind, Literal, LiteralKind, Resolved, Typed, TypedFrom};
 use super::names::plain;
 use super::table::Ix as _;
-use super::{paths, types};
+use super::{operands, paths, state, types};
 use crate::errors::{Errors, did_you_mean};
 use crate::parse::ast;
 
@@ -203,7 +203,6 @@ pub fn source(
     value: &ast::Value,
     errors: &mut Errors,
 ) -> Option<Source> {
-    let event = scope.event;
     match value {
         ast::Value::Time => {
             if wrapped(
@@ -223,6 +222,7 @@ pub fn source(
             Some(Source::Time)
         }
         ast::Value::Meta(field) => {
+            // As it would be written in the model, for the comparison.
             let (given, what): (Type, _) = match field {
                 ast::MetaField::Actor => (syn::parse_quote!(Option<String>), "meta.actor"),
                 ast::MetaField::Correlation => {
@@ -240,31 +240,16 @@ pub fn source(
             });
             Some(Source::Meta(*field))
         }
-        ast::Value::Literal(minus, literal) => {
-            let tokens = quote!(#minus #literal);
-            let kind = match optional(ty) {
-                Some(inner) if types::by_value(inner) || types::text(inner) == "String" => {
-                    LiteralKind::Some(tokens.clone())
-                }
-                _ => LiteralKind::Plain,
-            };
-            Some(add(scope, ty, tokens, kind))
+        ast::Value::Literal(..) | ast::Value::None(_) | ast::Value::Some(..) => {
+            literal(scope, ty, value, Some(name), errors)
         }
-        ast::Value::None(word) | ast::Value::Some(word, ..) if never_optional(ty) => {
-            let ty = types::text(ty);
-            errors.at(
-                word,
-                format!("`{name}` is a `{ty}`, not an `Option`: declare it as `Option<{ty}>`, or write a `{ty}`"),
-            );
-            None
-        }
-        ast::Value::None(word) => Some(add(scope, ty, quote!(#word), LiteralKind::None)),
-        ast::Value::Some(word, minus, literal) => {
-            let kind = LiteralKind::Some(quote!(#minus #literal));
-            Some(add(scope, ty, quote!(#word(#minus #literal)), kind))
-        }
-        ast::Value::Of(root, field) => {
-            let (number, column) = entity_field(scope, root, field, errors)?;
+        ast::Value::Calculated {
+            operator,
+            at,
+            operands,
+        } => operands::calculated_source(scope, ty, (*operator, *at), operands, errors),
+        ast::Value::Of(root, state, field) => {
+            let (number, column) = entity_field(scope, root, state.as_ref(), field, errors)?;
             let what = format!("{root}.{field}");
             let given = &scope.resolved.columns[column].ty;
             if wrapped(ty, given, (field, &what), name, errors) {
@@ -281,45 +266,108 @@ pub fn source(
             })
         }
         ast::Value::Field(field) => {
-            if let Some(number) = scope.fields.position(|known| known.name == *field) {
-                if scope.fields[number].binds.is_some() {
-                    errors.at(field, format!("`{field}` is an entity, not a value: write `{field}.field` for a field of it"));
-                    return None;
+            let add = |hint: &str| {
+                if hint.contains("did you mean") {
+                    return hint.to_owned();
                 }
-                let given = &scope.fields[number].ty;
-                if wrapped(ty, given, (field, &plain(field)), name, errors) {
-                    return None;
-                }
-                scope.typed.push(Typed {
-                    ty: ty.clone(),
-                    from: TypedFrom::Field(number),
-                    at: field.clone(),
-                });
-                return Some(Source::Field(number));
-            }
-            if scope.named(field).is_some() {
-                errors.at(field, format!("`{field}` is an entity, not a value: write `{field}.field` for a field of it"));
-                return None;
-            }
-            let values = scope.fields.iter().filter(|known| known.binds.is_none());
-            let known: Vec<String> = values.map(|known| plain(&known.name)).collect();
-            let hint = did_you_mean(&plain(field), known.iter().map(String::as_str));
-            let ty = types::text(ty);
-            let add = if hint.contains("did you mean") {
-                hint
-            } else {
+                let ty = types::text(ty);
                 format!(": add `pub {field}: {ty}` to it, or write `{name} = value`")
             };
-            errors.at(field, format!("`{event}` has no field `{field}`{add}"));
-            None
+            let number = event_field(scope, field, add, errors)?;
+            let given = &scope.fields[number].ty;
+            if wrapped(ty, given, (field, &plain(field)), name, errors) {
+                return None;
+            }
+            scope.typed.push(Typed {
+                ty: ty.clone(),
+                from: TypedFrom::Field(number),
+                at: field.clone(),
+            });
+            Some(Source::Field(number))
         }
     }
 }
 
-/// Resolves `name.field`: the name and the column.
-fn entity_field(
+/// The type of a field of the metadata.
+pub fn meta_type(field: ast::MetaField) -> Type {
+    match field {
+        ast::MetaField::Actor | ast::MetaField::Correlation => {
+            syn::parse_quote!(::core::option::Option<::std::string::String>)
+        }
+        ast::MetaField::Causation => syn::parse_quote!(::core::option::Option<u64>),
+    }
+}
+
+/// Resolves a literal of a type, which is written to `name`, if it is written.
+pub fn literal(
+    scope: &mut Scope<'_>,
+    ty: &Type,
+    value: &ast::Value,
+    name: Option<&Ident>,
+    errors: &mut Errors,
+) -> Option<Source> {
+    match value {
+        ast::Value::Literal(minus, literal) => {
+            let tokens = quote!(#minus #literal);
+            let kind = match optional(ty) {
+                Some(inner) if types::by_value(inner) || types::text(inner) == "String" => {
+                    LiteralKind::Some(tokens.clone())
+                }
+                _ => LiteralKind::Plain,
+            };
+            Some(add(scope, ty, tokens, kind))
+        }
+        ast::Value::None(word) | ast::Value::Some(word, ..) if never_optional(ty) => {
+            let ty = types::text(ty);
+            let message = match name {
+                Some(name) => format!(
+                    "`{name}` is a `{ty}`, not an `Option`: declare it as `Option<{ty}>`, or write a `{ty}`"
+                ),
+                None => format!("the other value is a `{ty}`, not an `Option`: write a `{ty}`"),
+            };
+            errors.at(word, message);
+            None
+        }
+        ast::Value::None(word) => Some(add(scope, ty, quote!(#word), LiteralKind::None)),
+        ast::Value::Some(word, minus, literal) => {
+            let kind = LiteralKind::Some(quote!(#minus #literal));
+            Some(add(scope, ty, quote!(#word(#minus #literal)), kind))
+        }
+        _ => None,
+    }
+}
+
+/// Resolves a field of the event that has a value. `add` makes the end of the error for an unknown one from a hint.
+pub fn event_field(
+    scope: &Scope<'_>,
+    field: &Ident,
+    add: impl FnOnce(&str) -> String,
+    errors: &mut Errors,
+) -> Option<FieldIx> {
+    let number = scope.fields.position(|known| known.name == *field);
+    let is_entity = |number: FieldIx| scope.fields[number].binds.is_some();
+    if number.is_some_and(is_entity) || number.is_none() && scope.named(field).is_some() {
+        errors.at(
+            field,
+            format!("`{field}` is an entity, not a value: write `{field}.field` for a field of it"),
+        );
+        return None;
+    }
+    if number.is_none() {
+        let values = scope.fields.iter().filter(|known| known.binds.is_none());
+        let known: Vec<String> = values.map(|known| plain(&known.name)).collect();
+        let hint = did_you_mean(&plain(field), known.iter().map(String::as_str));
+        let (event, add) = (scope.event, add(&hint));
+        errors.at(field, format!("`{event}` has no field `{field}`{add}"));
+    }
+    number
+}
+
+/// Resolves `name.field` or `name.State.field`: the name and the column.
+pub fn entity_field(
     scope: &Scope<'_>,
     root: &Ident,
+    in_state: Option<&Ident>,
     field: &Ident,
     errors: &mut Errors,
 ) -> Option<(NameIx, ColumnIx)> {
@@ -347,6 +395,11 @@ fn entity_field(
     }
     let resolved = scope.resolved;
     let def = &resolved.entities[name.entity];
+    if let Some(written) = in_state {
+        let state = state(resolved, name.entity, written, errors)?;
+        let column = state_data(resolved, name.entity, state, field, errors)?;
+        return Some((number, column));
+    }
     let column_of = |f: &super::model::Field| match f.kind {
         FieldKind::Column(column) if f.name == *field => Some(column),
         _ => None,
@@ -374,7 +427,7 @@ fn entity_field(
         (def.states.iter()).find(|s| s.data.iter().any(|c| resolved.columns[*c].name == *field));
     let hint = match elsewhere {
         Some(state) => format!(
-            ", but its state `{0}` has: bind `{root}: {of}<{0}>`",
+            ", but its state `{0}` has: write `{root}.{0}.{field}`, or bind `{root}: {of}<{0}>`",
             state.name
         ),
         None => hint,

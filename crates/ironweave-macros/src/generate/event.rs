@@ -1,6 +1,6 @@
 //! Generates an event: the struct, its binding and serialization. `receipts.rs` generates the types of its receipts.
 
-use ironweave_schema::{BindBy, Cardinality, EventDef, EventIx, FieldIx, May, NameIx};
+use ironweave_schema::{BindBy, Cardinality, EventDef, EventIx, FieldIx, FunctionIx, May, NameIx};
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::Type;
@@ -106,7 +106,7 @@ fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
 }
 
 /// The same tokens with another span, at which rustc reports their errors.
-fn spanned(tokens: TokenStream, at: Span) -> TokenStream {
+pub fn spanned(tokens: TokenStream, at: Span) -> TokenStream {
     let at_place = |mut token: TokenTree| {
         if let TokenTree::Group(group) = &token {
             let inner = spanned(group.stream(), at);
@@ -168,6 +168,14 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
         quote! {
             fn literal(#index_of: u16) -> &'static dyn ::core::any::Any {
                 match #index_of { #(#arms)* _ => ::ironweave::plumbing::no_such_value(#index_of) }
+            }
+        }
+    });
+    let function = (!event.functions.is_empty()).then(|| {
+        let arms = functions(event);
+        quote! {
+            fn function(#index_of: u16) -> ::ironweave::plumbing::ValueFunction {
+                match #index_of { #(#arms)* _ => ::ironweave::plumbing::no_such_function(#index_of) }
             }
         }
     });
@@ -269,6 +277,7 @@ fn implementation(model: &Model, index: EventIx, event: &Event) -> TokenStream {
             #json
             #as_list
             #literal
+            #function
             #equal
             #guard
             #handle
@@ -381,6 +390,32 @@ pub fn literals_of_immediate(model: &Model, event: &Event) -> TokenStream {
             match #index { #(#arms)* _ => ::ironweave::plumbing::no_such_value(#index), }
         }
     }
+}
+
+/// The function that returns the functions of an immediate event.
+pub fn functions_of_immediate(model: &Model, event: &Event) -> TokenStream {
+    if event.functions.is_empty() {
+        return quote!(::ironweave::plumbing::no_such_function);
+    }
+    let (arms, index) = (functions(event), model.taken.local("index"));
+    quote! {
+        |#index: u16| match #index { #(#arms)* _ => ::ironweave::plumbing::no_such_function(#index), }
+    }
+}
+
+/// An arm for each function.
+fn functions(event: &Event) -> Vec<TokenStream> {
+    let numbered = event.functions.iter().enumerate();
+    numbered
+        .map(|(i, function)| {
+            let (index, at) = (number(FunctionIx::at(i)), function.at);
+            let make = Ident::new(function.make, Span::call_site());
+            let types = function.types.iter();
+            let types = types.map(|ty| spanned(ty.to_token_stream(), at));
+            let code = quote_spanned!(at=> ::ironweave::plumbing::#make::<#(#types),*>());
+            quote!(#index => #code,)
+        })
+        .collect()
 }
 
 /// An arm for each literal.

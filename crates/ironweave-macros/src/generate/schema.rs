@@ -7,7 +7,7 @@ use quote::{quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned as _;
 
-use super::event::literals_of_immediate;
+use super::event::{functions_of_immediate, literals_of_immediate};
 use super::methods::{equality, is_faithful};
 use super::result;
 use crate::check::model::{Default, Model};
@@ -50,7 +50,8 @@ pub fn binding(model: &Model) -> TokenStream {
         let name = &event.name;
         if model.schema[ix].immediate {
             let literals = literals_of_immediate(model, event);
-            quote!(::ironweave::plumbing::EventType::immediate(#literals))
+            let functions = functions_of_immediate(model, event);
+            quote!(::ironweave::plumbing::EventType::immediate(#literals, #functions))
         } else {
             let upcasts = event.upcasts.iter().map(|upcast| {
                 let (from, with) = (&upcast.from, &upcast.with);

@@ -2,12 +2,12 @@
 
 use proc_macro2::Ident;
 use syn::parse::{Parse, ParseStream};
-use syn::{Lit, Result, Token, braced, bracketed};
+use syn::{Result, Token, braced, bracketed};
 
 use crate::check::types::text;
-use crate::errors::did_you_mean;
 
-use super::ast::{Arc, Assign, LinkKind, May, MetaField, Path, Quantifier, Scope, Value, Whole};
+use super::ast::{Arc, Assign, LinkKind, May, Path, Quantifier, Scope, Value, Whole};
+use super::values::compared;
 
 /// `root.hop.hop`.
 impl Parse for Path {
@@ -37,95 +37,6 @@ fn rest(input: ParseStream<'_>) -> String {
     text(input.cursor().token_stream())
         .replace(" . ", ".")
         .replace(". ", ".")
-}
-
-/// The message for an expression in place of a value.
-const PLAIN_VALUE: &str = "a value is a field of the event, `meta.time`, `name.field` of a bound entity, \
-     or a literal, because arcs compute nothing: add a field with the result to the event, or compute it in a \
-     handler (`#[may(set Entity.field)]`)";
-
-impl Parse for Value {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let begins = input.span();
-        let value = if input.peek(Token![-]) || input.peek(Lit) {
-            literal(input).map(|(minus, literal)| Self::Literal(minus, literal))
-        } else if input.peek(syn::Ident) {
-            named_value(input)
-        } else {
-            Err(input.error(PLAIN_VALUE))
-        }?;
-        let ends = input.is_empty() || input.peek(Token![,]);
-        if !ends && !input.peek(syn::Ident) && !input.peek(Lit) {
-            let at = begins.join(input.span()).unwrap_or(begins);
-            return Err(syn::Error::new(at, PLAIN_VALUE));
-        }
-        Ok(value)
-    }
-}
-
-/// A literal, perhaps after a minus.
-fn literal(input: ParseStream<'_>) -> Result<(Option<Token![-]>, Lit)> {
-    let minus = input.parse()?;
-    if !input.peek(Lit) {
-        return Err(input.error(PLAIN_VALUE));
-    }
-    Ok((minus, input.parse()?))
-}
-
-/// A value that begins with a name.
-fn named_value(input: ParseStream<'_>) -> Result<Value> {
-    let fork = input.fork();
-    let word: Ident = fork.parse()?;
-    if word == "None" {
-        return Ok(Value::None(input.parse()?));
-    }
-    if word == "Some" && fork.peek(syn::token::Paren) {
-        let (word, content) = (input.parse()?, parenthesized(input)?);
-        let (minus, literal) = literal(&content).map_err(|error| {
-            let message =
-                "`Some(..)` takes a literal here: add a field with the whole `Option` to the event";
-            syn::Error::new(error.span(), message)
-        })?;
-        return Ok(Value::Some(word, minus, literal));
-    }
-    value_of(input.parse()?)
-}
-
-/// `( .. )`.
-fn parenthesized(input: ParseStream<'_>) -> Result<syn::parse::ParseBuffer<'_>> {
-    let content;
-    syn::parenthesized!(content in input);
-    Ok(content)
-}
-
-/// Interprets a path as a value.
-fn value_of(path: Path) -> Result<Value> {
-    match path.hops.as_slice() {
-        [] => Ok(Value::Field(path.root)),
-        [time] if path.root == "meta" && time == "time" => Ok(Value::Time),
-        [field] if path.root == "meta" => {
-            let text = field.to_string();
-            Ok(Value::Meta(match text.as_str() {
-                "actor" => MetaField::Actor,
-                "correlation" => MetaField::Correlation,
-                "causation" => MetaField::Causation,
-                _ => {
-                    let known = ["time", "actor", "correlation", "causation"];
-                    let hint = did_you_mean(&text, known);
-                    let message = format!("`meta` has no field `{text}`{hint}");
-                    return Err(syn::Error::new(field.span(), message));
-                }
-            }))
-        }
-        [field] => Ok(Value::Of(path.root.clone(), field.clone())),
-        _ => Err(syn::Error::new(
-            path.last().span(),
-            format!(
-                "a value is `name.field` of a bound entity, but `{path}` follows \
-                 an edge: bind that entity in a field of the event"
-            ),
-        )),
-    }
 }
 
 impl Parse for Assign {
@@ -280,10 +191,10 @@ pub fn set(input: ParseStream<'_>) -> Result<Arc> {
             ),
         ));
     };
-    if input.peek(Token![+=]) || input.peek(Token![-=]) || input.peek(Token![*=]) {
+    if input.peek(Token![+=]) || input.peek(Token![-=]) {
+        let operator = if input.peek(Token![+=]) { '+' } else { '-' };
         return Err(input.error(format!(
-            "`set` computes nothing: write `set({path}.{field} = value)` with the result in a field of \
-             the event, or compute it in a handler (`#[may(set Entity.field)]`). Links change by \
+            "`set` assigns with `=`: write `set({path}.{field} = {path}.{field} {operator} value)`. Links change by \
              `link({path}.{field} += path)`"
         )));
     }
@@ -314,21 +225,50 @@ pub fn delete(input: ParseStream<'_>) -> Result<Arc> {
 
 /// `when(..)`.
 pub fn when(input: ParseStream<'_>) -> Result<Arc> {
+    let arc = if input.peek(syn::Ident) && input.peek2(syn::Ident) {
+        when_entities(input)
+    } else {
+        let fork = input.fork();
+        if fork.parse::<Path>().is_ok() && fork.peek(Token![in]) {
+            let word = input.parse()?;
+            return Err(no_quantifier(&word, input));
+        }
+        let (left, compared) = compared(input)?;
+        Ok(Arc::Compare(left, compared))
+    }?;
+    if !input.is_empty() {
+        return Err(input.error(
+            "a `when` is one condition: write another `#[when(..)]` for the next one, which must hold too, or a `#[guard(path)]`",
+        ));
+    }
+    Ok(arc)
+}
+
+/// A `when` about the entities of a path, after its first word.
+fn when_entities(input: ParseStream<'_>) -> Result<Arc> {
     let word: Ident = input.parse()?;
     let quantifier = match word.to_string().as_str() {
         "all" => Quantifier::All,
         "any" => Quantifier::Any,
         "none" => Quantifier::None,
+        "count" => {
+            let path = input.parse()?;
+            let states = match input.parse::<Option<Token![in]>>()? {
+                Some(_) => states(input)?,
+                None => Vec::new(),
+            };
+            let compared = input.parse()?;
+            return Ok(Arc::Count {
+                path,
+                states,
+                compared,
+            });
+        }
         _ => return Err(no_quantifier(&word, input)),
     };
     let path = input.parse()?;
     input.parse::<Token![in]>()?;
     let states = states(input)?;
-    if !input.is_empty() {
-        return Err(
-            input.error("`when` tests states only: to count or compare, write a `#[guard(path)]`")
-        );
-    }
     Ok(Arc::When {
         quantifier,
         path,
@@ -341,13 +281,12 @@ fn no_quantifier(word: &Ident, input: ParseStream<'_>) -> syn::Error {
     let rest = rest(input);
     let message = if input.peek(syn::Ident) {
         format!(
-            "`{word}` is not one of `all`, `any` and `none`: write `when(all {rest})`. To count, write \
-             a `#[guard(path)]`"
+            "`{word}` is not one of `all`, `any`, `none` and `count`: write `when(all {rest})`, or `when(count {rest} >= 1)`"
         )
     } else {
         let separator = if rest.starts_with('.') { "" } else { " " };
         format!(
-            "`when` begins with `all`, `any` or `none`: write `when(all {word}{separator}{rest})`"
+            "a `when` about states begins with `all`, `any`, `none` or `count`: write `when(all {word}{separator}{rest})`"
         )
     };
     syn::Error::new(word.span(), message)

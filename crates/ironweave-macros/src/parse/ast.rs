@@ -2,8 +2,8 @@
 //!
 //! Names are plain identifiers; `check` resolves them.
 
-pub use ironweave_schema::{MetaField, OnDelete, Quantifier};
-use proc_macro2::Ident;
+pub use ironweave_schema::{Arithmetic, Comparison, MetaField, OnDelete, Quantifier};
+use proc_macro2::{Ident, Span};
 use syn::{Attribute, Item, Lit, LitStr, Type, Visibility};
 
 /// The module under `#[ironweave::model]`.
@@ -292,14 +292,33 @@ pub enum Value {
     Time,
     /// `meta.actor`, `meta.correlation`, `meta.causation`.
     Meta(MetaField),
-    /// `name.field`: a field of a bound entity.
-    Of(Ident, Ident),
+    /// `name.field`: a field of a bound entity. `name.State.field`: data of its state.
+    Of(Ident, Option<Ident>, Ident),
     /// A literal, perhaps after a minus.
     Literal(Option<syn::Token![-]>, Lit),
     /// `None`.
     None(Ident),
     /// `Some(literal)`.
     Some(Ident, Option<syn::Token![-]>, Lit),
+    /// `value + value` or `value - value`.
+    Calculated {
+        /// The operation.
+        operator: Arithmetic,
+        /// The operator as written.
+        at: Span,
+        /// The left and the right operand.
+        operands: Box<[Value; 2]>,
+    },
+}
+
+/// A comparison: its operator, at which rustc reports types that cannot be compared, and its right operand.
+pub struct Compared {
+    /// The comparison.
+    pub comparison: Comparison,
+    /// The operator.
+    pub at: Span,
+    /// The right operand.
+    pub with: Value,
 }
 
 /// Which of the entities of a path a move applies to.
@@ -416,6 +435,17 @@ pub enum Arc {
         /// The states.
         states: Vec<Ident>,
     },
+    /// `when(count path in A | B >= value)`.
+    Count {
+        /// The entities.
+        path: Path,
+        /// The states; empty if any counts.
+        states: Vec<Ident>,
+        /// The comparison of their number.
+        compared: Compared,
+    },
+    /// `when(value < value)`.
+    Compare(Value, Compared),
 }
 
 /// One thing that a handler may do.

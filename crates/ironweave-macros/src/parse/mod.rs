@@ -7,6 +7,7 @@ pub mod ast;
 pub mod attrs;
 mod misplaced;
 mod serde;
+pub mod values;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;

@@ -133,8 +133,8 @@ impl Random {
         ])
     }
 
-    fn order(&mut self) -> Order {
-        Order {
+    fn order(&mut self) -> SortBy {
+        SortBy {
             column: self.ix(),
             descending: self.is(),
             function: self.ix(),
@@ -144,7 +144,7 @@ impl Random {
     fn source(&mut self) -> Source {
         match self.below(6) {
             4 => Source::Calculated {
-                operator: self.of(&[Operator::Add, Operator::Subtract]),
+                operator: self.of(&[Arithmetic::Add, Arithmetic::Subtract]),
                 left: Box::new(self.source()),
                 right: Box::new(self.source()),
                 function: self.ix(),
@@ -234,11 +234,11 @@ impl Random {
             11 => Arc::Choose {
                 name: self.ix(),
                 from: match self.is() {
-                    true => Candidates::Place,
-                    false => Candidates::Path(path),
+                    true => ChooseFrom::Place,
+                    false => ChooseFrom::Path(path),
                 },
                 states: self.list(Self::state),
-                conditions: self.list(|r| Condition {
+                conditions: self.list(|r| ChooseWhere {
                     column: r.ix(),
                     comparison: r.comparison(),
                     with: r.source(),

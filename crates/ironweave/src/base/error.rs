@@ -161,6 +161,15 @@ pub enum StepError {
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
+    /// A value that the event calculates, or that a `when` compares, overflows.
+    Overflow {
+        /// The event.
+        event: Name,
+        /// The calculation or the condition, as written in the model: `meta.time + hold`.
+        calculation: Name,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
+    },
     /// A guard rejected the event.
     Guard {
         /// The event.

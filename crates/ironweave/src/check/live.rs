@@ -24,6 +24,7 @@ use crate::schema::{EntityIx, EventIx};
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bind::Binder;
 use crate::step::bindings::{Bindings, BoundNames};
+use crate::step::calculate::ValueFunction;
 use crate::step::event::DynEvent;
 use crate::step::field_codec::FieldWriter;
 use crate::step::fire::By;
@@ -311,6 +312,10 @@ impl DynEvent for Counted<'_> {
 
     fn value(&self, index: u16) -> &dyn Any {
         self.event.value(index)
+    }
+
+    fn function(&self, index: u16) -> ValueFunction {
+        self.event.function(index)
     }
 
     fn guard(&self, index: u16, context: &GuardContext<'_>) -> Result<(), Reject> {

@@ -132,6 +132,9 @@ pub(crate) struct Immediate {
 pub(crate) struct StateSet([u64; 4]);
 
 impl StateSet {
+    /// All states.
+    pub(crate) const ALL: Self = Self([!0; 4]);
+
     pub(crate) fn of(states: &[StateIx]) -> Self {
         let mut set = Self([0; 4]);
         for &state in states {
@@ -429,20 +432,6 @@ impl Layout {
             .map(|s| &*self.entities[usize::from(entity)].states[usize::from(*s)].name)
             .collect();
         names.join(" | ")
-    }
-
-    /// A path in the words of the model: `run.builds`.
-    pub(crate) fn path_text(
-        &self,
-        event: &crate::schema::EventDef,
-        path: &crate::schema::Path,
-    ) -> String {
-        let mut text = event.names[usize::from(path.root)].name.clone();
-        for hop in &path.hops {
-            text.push('.');
-            text.push_str(&self.edges[usize::from(hop.edge)].near(hop.forward).name);
-        }
-        text
     }
 
     /// The type of the entities that a path reaches.

@@ -22,6 +22,9 @@ pub use crate::step::any_event::{
 };
 pub use crate::step::bind::{Binder, Ref, resolve_handle};
 pub use crate::step::bindings::{BoundNames, CompiledNames};
+pub use crate::step::calculate::{
+    ValueFunction, Whole, compare, difference, equal, no_such_function, number, sum,
+};
 pub use crate::step::compile::compiled_events;
 pub use crate::step::event::{DynEvent, EventType, no_such_value};
 pub use crate::step::field_codec::{FieldReader, FieldWriter};

@@ -28,7 +28,7 @@ pub(super) fn compile(
     if def.immediate
         || plan.may_meet
         || plan.may_compete
-        || !(plan.whens.is_empty() && plan.copied.is_empty() && plan.walks.is_empty())
+        || !(plan.conditions.is_empty() && plan.copied.is_empty() && plan.walks.is_empty())
         || !def.names.iter().all(one)
         || def.names.len() > NAMES_MAX
     {

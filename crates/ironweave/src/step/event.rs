@@ -10,6 +10,7 @@ use crate::schema::{Encoding, EventIx};
 use crate::step::arcs::compiled;
 use crate::step::bind::Binder;
 use crate::step::bindings::{Bindings, BoundNames};
+use crate::step::calculate::{ValueFunction, ValueFunctions, no_such_function};
 use crate::step::field_codec::{FieldReader, FieldWriter};
 use crate::step::fields::Fields;
 use crate::step::guarded::GuardContext;
@@ -73,6 +74,11 @@ pub trait Event: Sized + 'static {
     #[must_use]
     fn literal(index: u16) -> &'static dyn Any {
         no_such_value(index)
+    }
+    #[doc(hidden)]
+    #[must_use]
+    fn function(index: u16) -> ValueFunction {
+        no_such_function(index)
     }
     /// Returns the comparison of the values of a field, if their type has `PartialEq` and is not known to round trip.
     #[doc(hidden)]
@@ -199,6 +205,8 @@ pub trait DynEvent {
     fn bind(&self, binder: &mut Binder<'_>) -> Result<(), Reject>;
     /// One of its values.
     fn value(&self, index: u16) -> &dyn Any;
+    /// One of the functions that compare and calculate its values.
+    fn function(&self, index: u16) -> ValueFunction;
     /// Calls one of its guards.
     fn guard(&self, index: u16, context: &GuardContext<'_>) -> Result<(), Reject>;
     /// Checks and executes its compiled arcs and binds its names. Returns `false`, and has changed nothing, if it has no
@@ -234,6 +242,10 @@ impl<E: Event> DynEvent for E {
     #[inline(always)]
     fn value(&self, index: u16) -> &dyn Any {
         E::Fields::value(self.fields(), index).unwrap_or_else(|| E::literal(index))
+    }
+
+    fn function(&self, index: u16) -> ValueFunction {
+        E::function(index)
     }
 
     fn guard(&self, index: u16, context: &GuardContext<'_>) -> Result<(), Reject> {
@@ -291,6 +303,9 @@ pub(crate) trait EventValues {
     /// A field or literal of the event.
     fn value(&self, index: u16) -> &dyn Any;
 
+    /// One of the functions that compare and calculate its values.
+    fn function(&self, index: u16) -> ValueFunction;
+
     /// Calls one of its guards.
     ///
     /// # Errors
@@ -307,15 +322,29 @@ impl<E: DynEvent + ?Sized> EventValues for &E {
         E::value(self, index)
     }
 
+    fn function(&self, index: u16) -> ValueFunction {
+        E::function(self, index)
+    }
+
     fn guard(&self, index: u16, context: &GuardContext<'_>) -> Result<(), Reject> {
         E::guard(self, index, context)
     }
 }
 
-/// An immediate event, which has only literals.
-impl EventValues for Literals {
+/// What the macro writes into the program for an immediate event, which has no value of a Rust type.
+#[derive(Clone, Copy)]
+pub(crate) struct ImmediateCode {
+    literals: Literals,
+    functions: ValueFunctions,
+}
+
+impl EventValues for ImmediateCode {
     fn value(&self, index: u16) -> &dyn Any {
-        self(index)
+        (self.literals)(index)
+    }
+
+    fn function(&self, index: u16) -> ValueFunction {
+        (self.functions)(index)
     }
 }
 
@@ -336,8 +365,8 @@ pub type Literals = fn(u16) -> &'static dyn Any;
 pub struct EventType {
     /// Decodes an event that the program fires.
     pub(crate) decode: Option<Decode>,
-    /// The literals of an immediate event.
-    pub(crate) literals: Literals,
+    /// The code of an immediate event.
+    pub(crate) immediate: ImmediateCode,
     /// How its fields are encoded; of one that fires by itself the schema says it.
     pub(crate) encodings: fn() -> Vec<Encoding>,
     /// Its compiled arcs, see [`Event::ARCS`].
@@ -352,7 +381,10 @@ impl EventType {
     pub fn of<E: Event>() -> Self {
         Self {
             decode: Some(|reader| Ok(Box::new(decode_event::<E>(reader)?))),
-            literals: no_such_value,
+            immediate: ImmediateCode {
+                literals: no_such_value,
+                functions: no_such_function,
+            },
             encodings: || {
                 let mut encodings = Vec::new();
                 E::Fields::encodings(&mut encodings);
@@ -382,10 +414,13 @@ impl EventType {
 
     /// An immediate event.
     #[must_use]
-    pub fn immediate(literals: Literals) -> Self {
+    pub fn immediate(literals: Literals, functions: ValueFunctions) -> Self {
         Self {
             decode: None,
-            literals,
+            immediate: ImmediateCode {
+                literals,
+                functions,
+            },
             encodings: Vec::new,
             arcs: None,
             upcasts: Vec::new(),

@@ -164,7 +164,7 @@ impl<S: Storage> Core<S> {
         self.immediate_bindings.push_one(id);
         // `bindings` has what the event of the program bound, for its receipt.
         std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
-        let acted = self.arcs(def, of.literals).run();
+        let acted = self.arcs(def, of.immediate).run();
         std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
         acted?;
         if self.open.recording {

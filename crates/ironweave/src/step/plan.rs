@@ -1,5 +1,7 @@
 //! The plan: the arcs of every event, sorted by the stage that executes them, with the texts that errors need.
 
+mod parts;
+
 use std::any::TypeId;
 use std::sync::Arc;
 
@@ -9,16 +11,18 @@ use crate::base::id::Id;
 use crate::db::Reader;
 use crate::graph::column::ColumnTypes;
 use crate::graph::layout::{Layout, StateSet};
-use crate::schema::compiled::{CompiledArc, phase};
+use crate::schema::compiled::phase;
 use crate::schema::{
-    Arc as ArcDef, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, NameIx,
-    Path, Quantifier, Schema, Scope, Source, StateIx,
+    Arc as ArcDef, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, Path, Schema,
+    Scope, Source,
 };
 use crate::step::arcs::may_compete;
 use crate::step::compile::compile;
 use crate::step::event::EventType;
 use crate::step::immediates::Limits;
 use crate::step::model::{Binding, Model};
+
+pub(crate) use parts::*;
 
 /// The function of an invariant.
 pub type Check = fn(Id, &Reader<'_>) -> Result<(), Reject>;
@@ -39,150 +43,6 @@ pub struct Plan {
     /// Whether an error may name events that fired before: the ones that enabled an immediate event, or that changed what an
     /// invariant reads. Then what fires is recorded even without a log.
     pub(crate) traced: bool,
-}
-
-pub(crate) struct EventPlan {
-    pub name: Name,
-    /// The chain of a rejection of this event when the program fired it: made once, since a rejection shares it.
-    pub alone: Chain,
-    pub names: Vec<NamePlan>,
-    pub guards: Vec<Name>,
-    pub creates: Vec<CreatePlan>,
-    pub whens: Vec<WhenPlan>,
-    /// Fields of bound entities that arcs after `create` copy elsewhere: name and column.
-    pub copied: Vec<(NameIx, ColumnIx)>,
-    /// The paths that lead over edges, which are walked before any arc acts.
-    pub walks: Vec<Walk>,
-    /// The states that entities must be in before any arc acts.
-    pub source_states: Vec<SourceStates>,
-    /// The other arcs, in order of execution.
-    pub effects: Vec<Effect>,
-    /// What [`Effect::Delete`] deletes.
-    pub deletes: Vec<DeletePlan>,
-    /// Whether two moves, a move and a delete, or two sets of one field, could meet in one entity.
-    pub may_meet: bool,
-    /// Whether its links could compete for an end that holds one: see `arcs/conflicts.rs`.
-    pub may_compete: bool,
-    /// Whether it can break a bound on links or close a cycle.
-    pub bounded: bool,
-    /// How many fields it has.
-    pub fields: u16,
-    /// Whether it has a handler.
-    pub handler: bool,
-    /// Whether it writes the time of the transaction.
-    pub timed: bool,
-    /// The compiled arcs that follow from the plan, if the event can have any.
-    pub compiled: Option<Vec<CompiledArc>>,
-    /// Whether the event has compiled arcs, and creates nothing before source states are checked: see [`Core::refusal`].
-    ///
-    /// [`Core::refusal`]: crate::step::Core::refusal
-    pub refused_early: bool,
-}
-
-/// The entities that an arc acts on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// The entity at this index among all that the event binds.
-    At(u16),
-    /// The entities that a name is bound to.
-    Named(u16),
-    /// The entities that a path leads to, by its index in [`EventPlan::walks`].
-    Walked(u16),
-}
-
-/// A path over edges.
-pub(crate) struct Walk {
-    pub path: Path,
-    /// If given, only the entities that are in these states.
-    pub those: Option<(EntityIx, StateSet)>,
-}
-
-/// Some entities and the states in one of which each of them must be before any arc acts.
-pub(crate) struct SourceStates {
-    pub at: Reach,
-    pub entity: EntityIx,
-    pub states: StateSet,
-    /// The states for errors: `Idle | Busy`.
-    pub text: Name,
-}
-
-/// What an arc does to the entities that it acts on.
-pub(crate) enum Effect {
-    Link(LinkPlan),
-    Set(SetPlan),
-    Move(MovePlan),
-    /// Deletes all that the event deletes.
-    Delete,
-}
-
-/// What happens to links.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LinkKind {
-    Unlink,
-    Relink,
-    Link,
-    /// The link stays and gets other data.
-    Keep,
-}
-
-impl Effect {
-    /// Whether two arcs may not both act on one entity.
-    fn may_meet(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Set(a), Self::Set(b)) => a.value.column == b.value.column,
-            (Self::Move(a), Self::Move(b)) => a.entity == b.entity,
-            _ => false,
-        }
-    }
-}
-
-pub(crate) struct NamePlan {
-    pub name: Name,
-    pub entity: EntityIx,
-}
-
-pub(crate) struct CreatePlan {
-    pub entity: EntityIx,
-    pub state: StateIx,
-    pub values: Vec<Assign>,
-    /// Fields that are not given a value.
-    pub defaults: Vec<ColumnIx>,
-}
-
-pub(crate) struct WhenPlan {
-    pub quantifier: Quantifier,
-    pub path: Path,
-    pub entity: EntityIx,
-    pub states: StateSet,
-    pub text: Name,
-}
-
-pub(crate) struct MovePlan {
-    pub at: Reach,
-    pub entity: EntityIx,
-    pub to: StateIx,
-    pub data: Vec<Assign>,
-}
-
-pub(crate) struct LinkPlan {
-    pub kind: LinkKind,
-    pub at: Reach,
-    pub hop: Hop,
-    pub with: Reach,
-    /// Whether `with` is the end itself, `unlink(a.links -= a.links)`: then all links go.
-    pub all: bool,
-    pub data: Option<Source>,
-}
-
-pub(crate) struct SetPlan {
-    pub at: Reach,
-    pub entity: EntityIx,
-    pub value: Assign,
-}
-
-pub(crate) struct DeletePlan {
-    pub at: Reach,
-    pub entity: EntityIx,
 }
 
 impl Plan {
@@ -256,8 +116,9 @@ fn named(def: &EventDef) -> EventPlan {
             .collect(),
         guards: def.guards.iter().map(|g| g.as_str().into()).collect(),
         creates: Vec::new(),
-        whens: Vec::new(),
+        conditions: Vec::new(),
         copied: Vec::new(),
+        calculated: Vec::new(),
         walks: Vec::new(),
         source_states: Vec::new(),
         effects: Vec::new(),
@@ -279,12 +140,21 @@ fn event(layout: &Layout, def: &EventDef) -> EventPlan {
         ..named(def)
     };
     for arc in &def.arcs {
-        for source in sources(arc) {
+        let is_before = !matches!(arc, ArcDef::Create { .. });
+        plan.timed |= (written(arc).into_iter().chain(compared(arc))).any(is_timed);
+        for source in written(arc) {
             match source {
-                Source::Entity { name, column } if !plan.copied.contains(&(*name, *column)) => {
+                Source::Entity { name, column }
+                    if is_before && !plan.copied.contains(&(*name, *column)) =>
+                {
                     plan.copied.push((*name, *column));
                 }
-                Source::Time => plan.timed = true,
+                Source::Calculated { function, .. } => plan.calculated.push(CalculatedPlan {
+                    source: source.clone(),
+                    function: *function,
+                    is_before,
+                    text: layout.schema.source_text(def, source).into(),
+                }),
                 _ => {}
             }
         }
@@ -324,13 +194,19 @@ fn bounded(layout: &Layout, def: &EventDef) -> bool {
 }
 
 impl EventPlan {
+    fn require(&mut self, layout: &Layout, def: &EventDef, arc: &ArcDef, requires: Requirement) {
+        let text = layout.schema.arc_text(def, arc);
+        let text = text.strip_prefix("when(").and_then(|t| t.strip_suffix(')'));
+        self.conditions.push(ConditionPlan {
+            requires,
+            text: text.unwrap_or_default().into(),
+        });
+    }
+
     fn add(&mut self, layout: &Layout, def: &EventDef, arc: &ArcDef) {
         match arc {
             // Of a newer version, which a program of this one does not have.
-            ArcDef::Unknown(_)
-            | ArcDef::Count { .. }
-            | ArcDef::Compare { .. }
-            | ArcDef::Choose { .. } => {}
+            ArcDef::Unknown(_) | ArcDef::Choose { .. } => {}
             ArcDef::Create {
                 name,
                 state,
@@ -351,23 +227,47 @@ impl EventPlan {
                 path,
                 states,
             } => {
-                let entity = layout.path_entity(def, path);
-                let word = match quantifier {
-                    Quantifier::All => "all",
-                    Quantifier::Any => "any",
-                    Quantifier::None => "none",
-                };
-                let (of, among) = (
-                    layout.path_text(def, path),
-                    layout.states_text(entity, states),
-                );
-                self.whens.push(WhenPlan {
+                let requires = Requirement::States {
                     quantifier: *quantifier,
                     path: path.clone(),
-                    entity,
+                    entity: layout.path_entity(def, path),
                     states: StateSet::of(states),
-                    text: format!("{word} {of} in {among}").into(),
-                });
+                };
+                self.require(layout, def, arc, requires);
+            }
+            ArcDef::Count {
+                path,
+                states,
+                comparison,
+                with,
+                function,
+            } => {
+                let requires = Requirement::Count {
+                    path: path.clone(),
+                    entity: layout.path_entity(def, path),
+                    states: match states.as_slice() {
+                        [] => StateSet::ALL,
+                        states => StateSet::of(states),
+                    },
+                    comparison: *comparison,
+                    with: with.clone(),
+                    function: *function,
+                };
+                self.require(layout, def, arc, requires);
+            }
+            ArcDef::Compare {
+                left,
+                comparison,
+                right,
+                function,
+            } => {
+                let requires = Requirement::Compare {
+                    left: left.clone(),
+                    comparison: *comparison,
+                    right: right.clone(),
+                    function: *function,
+                };
+                self.require(layout, def, arc, requires);
             }
             ArcDef::Move {
                 scope,
@@ -486,16 +386,33 @@ impl EventPlan {
     }
 }
 
-/// The sources of the values that an arc writes after the creates. Of a create only the time is of interest.
-fn sources(arc: &ArcDef) -> Vec<&Source> {
+/// The values that an arc writes.
+fn written(arc: &ArcDef) -> Vec<&Source> {
     match arc {
+        ArcDef::Create { values, .. } => values.iter().map(|a| &a.source).collect(),
         ArcDef::Move { data, .. } => data.iter().map(|a| &a.source).collect(),
         ArcDef::Set { value, .. } => vec![&value.source],
         ArcDef::SetLink { data, .. } => vec![data],
         ArcDef::Link { data, .. } | ArcDef::Relink { data, .. } => data.iter().collect(),
-        ArcDef::Create { values, .. } => (values.iter().map(|a| &a.source))
-            .filter(|source| matches!(source, Source::Time))
-            .collect(),
         _ => Vec::new(),
+    }
+}
+
+/// The values that a condition compares.
+fn compared(arc: &ArcDef) -> Vec<&Source> {
+    match arc {
+        ArcDef::Count { with, .. } => vec![with],
+        ArcDef::Compare { left, right, .. } => vec![left, right],
+        ArcDef::Choose { conditions, .. } => conditions.iter().map(|c| &c.with).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a value depends on the time of the transaction.
+fn is_timed(source: &Source) -> bool {
+    match source {
+        Source::Time => true,
+        Source::Calculated { left, right, .. } => is_timed(left) || is_timed(right),
+        _ => false,
     }
 }

@@ -3,6 +3,7 @@
 //! [`write`] is the serializer and [`read`] the deserializer. [`faithful`] rejects values that would be decoded as different
 //! values.
 
+pub(crate) mod arithmetic;
 mod calls;
 pub(crate) mod debug;
 pub(crate) mod encoded;

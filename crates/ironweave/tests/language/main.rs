@@ -26,6 +26,7 @@ mod slots_are_reused;
 mod states_have_data;
 mod the_log_restores_every_construct;
 mod times_are_rfc_3339_in_json;
+mod values_are_calculated_and_compared;
 mod values_come_from_bound_entities;
 
 use harness::{assert_consistent, assert_sound, reopened, temp_dir};

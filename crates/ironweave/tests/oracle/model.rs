@@ -631,7 +631,7 @@ impl ironweave::Model for Model {
         };
         let events = schema.events.iter().enumerate().map(|(n, event)| {
             if event.immediate {
-                EventType::immediate(LITERALS[n])
+                EventType::immediate(LITERALS[n], plumbing::no_such_function)
             } else {
                 TYPES[n]().with_arcs(current.arcs[n])
             }

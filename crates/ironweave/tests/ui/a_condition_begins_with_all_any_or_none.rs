@@ -1,4 +1,4 @@
-// says: `count` is not one of `all`, `any` and `none`: write `when(all order.lines in Packed)`. To count, write a `#[guard(path)]`
+// says: `every` is not one of `all`, `any`, `none` and `count`: write `when(all order.lines in Packed)`, or `when(count order.lines in Packed >= 1)`
 
 #[ironweave::model]
 pub mod shop {
@@ -36,7 +36,7 @@ pub mod shop {
     }
 
     #[immediate]
-    #[when(count order.lines in Packed)]
+    #[when(every order.lines in Packed)]
     #[moves(order: Open -> Paid)]
     pub struct Complete {
         pub order: Order,

@@ -1,4 +1,4 @@
-// says: a value is a field of the event, `meta.time`, `name.field` of a bound entity, or a literal, because arcs compute nothing: add a field with the result to the event, or compute it in a handler (`#[may(set Entity.field)]`)
+// says: a value is a field of the event, `meta.time`, `name.field` of a bound entity, a literal, or a sum or difference of these: for any other, add a field with the result to the event, or compute it in a handler (`#[may(set Entity.field)]`)
 
 #[ironweave::model]
 pub mod shop {
@@ -36,7 +36,7 @@ pub mod shop {
     }
 
     #[event]
-    #[set(order.size = order.size + 1)]
+    #[set(order.size = order.size * 2)]
     pub struct Grown {
         pub order: Order,
     }

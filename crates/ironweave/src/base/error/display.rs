@@ -138,6 +138,9 @@ impl StepError {
                 ..
             } => write!(f, "{entity} is {found}, not {expected}"),
             Self::When { condition, .. } => write!(f, "`when({condition})` does not hold"),
+            Self::Overflow { calculation, .. } => {
+                write!(f, "`{calculation}` overflows")
+            }
             Self::Guard { guard, reason, .. } => {
                 // The message omits the module path of the function.
                 let name = guard.rsplit("::").next().unwrap_or(guard);
@@ -237,6 +240,7 @@ impl StepError {
             | Self::UnknownKey { event, .. }
             | Self::NotInPlace { event, .. }
             | Self::When { event, .. }
+            | Self::Overflow { event, .. }
             | Self::Guard { event, .. }
             | Self::Rejected { event, .. }
             | Self::TwoArcs { event, .. }

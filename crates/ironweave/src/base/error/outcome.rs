@@ -16,6 +16,7 @@ impl StepError {
             | Self::Changed { .. }
             | Self::ReceiptLost { .. } => ErrorKind::Conflict,
             Self::When { .. }
+            | Self::Overflow { .. }
             | Self::Guard { .. }
             | Self::Rejected { .. }
             | Self::Cardinality { .. }
@@ -147,6 +148,7 @@ macro_rules! chain_of {
             | StepError::UnknownKey { chain, .. }
             | StepError::NotInPlace { chain, .. }
             | StepError::When { chain, .. }
+            | StepError::Overflow { chain, .. }
             | StepError::Guard { chain, .. }
             | StepError::Rejected { chain, .. }
             | StepError::TwoArcs { chain, .. }

@@ -78,6 +78,15 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
             "Admitted: `when(any ward.beds: Free)` does not hold",
         ),
         (
+            StepError::Overflow {
+                event: event(),
+                calculation: name("meta.time + hold"),
+                chain: chain(),
+            },
+            Forbidden,
+            "Admitted: `meta.time + hold` overflows",
+        ),
+        (
             StepError::Guard {
                 event: event(),
                 guard: name("rules::has_room"),

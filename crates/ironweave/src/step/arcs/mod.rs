@@ -4,10 +4,11 @@
 //! compiled for its type instead (`compiled.rs`), and come here only if one of their checks fails.
 
 pub(crate) mod compiled;
+mod conditions;
 mod conflicts;
 mod targets;
+mod values;
 
-use std::any::Any;
 use std::sync::Arc;
 
 pub(super) use conflicts::may_compete;
@@ -21,16 +22,18 @@ use crate::graph::any::either;
 use crate::graph::layout::ends;
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, GraphMut, Journal};
-use crate::schema::{Assign, ColumnIx, Hop, MetaField, NameIx, Quantifier, Source};
+use crate::schema::{Assign, ColumnIx, FunctionIx, Hop, NameIx, Source};
 use crate::step::Core;
 use crate::step::arcs::targets::{Slots, reach};
+use crate::step::arcs::values::{Elsewhere, Given, copied, direct};
 use crate::step::bindings::Bindings;
+use crate::step::calculate::CalculatedValue;
 use crate::step::clock::TransactionTime;
 use crate::step::event::{DynEvent, EventValues};
 use crate::step::guarded::GuardContext;
 use crate::step::open::OpenTransaction;
 use crate::step::plan::{
-    Effect, EventPlan, LinkKind, LinkPlan, MovePlan, Reach, SetPlan, SourceStates, WhenPlan,
+    Effect, EventPlan, LinkKind, LinkPlan, MovePlan, Reach, SetPlan, SourceStates,
 };
 
 /// The declared arcs of a firing event, with the graph that they change and the values `V` that they write.
@@ -176,12 +179,23 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
     /// Checks conditions and walks the paths.
     fn evaluate(&mut self) -> Result<(), StepError> {
         let (graph, bindings, targets) = (&*self.graph, &*self.bindings, &mut *self.targets);
-        for when in &self.def.whens {
-            check_when(graph, self.def, when, bindings, &mut targets.slots)?;
+        let given = Given {
+            graph,
+            bindings,
+            now: &self.now,
+            meta: self.meta,
+            values: &self.values,
+        };
+        for condition in &self.def.conditions {
+            given.check(self.def, condition, &mut targets.slots)?;
         }
         for (name, column) in &self.def.copied {
             let value = copied(graph, bindings, *name, *column)?;
             targets.copied.push(value);
+        }
+        for calculated in self.def.calculated.iter().filter(|c| c.is_before) {
+            let value = given.calculated(self.def, calculated)?;
+            targets.calculated.push((calculated.function, value));
         }
         for walk in &self.def.walks {
             let start = targets.slots.len();
@@ -310,12 +324,19 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
     }
 
     fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
+        let column = assign.column;
         if assign.source == Source::Time {
-            return (self.graph).set_typed(self.journal, assign.column, slot, &self.now);
+            return (self.graph).set_typed(self.journal, column, slot, &self.now);
         }
-        match value(&assign.source, &self.now, self.meta, &self.values) {
-            Ok(value) => self.graph.set(self.journal, assign.column, slot, value),
-            Err((name, column)) => self.write_copy(assign.column, slot, name, column),
+        match direct(&assign.source, &self.now, self.meta, &self.values) {
+            Ok(value) => self.graph.set(self.journal, column, slot, value),
+            Err(Elsewhere::Copied(name, copied)) => self.write_copy(column, slot, name, copied),
+            Err(Elsewhere::Calculated(function)) => {
+                let value = self.calculated(function)?;
+                let written = self.graph.set(self.journal, column, slot, &*value);
+                self.targets.calculated.push((function, value));
+                written
+            }
         }
     }
 
@@ -331,13 +352,42 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
     }
 
     fn write_link(&mut self, hop: Hop, ends: (u32, u32), source: &Source) -> Result<(), StepError> {
-        match value(source, &self.now, self.meta, &self.values) {
+        match direct(source, &self.now, self.meta, &self.values) {
             Ok(value) => self.graph.set_link(self.journal, hop.edge, ends, value),
-            Err((name, column)) => {
+            Err(Elsewhere::Copied(name, column)) => {
                 let bytes = self.copied(name, column)?;
                 self.graph
                     .set_link_encoded(self.journal, hop.edge, ends, &bytes)
             }
+            Err(Elsewhere::Calculated(function)) => {
+                let value = self.calculated(function)?;
+                let written = self.graph.set_link(self.journal, hop.edge, ends, &*value);
+                self.targets.calculated.push((function, value));
+                written
+            }
+        }
+    }
+
+    /// Takes out the value that a function calculated before the arcs acted, or calculates it, for a `create`.
+    fn calculated(&mut self, function: FunctionIx) -> Result<CalculatedValue, StepError> {
+        let mut known = self.targets.calculated.iter();
+        if let Some(at) = known.position(|(by, _)| *by == function) {
+            return Ok(self.targets.calculated.swap_remove(at).1);
+        }
+        let mut planned = self.def.calculated.iter();
+        match planned.find(|planned| planned.function == function) {
+            Some(planned) => self.given().calculated(self.def, planned),
+            None => unreachable!("the plan has each value that an arc calculates"),
+        }
+    }
+
+    fn given(&self) -> Given<'_, S, V> {
+        Given {
+            graph: self.graph,
+            bindings: self.bindings,
+            now: &self.now,
+            meta: self.meta,
+            values: &self.values,
         }
     }
 
@@ -366,76 +416,6 @@ fn ask_guards(def: &EventPlan, ask: impl Fn(u16) -> Result<(), Reject>) -> Resul
         })?;
     }
     Ok(())
-}
-
-/// The value that the event or the transaction gives, or else the field of a bound entity that is to be copied.
-fn value<'v>(
-    source: &Source,
-    now: &'v Timestamp,
-    meta: &'v Meta,
-    values: &'v impl EventValues,
-) -> Result<&'v dyn Any, (NameIx, ColumnIx)> {
-    match source {
-        Source::Time => Ok(now),
-        Source::Meta(MetaField::Actor) => Ok(&meta.actor),
-        Source::Meta(MetaField::Correlation) => Ok(&meta.correlation),
-        Source::Meta(MetaField::Causation) => Ok(&meta.causation),
-        Source::Field(index) | Source::Literal { index, .. } => Ok(values.value(index.get())),
-        Source::Entity { name, column } => Err((*name, *column)),
-        Source::Calculated { .. } => unreachable!("the macro makes none"),
-    }
-}
-
-/// The value of a field of the entity that a name is bound to, in CBOR.
-fn copied<S: Storage>(
-    graph: &Graph<S>,
-    bindings: &Bindings,
-    name: NameIx,
-    column: ColumnIx,
-) -> Result<Vec<u8>, StepError> {
-    let slot = bindings.ids(name)[0].slot;
-    let copied = graph.column(column).copied(slot);
-    copied
-        .map_err(Some)
-        .and_then(|bytes| bytes.ok_or(None))
-        .map_err(|reason| {
-            let layout = &graph.layout.columns[usize::from(column)];
-            let nothing = || format!("{} does not have it", graph.named(layout.entity, slot));
-            StepError::Unwritable {
-                what: Arc::clone(&layout.path),
-                reason: reason.unwrap_or_else(nothing),
-                chain: Chain::default(),
-            }
-        })
-}
-
-/// An error if a condition does not hold.
-fn check_when<S: Storage>(
-    graph: &Graph<S>,
-    def: &EventPlan,
-    when: &WhenPlan,
-    bindings: &Bindings,
-    slots: &mut Vec<u32>,
-) -> Result<(), StepError> {
-    let start = slots.len();
-    reach(graph, bindings, &when.path, slots);
-    let mut states = slots[start..]
-        .iter()
-        .map(|s| graph.state_of(when.entity, *s));
-    let holds = match when.quantifier {
-        Quantifier::All => states.all(|s| when.states.contains(s)),
-        Quantifier::Any => states.any(|s| when.states.contains(s)),
-        Quantifier::None => !states.any(|s| when.states.contains(s)),
-    };
-    slots.truncate(start);
-    if holds {
-        return Ok(());
-    }
-    Err(StepError::When {
-        event: Arc::clone(&def.name),
-        condition: Arc::clone(&when.text),
-        chain: Chain::default(),
-    })
 }
 
 /// The error for an entity that is in none of the states that an arc requires.

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use crate::base::id::Id;
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
-use crate::schema::{NameIx, Path};
+use crate::schema::{FunctionIx, NameIx, Path};
 use crate::step::bindings::Bindings;
+use crate::step::calculate::CalculatedValue;
 use crate::step::plan::Reach;
 
 /// The entities that the paths of a firing event lead to. The paths are walked before any arc acts.
@@ -17,6 +18,8 @@ pub(in crate::step) struct Targets {
     pub(super) spans: Vec<(u32, u32)>,
     /// The values of [`EventPlan::copied`](crate::step::plan::EventPlan::copied), in CBOR.
     pub(super) copied: Vec<Vec<u8>>,
+    /// The values that arcs calculate before any of them acts.
+    pub(super) calculated: Vec<(FunctionIx, CalculatedValue)>,
 }
 
 impl Targets {
@@ -24,6 +27,7 @@ impl Targets {
         self.slots.clear();
         self.spans.clear();
         self.copied.clear();
+        self.calculated.clear();
     }
 }
 

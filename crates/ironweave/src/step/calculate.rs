@@ -1,0 +1,146 @@
+//! The functions by which a model compares and calculates values. The core knows no Rust types, so the macro makes one for
+//! each comparison and calculation of an event.
+
+use std::any::Any;
+use std::cmp::Ordering;
+
+use crate::schema::Comparison;
+use crate::value::arithmetic::{CheckedAdd, CheckedSub};
+
+/// A function on values without their types.
+#[derive(Clone, Copy)]
+pub enum ValueFunction {
+    /// Compares two values of types that have an order.
+    Compare(fn(&dyn Any, &dyn Any) -> Option<Ordering>),
+    /// Whether two values are equal.
+    Equate(fn(&dyn Any, &dyn Any) -> bool),
+    /// Calculates a value from two others; `None` if it overflows.
+    Calculate(fn(&dyn Any, &dyn Any) -> Option<CalculatedValue>),
+    /// An integer; a greater one than this type has is its greatest.
+    Number(fn(&dyn Any) -> i128),
+}
+
+/// A value that an arc calculates.
+pub type CalculatedValue = Box<dyn Any + Send + Sync>;
+
+/// Gives the functions of an event, by number.
+pub type ValueFunctions = fn(u16) -> ValueFunction;
+
+/// Panics: the schema and the event come from the same macro, so that each function that is asked for exists.
+#[cold]
+#[must_use]
+pub fn no_such_function(index: u16) -> ValueFunction {
+    unreachable!("the schema asks for function {index}, which the event does not have")
+}
+
+/// A value of the type for which the macro has made a function.
+fn typed<T: 'static>(value: &dyn Any) -> &T {
+    let value = value.downcast_ref();
+    value.expect("a value of the type that the macro has given")
+}
+
+/// Compares values in their order.
+#[must_use]
+pub fn compare<A: PartialOrd<B> + 'static, B: 'static>() -> ValueFunction {
+    ValueFunction::Compare(|a, b| typed::<A>(a).partial_cmp(typed::<B>(b)))
+}
+
+/// Compares values by `==`.
+#[must_use]
+pub fn equal<A: PartialEq<B> + 'static, B: 'static>() -> ValueFunction {
+    ValueFunction::Equate(|a, b| typed::<A>(a) == typed::<B>(b))
+}
+
+/// Adds values.
+#[must_use]
+pub fn sum<A: CheckedAdd<B, Output = T> + 'static, B: 'static, T: Send + Sync + 'static>()
+-> ValueFunction {
+    ValueFunction::Calculate(|a, b| {
+        let sum = typed::<A>(a).checked_sum(typed::<B>(b))?;
+        Some(Box::new(sum))
+    })
+}
+
+/// Subtracts values.
+#[must_use]
+pub fn difference<A: CheckedSub<B, Output = T> + 'static, B: 'static, T: Send + Sync + 'static>()
+-> ValueFunction {
+    ValueFunction::Calculate(|a, b| {
+        let difference = typed::<A>(a).checked_difference(typed::<B>(b))?;
+        Some(Box::new(difference))
+    })
+}
+
+/// Reads an integer.
+#[must_use]
+pub fn number<T: Whole>() -> ValueFunction {
+    ValueFunction::Number(|value| typed::<T>(value).whole())
+}
+
+/// An integer, with which a number of entities can be compared.
+#[diagnostic::on_unimplemented(
+    message = "a number of entities cannot be compared with `{Self}`",
+    label = "not an integer",
+    note = "`count` is compared with an integer"
+)]
+pub trait Whole: 'static {
+    /// The integer, or the greatest one that is representable.
+    fn whole(&self) -> i128;
+}
+
+macro_rules! integers {
+    ($($ty:ty)*) => {$(
+        impl Whole for $ty {
+            fn whole(&self) -> i128 {
+                i128::try_from(*self).unwrap_or(i128::MAX)
+            }
+        }
+    )*};
+}
+
+integers! { u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize }
+
+impl ValueFunction {
+    /// Whether two values compare so. Values without an order to each other, as of `f64::NAN`, are only unequal.
+    pub(crate) fn holds(self, comparison: Comparison, a: &dyn Any, b: &dyn Any) -> bool {
+        match (self, comparison) {
+            (Self::Equate(equal), Comparison::Equal) => equal(a, b),
+            (Self::Equate(equal), Comparison::NotEqual) => !equal(a, b),
+            (Self::Compare(compare), _) => ordered(comparison, compare(a, b)),
+            _ => self.is_another(),
+        }
+    }
+
+    /// The sum or difference of two values; `None` if it overflows.
+    pub(crate) fn calculate(self, a: &dyn Any, b: &dyn Any) -> Option<CalculatedValue> {
+        match self {
+            Self::Calculate(calculate) => calculate(a, b),
+            _ => self.is_another(),
+        }
+    }
+
+    /// A value as an integer.
+    pub(crate) fn number(self, value: &dyn Any) -> i128 {
+        match self {
+            Self::Number(number) => number(value),
+            _ => self.is_another(),
+        }
+    }
+
+    #[cold]
+    fn is_another(self) -> ! {
+        unreachable!("the schema asks for a function of another kind than the event has")
+    }
+}
+
+/// Whether an ordering is what a comparison requires.
+pub(crate) fn ordered(comparison: Comparison, ordering: Option<Ordering>) -> bool {
+    match comparison {
+        Comparison::Equal => ordering == Some(Ordering::Equal),
+        Comparison::NotEqual => ordering != Some(Ordering::Equal),
+        Comparison::Less => ordering == Some(Ordering::Less),
+        Comparison::LessOrEqual => ordering.is_some_and(Ordering::is_le),
+        Comparison::Greater => ordering == Some(Ordering::Greater),
+        Comparison::GreaterOrEqual => ordering.is_some_and(Ordering::is_ge),
+    }
+}

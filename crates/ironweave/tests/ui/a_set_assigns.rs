@@ -1,0 +1,45 @@
+// says: `set` assigns with `=`: write `set(order.size = order.size + value)`. Links change by `link(order.size += path)`
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Order {
+        pub note: Option<String>,
+        pub size: u64,
+        pub lines: Many<Line>,
+    }
+    #[states(Order)]
+    pub enum OrderState {
+        #[initial]
+        #[to(Paid, Refused)]
+        Open,
+        #[terminal]
+        Paid,
+        #[terminal]
+        Refused,
+    }
+
+    #[entity]
+    pub struct Line {
+        #[inverse(Order::lines)]
+        pub order: Option<Order>,
+    }
+    #[states(Line)]
+    pub enum LineState {
+        #[initial]
+        #[to(Packed)]
+        Wanted,
+        #[terminal]
+        Packed,
+    }
+
+    #[event]
+    #[set(order.size += 1)]
+    pub struct Grown {
+        pub order: Order,
+    }
+}
+
+fn main() {}

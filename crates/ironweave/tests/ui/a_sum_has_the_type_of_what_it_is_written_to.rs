@@ -1,0 +1,46 @@
+// says: type mismatch resolving `<u32 as CheckedAdd>::Output == u64`
+
+#[ironweave::model]
+pub mod shop {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Order {
+        pub note: Option<String>,
+        pub size: u64,
+        pub lines: Many<Line>,
+    }
+    #[states(Order)]
+    pub enum OrderState {
+        #[initial]
+        #[to(Paid, Refused)]
+        Open,
+        #[terminal]
+        Paid,
+        #[terminal]
+        Refused,
+    }
+
+    #[entity]
+    pub struct Line {
+        #[inverse(Order::lines)]
+        pub order: Option<Order>,
+    }
+    #[states(Line)]
+    pub enum LineState {
+        #[initial]
+        #[to(Packed)]
+        Wanted,
+        #[terminal]
+        Packed,
+    }
+
+    #[event]
+    #[set(order.size = by + by)]
+    pub struct Grown {
+        pub order: Order,
+        pub by: u32,
+    }
+}
+
+fn main() {}
