@@ -34,7 +34,7 @@
 //! | a relation | a field of type `Many<T>`, `Option<T>` or `T` | both ends stay consistent, and cardinalities are checked |
 //! | a change that a program requests | `#[event]` with arcs (`create`, `moves`, `link`, `set`, `delete`) | it is checked, logged and replayed without handwritten code |
 //! | a change that follows from the state | `#[immediate]` | it fires in the step that enables it |
-//! | a condition on states | a source state, or `when(..)` | it is part of the schema, so tools can read it |
+//! | a condition on states, on numbers of entities, or between values | a source state, or `when(..)` | it is part of the schema, so tools can read it |
 //! | any other condition | `#[guard(path)]` | it reads the graph, the entities of the event and the time: [`Guarded`] |
 //! | a change that arcs cannot express | `#[may(..)]` with [`Apply`] | the code can make only the changes that the event declares |
 //! | a rule of the whole graph | `#[invariant(..)]` | it is checked when a transaction commits |
