@@ -107,7 +107,7 @@ impl fmt::Debug for Chain {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoopLimit {
-    /// The number of times that one immediate event may fire on one entity in one step.
+    /// [`Options::firings_max`](crate::Options::firings_max).
     Firings(u32),
     /// [`Options::creation_depth_max`](crate::Options::creation_depth_max).
     CreationDepth(u32),

@@ -6,14 +6,14 @@
 //! event of the program created. An entity that an immediate event created is one deeper than the entity on which that
 //! event fired. There are three limits:
 //!
-//! 1. One immediate event fires at most [`FIRINGS_MAX`] times on one entity. An entity is its slot and generation, so that
+//! 1. One immediate event fires at most [`Limits::firings`] times on one entity. An entity is its slot and generation, so that
 //!    a later entity in the same slot has a count of its own.
 //! 2. No entity is created at a depth beyond [`Limits::creation_depth`].
 //! 3. Immediate events fire at most [`Limits::created_firings`] times on entities of a depth above 0.
 //!
 //! The entities of depth 0 are finitely many, and by the first limit each leads to finitely many new ones, since an event
 //! creates as many entities as it has `create` arcs. So by induction the entities of each depth are finitely many, and by
-//! the second limit there are finitely many depths. That bound alone is as large as 64 to the power of 64, hence the third
+//! the second limit there are finitely many depths. That bound alone is, with the default limits, as large as 64 to the power of 64, hence the third
 //! limit. Firings on entities that existed before are limited by their number, so that chains of any length among these
 //! are legal.
 
@@ -31,12 +31,11 @@ use crate::step::Core;
 use crate::step::field_codec::write_immediate;
 use crate::step::plan::Plan;
 
-/// How often one immediate event may fire on one entity in one step.
-const FIRINGS_MAX: u32 = 64;
-
 /// The limits on the immediate events of one step, see the module.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
+    /// [`Options::firings_max`](crate::Options::firings_max)
+    pub firings: u32,
     /// [`Options::creation_depth_max`](crate::Options::creation_depth_max)
     pub creation_depth: u32,
     /// [`Options::created_firings_max`](crate::Options::created_firings_max)
@@ -46,6 +45,7 @@ pub(crate) struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            firings: 64,
             creation_depth: 64,
             created_firings: 1_000_000,
         }
@@ -74,8 +74,8 @@ impl Counts {
     ) -> Result<u32, LoopLimit> {
         let (ix, immediate) = immediate;
         let times = self.fired.entry((ix, id)).or_default();
-        if *times == FIRINGS_MAX {
-            return Err(LoopLimit::Firings(FIRINGS_MAX));
+        if *times >= limits.firings {
+            return Err(LoopLimit::Firings(limits.firings));
         }
         *times += 1;
         // Few immediate events create anything.
@@ -180,6 +180,7 @@ impl<S: Storage> Core<S> {
     /// The limits of the open transaction: those of the store, or what the log has of a transaction that is fired again.
     fn limits(&self, plan: &Plan) -> Limits {
         Limits {
+            firings: plan.limits.firings.max(self.open.logged_firings),
             creation_depth: plan.limits.creation_depth.max(self.open.logged_firings),
             created_firings: plan.limits.created_firings.max(self.open.logged_firings),
         }

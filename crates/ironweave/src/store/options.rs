@@ -205,6 +205,16 @@ impl<M: Model> Options<M> {
         self
     }
 
+    /// Sets how often one immediate event may fire on one entity in one step. Default: 64. A step in which one would fire more
+    /// often is rejected as a [`Loop`](crate::StepError::Loop). With 0, no immediate event can fire.
+    ///
+    /// Raise it where an entity legitimately does many things in one step, as an order does that is matched with a thousand
+    /// others. A cycle of immediate events is noticed only after that many firings.
+    pub fn firings_max(mut self, firings: u32) -> Self {
+        self.limits.firings = firings;
+        self
+    }
+
     /// Sets the creation depth that immediate events may reach. Default: 64.
     ///
     /// An entity that an immediate event creates has a creation depth of one more than the entity on which the event fired.

@@ -1,5 +1,6 @@
 //! Immediate events fire in the order of their declaration, and a cycle of them is stopped.
 
+use ironweave::LoopLimit;
 use ironweave::prelude::*;
 
 use crate::harness::assert_consistent;
@@ -79,10 +80,23 @@ fn a_cycle_of_immediate_events_is_stopped_and_named() {
         .map(|_| ())
         .expect_err("endless");
     let text = "Kicked → BouncedRight → BouncedLeft → BouncedRight → ...: these immediate events enable each other in a cycle; on \
-                Ball/1.1 the last has fired 64 times in this step, which is the limit; let their conditions exclude each other";
+                Ball/1.1 the last has fired 64 times in this step, which is the limit; let their conditions exclude each other, or raise \
+                `Options::firings_max`";
     assert_eq!(e.to_string(), text);
     assert_eq!(store.fingerprint(), print);
     assert_consistent(&store);
+    // Another limit.
+    for limit in [0, 3, 500] {
+        let mut store = Store::<chase::Model>::options().firings_max(limit).memory();
+        let balls: Vec<_> = (0..2).map(|_| store.step(Made {}).created.ball).collect();
+        let kicked = |ball, near| Kicked { ball, near };
+        store.step(kicked(balls[0], vec![]));
+        let error = store.try_step(kicked(balls[1], vec![balls[0]]));
+        let Err(StepError::Loop { limit: reached, .. }) = error else {
+            panic!("endless")
+        };
+        assert_eq!(reached, LoopLimit::Firings(limit));
+    }
 }
 
 #[test]

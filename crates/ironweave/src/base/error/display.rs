@@ -276,7 +276,8 @@ fn write_loop(
     match limit {
         LoopLimit::Firings(n) => write!(
             f,
-            "{it} has fired {n} times in this step, which is the limit; let their conditions exclude each other"
+            "{it} has fired {n} times in this step, which is the limit; let their conditions exclude each other, or raise \
+             `Options::firings_max`"
         ),
         LoopLimit::CreationDepth(n) => write!(
             f,

@@ -205,7 +205,7 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
             },
             Internal,
             "Admitted: on Ward \"icu\" it has fired 9 times in this step, which is the limit; let their conditions \
-             exclude each other",
+             exclude each other, or raise `Options::firings_max`",
         ),
         (
             StepError::Full {
