@@ -24,9 +24,11 @@ mod tests;
 pub mod unfold;
 
 pub use ironweave_schema::{
-    BindBy, Cardinality, EdgeIx, EntityIx, EventIx, Hop, NameIx, OnDelete, Path, StateIx,
+    BindBy, Cardinality, Comparison, EdgeIx, EntityIx, EventIx, Hop, NameIx, OnDelete, Path,
+    StateIx,
 };
 pub use net::{
-    Action, Arc, Edge, End, Entity, Field, Firing, Handler, Inscription, Invariant, Lifecycle, Net,
-    Place, PlaceIx, PlaceKind, Read, Tokens, Transition, Variable,
+    Action, Amount, Arc, Choice, Due, Edge, End, Entity, Field, Firing, Handler, Inscription,
+    Invariant, Lifecycle, Net, Number, Place, PlaceIx, PlaceKind, Read, Take, Tokens, Transition,
+    Variable,
 };

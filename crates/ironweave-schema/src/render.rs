@@ -3,10 +3,10 @@
 use std::fmt;
 
 use crate::{
-    Arc, Arithmetic, Assign, BindBy, Cardinality, ChooseFrom, ColumnDef, ColumnIx, Comparison,
-    DueDef, EdgeDef, EdgeIx, EndDef, EntityIx, EventDef, FieldIx, Hop, IndexDef, IndexKind,
-    IndexPart, Item, May, MetaField, NameDef, NameIx, Path, Quantifier, Schema, Scope, SortBy,
-    Source, StateIx, Take,
+    Arc, Arithmetic, Assign, BindBy, Cardinality, ChooseFrom, ChooseWhere, ColumnDef, ColumnIx,
+    Comparison, DueDef, EdgeDef, EdgeIx, EndDef, EntityIx, EventDef, FieldIx, Hop, IndexDef,
+    IndexKind, IndexPart, Item, May, MetaField, NameDef, NameIx, Path, Quantifier, Schema, Scope,
+    SortBy, Source, StateIx, Take,
 };
 
 /// The text for an index that is not in the schema.
@@ -161,11 +161,7 @@ impl Schema {
                 };
                 let states = self.state_names(entity, states);
                 let conditions: Vec<String> = (conditions.iter())
-                    .map(|condition| {
-                        let column = self.column_name(condition.column);
-                        let with = of.source(&condition.with);
-                        format!("{column} {} {with}", condition.comparison)
-                    })
+                    .map(|condition| self.condition_text(event, condition))
                     .collect();
                 let conditions = match conditions.is_empty() {
                     true => String::new(),
@@ -181,8 +177,17 @@ impl Schema {
         }
     }
 
+    /// Returns a condition on a candidate of a `choose` arc, such as `price <= bid.price`.
+    #[must_use]
+    pub fn condition_text(&self, event: &EventDef, condition: &ChooseWhere) -> String {
+        let column = self.column_name(condition.column);
+        let with = self.source_text(event, &condition.with);
+        format!("{column} {} {with}", condition.comparison)
+    }
+
     /// Returns an order, such as `price desc`.
-    pub(crate) fn order_text(&self, order: SortBy) -> String {
+    #[must_use]
+    pub fn order_text(&self, order: SortBy) -> String {
         let column = self.column_name(order.column);
         match order.descending {
             true => format!("{column} desc"),
@@ -191,7 +196,8 @@ impl Schema {
     }
 
     /// Returns the time at which an event is due, such as `reservation.Reserved.until`.
-    pub(crate) fn due_text(&self, event: &EventDef, due: &DueDef) -> String {
+    #[must_use]
+    pub fn due_text(&self, event: &EventDef, due: &DueDef) -> String {
         let of = EventContext {
             schema: self,
             event,

@@ -34,7 +34,7 @@ fn forestalled(net: &Net, reach: &Reach<'_>, rules: &Rules) -> Vec<Finding> {
     for (at, rule) in rules.rules.iter().enumerate() {
         let mut first = BTreeSet::new();
         let mut fires = false;
-        for world in worlds.iter().filter(|w| w.enables(rule) == Some(true)) {
+        for world in worlds.iter().filter(|w| w.enables(rule) != Some(false)) {
             for state in &rule.from {
                 let earlier = rules.rules[..at].iter().find(|earlier| {
                     earlier.from.contains(state) && world.enables(earlier) == Some(true)
@@ -135,7 +135,10 @@ impl<'a> Loops<'a> {
 
     fn actions(&self) -> impl Iterator<Item = &'a Action> + '_ {
         let events = self.events.iter().map(|event| &self.net[*event]);
-        events.flat_map(|transition| transition.arcs.iter().map(|arc| &arc.action))
+        events.flat_map(|transition| {
+            let permits = transition.handler.iter().flat_map(|h| &h.permits);
+            transition.arcs.iter().map(|arc| &arc.action).chain(permits)
+        })
     }
 
     /// Returns the paths whose neighbours none of the events changes.
@@ -210,10 +213,23 @@ impl<'a> Loops<'a> {
         }
     }
 
-    /// Returns the moves of entities of a type by events that are bound to another entity.
+    /// Returns the moves of entities of a type by events that are bound to another entity, and by their handlers.
     fn foreign(&self, entity: EntityIx) -> Vec<Step> {
         let mut steps = Vec::new();
         for &event in &self.events {
+            for permit in self.net[event].handler.iter().flat_map(|h| &h.permits) {
+                let Action::Move { from, to } = permit else {
+                    continue;
+                };
+                if self.net[*to].entity() == Some(entity) {
+                    steps.extend(from.iter().map(|from| Step {
+                        from: *from,
+                        to: *to,
+                        event,
+                        is_own: false,
+                    }));
+                }
+            }
             for arc in &self.net[event].arcs {
                 let (Action::Move { from, to }, Tokens::Entities(path)) =
                     (&arc.action, &arc.tokens)
@@ -275,7 +291,8 @@ impl<'a> Loops<'a> {
             format!("{} moves it {from} -> {to}", net[step.event].name)
         });
         let moves: Vec<String> = moves.collect();
-        let names: Vec<&str> = cycle.iter().map(|step| &*net[step.event].name).collect();
+        let mut names: Vec<&str> = cycle.iter().map(|step| &*net[step.event].name).collect();
+        names.dedup();
         let message = format!(
             "immediate events can move {name} in a circle: {}; a step that enters it is rejected after 64 firings",
             moves.join(", ")

@@ -57,7 +57,7 @@ fn unwatched(net: &Net, hop: Hop) -> Option<Finding> {
     let is_read = net.transitions.iter().flat_map(|t| &t.reads).any(|read| {
         let is_condition = matches!(
             read.inscription,
-            Inscription::All | Inscription::Any | Inscription::None
+            Inscription::All | Inscription::Any | Inscription::None | Inscription::Counted
         );
         match &read.tokens {
             Tokens::Entities(path) => is_condition && path.hops.last() == Some(&hop),
@@ -207,8 +207,14 @@ impl Links<'_> {
         };
         by.iter().all(|path| {
             let states = self.reach.path(at, path).map(|of| &of.states);
-            // An entity that is reached over the edge has a link.
-            let is_linked_by_path = path.hops.last() != Some(&back);
+            // An entity that is reached over the edge has a link, and so has one that is chosen among these.
+            let chosen = self.net.transitions[at].choice(path.root);
+            let from = chosen.and_then(|choice| choice.from.as_ref());
+            let last = match path.hops.last() {
+                None => from.and_then(|from| from.hops.last()),
+                last => last,
+            };
+            let is_linked_by_path = last != Some(&back);
             let has_neighbour = self.reach.paths[at].iter().all(|of| {
                 let is_over = of.path.root == path.root
                     && of.path.hops.len() == path.hops.len() + 1

@@ -1,13 +1,15 @@
 //! Lints: what the structure of a net shows to be a mistake in its model.
 //!
-//! The net allows more than the program does. Guards, invariants and the values of fields only forbid steps, and a handler can do no
-//! more than its event permits. So what can never happen in the net never happens in the program either, and such a finding is
+//! The net allows more than the program does. Guards, invariants and conditions on values only forbid steps, and a handler can do no
+//! more than its event permits. A choice binds one of the tokens that the net allows. So what can never happen in the net never happens in the program either, and such a finding is
 //! [certain](Certainty::Program). What can happen in the net may be impossible in the program, and such a finding is one of the
 //! [net](Certainty::Net).
 //!
 //! The places that are never reached are the largest siphon of the net that has no token initially, and the states that
 //! cannot be left are its traps; see T. Murata, "Petri Nets: Properties, Analysis and Applications" (1989).
 
+mod amounts;
+mod due;
 mod immediate;
 mod lifecycle;
 mod links;
@@ -73,6 +75,10 @@ pub enum Lint {
     ImmediateLoop,
     /// No event links entities by the edge.
     EdgeNeverLinked,
+    /// The event has a time at which it is due, and no entity for which it can fire is ever in the state that has the time.
+    NeverDue,
+    /// The event is still due when it has fired.
+    DueAgain,
     /// Note: the end of an edge is `counted`, and no condition of the model reads it.
     CounterUnwatched,
     /// Note: the lifecycle allows a move that no event makes.
@@ -97,6 +103,8 @@ impl Lint {
             Self::ArcNeverActs => "arc_never_acts",
             Self::ImmediateLoop => "immediate_loop",
             Self::EdgeNeverLinked => "edge_never_linked",
+            Self::NeverDue => "never_due",
+            Self::DueAgain => "due_again",
             Self::CounterUnwatched => "counter_unwatched",
             Self::MoveNeverMade => "move_never_made",
             Self::LinkedInStates => "linked_in_states",
@@ -174,6 +182,7 @@ impl Net {
         let mut found = lifecycle::findings(self, &reach);
         found.extend(immediate::findings(self, &reach));
         found.extend(links::findings(self, &reach));
+        found.extend(due::findings(self, &reach));
         // An item that is not known may enable anything.
         let unknown: Vec<_> = self.transitions.iter().filter(|t| t.unknown > 0).collect();
         if !unknown.is_empty() {

@@ -4,13 +4,15 @@
 
 use ironweave_schema::{BindBy, Cardinality, Path};
 
-use crate::{Action, Arc, Inscription, Net, PlaceIx, PlaceKind, Tokens, Transition, Variable};
+use crate::{
+    Action, Arc, Choice, Inscription, Net, PlaceIx, PlaceKind, Tokens, Transition, Variable,
+};
 
 use super::{States, a};
 
 /// The places and transitions of a net that can ever have a token or fire.
 pub(super) struct Reach<'n> {
-    net: &'n Net,
+    pub(super) net: &'n Net,
     /// By place, whether it can have a token.
     pub marked: Vec<bool>,
     /// By transition, why it can never fire.
@@ -97,28 +99,35 @@ impl<'n> Reach<'n> {
         self.marked_of(&from)
     }
 
-    /// Returns whether a path can reach an entity.
+    /// Returns whether a path can reach an entity before the arcs of a transition act.
     pub(super) fn may_reach(&self, transition: usize, path: &Path) -> bool {
+        // Nothing is linked with a new entity then.
         let root = &self.net.transitions[transition][path.root];
-        let exists = match root.by {
-            // Nothing is linked with it before the arcs act.
-            BindBy::Created => path.hops.is_empty(),
-            _ => {
-                let of = Path {
-                    root: path.root,
-                    hops: Vec::new(),
-                };
-                let states = self.path(transition, &of).map(|of| &of.states);
-                states.is_none_or(|states| !self.marked_of(states).is_empty())
-            }
+        let is_late = root.by == BindBy::Created && !path.hops.is_empty();
+        !is_late && self.may_reach_later(transition, path)
+    }
+
+    /// Returns whether a path can reach an entity when the arcs of a transition have linked entities.
+    fn may_reach_later(&self, transition: usize, path: &Path) -> bool {
+        let root = &self.net.transitions[transition][path.root];
+        let of = Path {
+            root: path.root,
+            hops: Vec::new(),
         };
+        let states = self.path(transition, &of).map(|of| &of.states);
+        let exists = root.by == BindBy::Created
+            || states.is_none_or(|states| !self.marked_of(states).is_empty());
         let mut edges = path.hops.iter().map(|hop| self.net[hop.edge].place);
         exists && edges.all(|edge| self.is_marked(edge))
     }
 
     /// Returns whether an arc of a transition that fires can change anything.
     pub(super) fn acts(&self, transition: usize, arc: &Arc) -> bool {
-        let reaches = |path: &Path| self.may_reach(transition, path);
+        // What a deletion implies follows when links have been made.
+        let reaches = |path: &Path| match arc.implied {
+            true => self.may_reach_later(transition, path),
+            false => self.may_reach(transition, path),
+        };
         match (&arc.action, &arc.tokens) {
             (Action::Create { .. } | Action::Ensure { .. }, _) => true,
             (Action::Move { .. }, Tokens::Entities(path)) => {
@@ -159,6 +168,24 @@ impl<'n> Reach<'n> {
         self.net[entity].states.iter().any(|s| self.is_marked(*s))
     }
 
+    /// Returns whether a transition can choose an entity for a variable that it has just created.
+    fn may_choose_new(&self, at: usize, of: &PathUse) -> bool {
+        let transition = &self.net.transitions[at];
+        let choice = transition.choice(of.path.root);
+        let entity = transition[of.path.root].entity;
+        let all = (0u16..).zip(&transition.variables);
+        let new = all.filter(|(_, v)| v.entity == entity && is_new(v));
+        let mut first = new.filter_map(|(root, _)| {
+            let path = Path {
+                root: root.into(),
+                hops: Vec::new(),
+            };
+            first_state(self.net, transition, &path)
+        });
+        choice.is_some_and(|choice| choice.from.is_none())
+            && first.any(|state| of.states.contains(&state))
+    }
+
     /// Returns why a transition cannot fire with the places that are marked so far, or `None` if it can.
     fn why(&self, at: usize) -> Option<String> {
         let net = self.net;
@@ -175,6 +202,9 @@ impl<'n> Reach<'n> {
                     let states = states_text(net, &of.states);
                     return Some(format!("a new `{text}` is not in {states}, as it requires"));
                 }
+                continue;
+            }
+            if of.path.hops.is_empty() && self.may_choose_new(at, of) {
                 continue;
             }
             if of.is_never_empty {
@@ -211,6 +241,9 @@ impl<'n> Reach<'n> {
                 }
             }
         }
+        if let Some(why) = self.never_enough(at) {
+            return Some(why);
+        }
         transition.arcs.iter().find_map(|arc| {
             let (Action::SetLink { edge }, Tokens::Links { near, far, .. }) =
                 (&arc.action, &arc.tokens)
@@ -234,7 +267,7 @@ impl<'n> Reach<'n> {
 }
 
 /// Returns whether the entity that a variable is bound to may be a new one.
-fn is_new(variable: &Variable) -> bool {
+pub(super) fn is_new(variable: &Variable) -> bool {
     matches!(variable.by, BindBy::Created | BindBy::Ensure)
 }
 
@@ -278,13 +311,21 @@ fn paths(net: &Net, transition: &Transition) -> Vec<PathUse> {
         };
         let places: States = read.places.iter().copied().collect();
         match read.inscription {
-            Inscription::Bound | Inscription::Each | Inscription::All => {
+            Inscription::Bound | Inscription::Each | Inscription::All | Inscription::Chosen => {
                 of.states.retain(|s| places.contains(s));
             }
             Inscription::None => of.states.retain(|s| !places.contains(s)),
             Inscription::Any => of.any.push(places),
+            Inscription::Counted => match &read.amount {
+                Some(amount) if amount.requires_one() => of.any.push(places),
+                Some(amount) if amount.requires_none() => of.states.retain(|s| !places.contains(s)),
+                _ => {}
+            },
             Inscription::Those => {}
         }
+    }
+    for path in transition.choices.iter().filter_map(|c| c.from.as_ref()) {
+        paths.of(path);
     }
     // An immediate event is enabled only for an entity that it moves.
     let mut moved = States::new();
@@ -350,20 +391,29 @@ impl Paths<'_> {
 
     fn is_never_empty(&self, path: &Path) -> bool {
         let root = &self.transition[path.root];
-        // A key may be that of an entity that the event has just created.
-        let ensures = |v: &Variable| v.by == BindBy::Ensure && v.entity == root.entity;
-        let existed = match root.by {
-            BindBy::Handle | BindBy::Token(_) | BindBy::Chosen => true,
-            BindBy::Key => !self.transition.variables.iter().any(ensures),
-            BindBy::Ensure | BindBy::Created => false,
-        };
-        root.count == Cardinality::One
+        let chosen = self.transition.choice(path.root);
+        (root.count == Cardinality::One || chosen.is_some_and(Choice::requires_one))
             && (path.hops.is_empty()
-                || existed
+                || existed(self.transition, root)
                     && path
                         .hops
                         .iter()
                         .all(|hop| self.net[hop.edge].near(*hop).min > 0))
+    }
+}
+
+/// Returns whether the entity that a variable is bound to certainly existed before the event, so that its edges have as many links as
+/// they must.
+pub(super) fn existed(transition: &Transition, variable: &Variable) -> bool {
+    let others = || transition.variables.iter();
+    let is_same = |v: &Variable| v.entity == variable.entity;
+    match variable.by {
+        BindBy::Handle | BindBy::Token(_) => true,
+        // A key may be that of an entity that the event has just created.
+        BindBy::Key => !others().any(|v| v.by == BindBy::Ensure && is_same(v)),
+        // The event creates entities before it chooses.
+        BindBy::Chosen => !others().any(|v| is_new(v) && is_same(v)),
+        BindBy::Ensure | BindBy::Created => false,
     }
 }
 

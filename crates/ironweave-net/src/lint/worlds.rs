@@ -1,11 +1,12 @@
 //! What the conditions of the immediate events of one entity type can see: for each path, in which states there is a neighbour.
 //!
 //! A condition (`all`, `any`, `none`) depends only on which states of the neighbours occur. States that no condition tells apart are
-//! one class, so a world is a set of classes for each path.
+//! one class, so a world is a set of classes for each path. A world has no numbers and no values: a condition on these may hold or not,
+//! except that there is no neighbour in a state that does not occur.
 
 use ironweave_schema::{Cardinality, EntityIx, EventIx, Hop, Path};
 
-use crate::{Action, Inscription, Net, PlaceIx, Tokens};
+use crate::{Action, Amount, Inscription, Net, PlaceIx, Tokens};
 
 use super::States;
 use super::reach::Reach;
@@ -19,6 +20,8 @@ pub(super) struct Rule {
     /// The states in which the entity enables it.
     pub from: States,
     pub conditions: Vec<Condition>,
+    /// Whether it also depends on what a world does not have: values, and candidates of a choice.
+    is_open: bool,
 }
 
 /// A condition on the neighbours over a path.
@@ -27,6 +30,8 @@ pub(super) struct Condition {
     pub path: usize,
     quantifier: Inscription,
     states: States,
+    /// The condition on their number, if they are counted.
+    amount: Option<Amount>,
 }
 
 /// The immediate events of one entity type, in order of their priority.
@@ -57,7 +62,13 @@ impl Rules {
                 if let (Tokens::Entities(path), true) =
                     (&read.tokens, read.inscription != Inscription::Those)
                 {
-                    rules.add(&mut conditions, path, read.inscription, &read.places);
+                    let amount = read.amount.clone();
+                    rules.add(
+                        &mut conditions,
+                        path,
+                        (read.inscription, amount),
+                        &read.places,
+                    );
                 }
             }
             for arc in &transition.arcs {
@@ -67,7 +78,7 @@ impl Rules {
                     |path: &Path| arc.inscription != Inscription::Those && path.hops.len() == 1;
                 match (&arc.tokens, &arc.action) {
                     (Tokens::Entities(path), Action::Move { from, .. }) if is_near(path) => {
-                        rules.add(&mut conditions, path, Inscription::All, from);
+                        rules.add(&mut conditions, path, (Inscription::All, None), from);
                     }
                     _ => {}
                 }
@@ -77,6 +88,9 @@ impl Rules {
                 event,
                 from,
                 conditions,
+                is_open: !transition.choices.is_empty()
+                    || !transition.conditions.is_empty()
+                    || !transition.guards.is_empty(),
             });
         }
         rules
@@ -86,7 +100,7 @@ impl Rules {
         &mut self,
         conditions: &mut Vec<Condition>,
         path: &Path,
-        quantifier: Inscription,
+        (quantifier, amount): (Inscription, Option<Amount>),
         states: &[PlaceIx],
     ) {
         if path.hops.is_empty() || path.root.index() != 0 {
@@ -101,6 +115,7 @@ impl Rules {
             path,
             quantifier,
             states: states.iter().copied().collect(),
+            amount,
         });
     }
 
@@ -181,20 +196,23 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Returns whether a condition holds, or `None` if its path is left open.
+    /// Returns whether a condition holds, or `None` if its path is left open or that depends on a number.
     fn holds(&self, condition: &Condition) -> Option<bool> {
         let states = self.states[condition.path].as_ref()?;
-        Some(match condition.quantifier {
-            Inscription::Any => !states.is_disjoint(&condition.states),
-            Inscription::None => states.is_disjoint(&condition.states),
-            _ => states.is_subset(&condition.states),
-        })
+        let is_none = states.is_disjoint(&condition.states);
+        match (condition.quantifier, &condition.amount) {
+            (Inscription::Any, _) => Some(!is_none),
+            (Inscription::None, _) => Some(is_none),
+            (_, None) => Some(states.is_subset(&condition.states)),
+            (_, Some(amount)) if is_none => amount.holds(0),
+            (_, Some(amount)) => amount.holds_from_one(),
+        }
     }
 
     /// Returns whether all conditions of a rule hold: `Some(true)` for certain, `Some(false)` if one of them does not, and
-    /// `None` if that depends on paths that are left open.
+    /// `None` if that depends on paths that are left open, or on values and numbers.
     pub(super) fn enables(&self, rule: &Rule) -> Option<bool> {
-        let mut is_certain = true;
+        let mut is_certain = !rule.is_open;
         for condition in &rule.conditions {
             match self.holds(condition) {
                 Some(false) => return Some(false),

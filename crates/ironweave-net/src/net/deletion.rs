@@ -31,6 +31,7 @@ impl<'a> Derive<'a> {
                         places: vec![edge],
                         inscription: Inscription::None,
                         tokens,
+                        amount: None,
                     });
                     continue;
                 }

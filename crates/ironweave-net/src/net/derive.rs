@@ -6,8 +6,8 @@ use ironweave_schema::{
 };
 
 use super::{
-    Action, Arc, Edge, End, Entity, Field, Firing, Handler, Inscription, Invariant, Lifecycle, Net,
-    Place, PlaceIx, PlaceKind, Read, Tokens, Transition, Variable,
+    Action, Arc, Choice, Edge, End, Entity, Field, Firing, Handler, Inscription, Invariant,
+    Lifecycle, Net, Place, PlaceIx, PlaceKind, Read, Tokens, Transition, Variable,
 };
 
 impl Net {
@@ -126,8 +126,10 @@ fn end(def: &EndDef) -> End {
 pub(super) struct Derive<'a> {
     pub(super) schema: &'a Schema,
     pub(super) net: &'a Net,
-    event: &'a EventDef,
+    pub(super) event: &'a EventDef,
+    pub(super) choices: Vec<Choice>,
     pub(super) reads: Vec<Read>,
+    pub(super) conditions: Vec<String>,
     pub(super) arcs: Vec<Arc>,
     unknown: usize,
 }
@@ -138,7 +140,9 @@ impl<'a> Derive<'a> {
             schema,
             net,
             event,
+            choices: Vec::new(),
             reads: Vec::new(),
+            conditions: Vec::new(),
             arcs: Vec::new(),
             unknown: 0,
         }
@@ -180,7 +184,11 @@ impl<'a> Derive<'a> {
             name: self.event.name.clone(),
             firing,
             variables: variables.collect(),
+            order: self.event.order.map(|order| self.schema.order_text(order)),
+            due: self.due(),
+            choices: self.choices,
             reads: self.reads,
+            conditions: self.conditions,
             arcs: self.arcs,
             guards: self.event.guards.clone(),
             handler,
@@ -214,7 +222,7 @@ impl<'a> Derive<'a> {
     }
 
     /// Returns whether an arc moves all entities that a name is bound to, so that it requires their state.
-    fn is_moved(&self, name: NameIx) -> bool {
+    pub(super) fn is_moved(&self, name: NameIx) -> bool {
         self.event.arcs.iter().any(|arc| match arc {
             ArcDef::Move { scope, path, .. } => {
                 *scope == Scope::Each && path.root == name && path.hops.is_empty()
@@ -237,18 +245,18 @@ impl<'a> Derive<'a> {
         }
     }
 
-    fn entity(&self, path: &Path) -> EntityIx {
+    pub(super) fn entity(&self, path: &Path) -> EntityIx {
         self.schema.reached(self.event, path)
     }
 
-    fn places(&self, path: &Path, states: &[StateIx]) -> Vec<PlaceIx> {
+    pub(super) fn places(&self, path: &Path, states: &[StateIx]) -> Vec<PlaceIx> {
         let entity = self.entity(path);
         let places = states.iter().map(|s| self.net.place_of(entity, *s));
         places.collect()
     }
 
     /// Adds a read of the links that a path follows.
-    fn follow(&mut self, path: &Path) {
+    pub(super) fn follow(&mut self, path: &Path) {
         for (at, hop) in path.hops.iter().enumerate() {
             let near = Path {
                 root: path.root,
@@ -262,6 +270,7 @@ impl<'a> Derive<'a> {
                     hop: *hop,
                     far: None,
                 },
+                amount: None,
             };
             if !self.reads.contains(&read) {
                 self.reads.push(read);
@@ -269,13 +278,26 @@ impl<'a> Derive<'a> {
         }
     }
 
-    fn read(&mut self, places: Vec<PlaceIx>, inscription: Option<Inscription>, path: Path) {
-        self.follow(&path);
-        let read = Read {
+    pub(super) fn read(
+        &mut self,
+        places: Vec<PlaceIx>,
+        inscription: Option<Inscription>,
+        path: Path,
+    ) {
+        let inscription = inscription.unwrap_or_else(|| self.scope(&path));
+        self.add_read(Read {
             places,
-            inscription: inscription.unwrap_or_else(|| self.scope(&path)),
+            inscription,
             tokens: Tokens::Entities(path),
-        };
+            amount: None,
+        });
+    }
+
+    /// Adds a read, after one of the links that its path follows.
+    pub(super) fn add_read(&mut self, read: Read) {
+        if let Tokens::Entities(path) = &read.tokens {
+            self.follow(path);
+        }
         if !self.reads.contains(&read) {
             self.reads.push(read);
         }
@@ -335,10 +357,12 @@ impl<'a> Derive<'a> {
             } => {
                 let to = self.net.place_of(self.entity(path), *to);
                 let mut from = from.clone();
-                if let (BindBy::Token(state), true) =
-                    (self.event.names[path.root.index()].by, path.hops.is_empty())
-                {
-                    from.retain(|from| *from == state);
+                if path.hops.is_empty() {
+                    match self.event.names[path.root.index()].by {
+                        BindBy::Token(state) => from.retain(|from| *from == state),
+                        BindBy::Chosen => self.retain_chosen(path.root, &mut from),
+                        BindBy::Handle | BindBy::Key | BindBy::Ensure | BindBy::Created => {}
+                    }
                 }
                 let from = self.places(path, &from);
                 let inscription = match scope {
@@ -401,10 +425,10 @@ impl<'a> Derive<'a> {
                 let places = self.places(path, states);
                 self.read(places, Some(inscription), path.clone());
             }
-            ArcDef::Count { .. }
-            | ArcDef::Compare { .. }
-            | ArcDef::Choose { .. }
-            | ArcDef::Unknown(_) => self.unknown += 1,
+            ArcDef::Count { .. } | ArcDef::Compare { .. } | ArcDef::Choose { .. } => {
+                self.requirement(arc);
+            }
+            ArcDef::Unknown(_) => self.unknown += 1,
         }
     }
 

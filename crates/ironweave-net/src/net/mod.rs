@@ -3,8 +3,10 @@
 //! Its tokens are entities and links. There is a place for each state of each entity type and a place for each edge, so an entity is
 //! a token of exactly one place at any time. There is a transition for each event.
 
+mod choice;
 mod deletion;
 mod derive;
+mod requirements;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -14,6 +16,8 @@ use std::ops::Index;
 use ironweave_schema::{
     BindBy, Cardinality, EdgeIx, EntityIx, EventIx, Hop, NameIx, OnDelete, Path, StateIx,
 };
+
+pub use choice::{Amount, Choice, Due, Number, Take};
 
 /// The net of a model, which [`Net::of`] derives from a schema. Initially, no place has a token.
 ///
@@ -149,7 +153,8 @@ pub enum PlaceKind {
 /// A transition: an event, with what binds it, what enables it and what it changes.
 ///
 /// A binding gives entities to each variable. An event is enabled for a binding if the entities exist and are in the states that
-/// its reads and arcs require, unless a guard rejects it. It can still reject at its end, where bounds of edges and invariants are checked.
+/// its reads and arcs require, unless a condition on values does not hold or a guard rejects it. It can still reject at its end, where
+/// bounds of edges and invariants are checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transition {
@@ -159,8 +164,12 @@ pub struct Transition {
     pub firing: Firing,
     /// The variables. A [path](Path) refers to them by position.
     pub variables: Vec<Variable>,
+    /// How the variables that are [chosen](BindBy::Chosen) are bound, in written order. Each choice sees the former ones.
+    pub choices: Vec<Choice>,
     /// The tests: conditions on tokens that stay where they are.
     pub reads: Vec<Read>,
+    /// The conditions on values, as text: `order.paid >= order.total`. The net has no values, so each may hold or not.
+    pub conditions: Vec<String>,
     /// The declared arcs, in the order of the schema, each followed by what the deletion of an entity implies. An entity that an `Ensure`
     /// creates comes first.
     pub arcs: Vec<Arc>,
@@ -168,6 +177,11 @@ pub struct Transition {
     pub guards: Vec<String>,
     /// The handler, if the event has one.
     pub handler: Option<Handler>,
+    /// Which of the entities on which an immediate event is enabled it fires on first, as text: `urgency desc`; `None` for the one
+    /// with the smallest slot.
+    pub order: Option<String>,
+    /// When the event is due, if it is one that fires when a time is reached.
+    pub due: Option<Due>,
     /// The variables of created entities whose key no field of the event gives: the event is rejected if an entity has this key.
     pub fixed_keys: Vec<NameIx>,
     /// How many arcs and permissions a newer version of ironweave has written that the net does not show.
@@ -191,7 +205,7 @@ pub enum Firing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Variable {
-    /// The name of the event's field or of the `create` arc.
+    /// The name of the event's field or of the `create` or `choose` arc.
     pub name: String,
     /// The type of the entities.
     pub entity: EntityIx,
@@ -217,6 +231,10 @@ pub enum Inscription {
     Any,
     /// Condition: none of them is there.
     None,
+    /// Condition: how many of them are there compares with a number, which the read has.
+    Counted,
+    /// All of them are there, since the event has [chosen](Choice) them among the tokens that are.
+    Chosen,
 }
 
 /// The tokens that an arc or a read names.
@@ -250,6 +268,8 @@ pub struct Read {
     pub inscription: Inscription,
     /// The tokens.
     pub tokens: Tokens,
+    /// The condition on their number, if they are `Counted`. Each entity is counted once.
+    pub amount: Option<Amount>,
 }
 
 /// An arc: one change.
@@ -417,6 +437,13 @@ impl Transition {
     #[must_use]
     pub fn is_immediate(&self) -> bool {
         matches!(self.firing, Firing::Immediate { .. })
+    }
+
+    /// Returns how a variable is chosen, if it is.
+    #[must_use]
+    pub fn choice(&self, variable: NameIx) -> Option<&Choice> {
+        let mut choices = self.choices.iter();
+        choices.find(|choice| choice.variable == variable)
     }
 }
 

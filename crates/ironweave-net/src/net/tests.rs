@@ -13,15 +13,30 @@ fn text(net: &Net) -> String {
             Firing::Requested => writeln!(text, "{}", t.name),
             Firing::Immediate { priority } => writeln!(text, "{}, immediate {priority}", t.name),
         };
+        if let Some(order) = &t.order {
+            let _ = writeln!(text, "  by {order}");
+        }
+        if let Some(due) = &t.due {
+            let place = due.place.map_or("-", |place| &*net[place].name);
+            let _ = writeln!(text, "  due {} in {place}", due.time);
+        }
+        for choice in &t.choices {
+            let _ = writeln!(text, "  choose {}", net.choice_text(t, choice));
+        }
         for read in &t.reads {
             let names: Vec<&str> = read.places.iter().map(|&p| &*net[p].name).collect();
             let tokens = net.tokens_text(t, &read.tokens);
             let inscription = format!("{:?}", read.inscription).to_lowercase();
+            let amount = read.amount.as_ref();
+            let amount = amount.map_or_else(String::new, |amount| format!(" {}", amount.text()));
             let _ = writeln!(
                 text,
-                "  read {inscription} {tokens} in {}",
+                "  read {inscription} {tokens} in {}{amount}",
                 names.join(" | ")
             );
+        }
+        for condition in &t.conditions {
+            let _ = writeln!(text, "  when {condition}");
         }
         for arc in &t.arcs {
             let implied = if arc.implied { "implied " } else { "" };
@@ -186,5 +201,91 @@ fn a_handler_may_do_what_its_event_permits_and_links_what_it_creates() {
            may unlink Ward.beds
            may delete Bed
            may set Bed.number",
+    );
+}
+
+#[test]
+fn a_choice_reads_the_places_of_its_candidates_and_the_links_that_its_path_follows() {
+    check(
+        &format!(
+            "{WARD}
+            event Admitted ward:Ward patient:Patient limit:u32
+              choose bed: ward.beds in Free | Cleaning where number < limit by number desc
+              choose others: 2 of Bed in Free
+              choose more: up to limit of Bed in Occupied
+              move bed: Free | Occupied -> Occupied
+              move those others: Free -> Cleaning
+              link patient.bed += bed"
+        ),
+        "Admitted
+           choose bed: ward.beds in Free | Cleaning where number < limit by number desc
+           choose others: 2 of Bed in Free
+           choose more: up to limit of Bed in Occupied
+           read those ward.beds in Ward.beds
+           read chosen bed in Bed::Free | Bed::Cleaning
+           read chosen others in Bed::Free
+           read chosen more in Bed::Occupied
+           bound bed: Free -> Occupied
+           those others: Free -> Cleaning
+           bound patient.bed, bed: link Patient.bed",
+    );
+}
+
+#[test]
+fn a_condition_on_data_of_a_state_requires_the_state() {
+    check(
+        &format!(
+            "{WARD}
+            event Left a:Bed b:Bed
+              when a.number < b.Occupied.since
+              when 3 <= a.number
+            event Moved a:Bed
+              choose bed: Bed in Free | Occupied where since > a.Occupied.since
+              move bed: Free | Occupied -> Free
+            event Tried a:Bed
+              choose beds: up to 2 of Bed in Free where number > a.Occupied.since"
+        ),
+        "Left
+           read bound b in Bed::Occupied
+           when a.number < b.since
+           when 3 <= a.number
+         Moved
+           choose bed: Bed in Occupied where since > a.since
+           read bound a in Bed::Occupied
+           read chosen bed in Bed::Occupied
+           bound bed: Occupied -> Free
+         Tried
+           choose beds: up to 2 of Bed in Free where number > a.since
+           read chosen beds in Bed::Free",
+    );
+}
+
+#[test]
+fn counts_orders_and_due_times_are_shown() {
+    check(
+        &format!(
+            "{WARD}
+            field Patient Waiting until
+            field Patient urgency
+            event Expired patient:Patient
+              due patient.Waiting.until
+              move patient: Waiting -> Gone
+            immediate Filled patient:Patient
+              by urgency desc
+              when count patient.bed.ward.beds in Free | Cleaning < 2
+              when count patient.bed >= 1
+              move patient: Waiting -> Admitted"
+        ),
+        "Expired
+           due patient.Waiting.until in Patient::Waiting
+           bound patient: Waiting -> Gone
+         Filled, immediate 0
+           by urgency desc
+           read those patient.bed in Patient.bed
+           read those patient.bed.ward in Ward.beds
+           read those patient.bed.ward.beds in Ward.beds
+           read counted patient.bed.ward.beds in Bed::Free | Bed::Cleaning < 2
+           read counted patient.bed in Bed::Free | Bed::Occupied | Bed::Cleaning >= 1
+           bound patient: Waiting -> Admitted",
     );
 }

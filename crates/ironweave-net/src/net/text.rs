@@ -83,7 +83,7 @@ impl Net {
 }
 
 impl Inscription {
-    /// Returns the word of the model: `each`, `those`, `all`, `any`, `none`; and nothing for `Bound`.
+    /// Returns the word of the model: `each`, `those`, `all`, `any`, `none`, `count`, `choose`; and nothing for `Bound`.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
@@ -93,6 +93,8 @@ impl Inscription {
             Self::All => "all",
             Self::Any => "any",
             Self::None => "none",
+            Self::Counted => "count",
+            Self::Chosen => "choose",
         }
     }
 }

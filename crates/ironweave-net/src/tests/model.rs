@@ -4,18 +4,24 @@
 //! entity Bed Free Occupied Gone!          the first state is initial, `!` is terminal
 //! to Bed Free Occupied                    the lifecycle allows Free -> Occupied
 //! edge Ward.beds many, Bed.ward one       also `opt`, `min=1`, `max=2`, `counted`, `acyclic`, `cascade`, ..
-//! event Admitted bed:Bed<Free> ward:Ward  `?` is an option, `*` a list, `!` and `!*` are ensured, `<State>` is a token
+//! event Admitted bed:Bed<Free> ward:Ward  `?` is an option, `*` a list, `!` and `!*` are ensured, `<State>` is a token, `u32` a value
 //! immediate Cleaned bed:Bed
 //!   create patient: Patient in Waiting
 //!   move those ward.beds: Free | Gone -> Occupied
 //!   link ward.beds += bed                 also `unlink`, `relink` and `data` (which sets the data of the links)
 //!   set bed.Occupied.since                or `set bed.number`
 //!   when any ward.beds in Free | Gone
+//!   when count ward.beds in Free >= 2     or `when bed.number < ward.number`, also with literals and fields of the event
+//!   choose bed: ward.beds in Free where number < limit by number desc       also `3 of Bed in Free`, `up to 3 of Bed in Free`
+//!   by number desc                        the order of an immediate event
+//!   due bed.Occupied.since
 //!   delete bed
 //!   guard rules::may_admit
 //!   may Bed Free -> Gone                  also `may create Bed`, `may link Ward.beds`, `may set Bed.number`, ..
 //! field Bed number                        a field, `field Bed Occupied since` is data of a state
 //! ```
+
+mod requirements;
 
 use ironweave_schema::{
     Arc, Assign, BindBy, Cardinality, ColumnDef, ColumnIx, EdgeDef, EdgeIx, EndDef, EntityDef,
@@ -173,6 +179,14 @@ fn event(schema: &Schema, text: &str, immediate: bool) -> EventDef {
     };
     for word in words {
         let (name, ty) = word.split_once(':').unwrap();
+        if ty == "u32" {
+            event.fields.push(EventFieldDef {
+                name: name.to_owned(),
+                ty: ty.to_owned(),
+                ..EventFieldDef::default()
+            });
+            continue;
+        }
         let count = match ty {
             _ if ty.ends_with('?') => Cardinality::Option,
             _ if ty.ends_with('*') => Cardinality::Many,
@@ -280,6 +294,17 @@ fn add_arc(schema: &Schema, event: &mut EventDef, word: &str, rest: &str) {
                 data: Vec::new(),
             }
         }
+        "choose" => requirements::choose(schema, event, rest),
+        "by" => {
+            let entity = event.names[0].entity;
+            event.order = Some(requirements::order(schema, entity, rest));
+            return;
+        }
+        "due" => {
+            event.due = Some(requirements::due(schema, event, rest));
+            return;
+        }
+        "when" if rest.contains(['<', '=', '>']) => requirements::compared(schema, event, rest),
         "when" => {
             let (quantifier, rest) = rest.split_once(' ').unwrap();
             let (of, within) = rest.split_once(" in ").unwrap();

@@ -1,10 +1,12 @@
 //! A naive program that executes the events of a schema on a few entities: what it does, a lint must not call impossible.
 
+mod choose;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ironweave_schema::{
-    Arc, BindBy, Cardinality, EdgeIx, EndDef, EntityIx, EventDef, EventIx, Hop, May, NameIx,
-    OnDelete, Path, Quantifier, Schema, Scope, StateIx,
+    Arc, BindBy, Cardinality, EdgeIx, EndDef, EntityIx, EventDef, EventIx, Hop, May, NameDef,
+    NameIx, OnDelete, Path, Quantifier, Schema, Scope, StateIx,
 };
 
 /// From here on, a number in a binding is not a slot but a key that no entity has.
@@ -162,9 +164,9 @@ impl<'s> Program<'s> {
                         }
                         _ => true,
                     },
-                    Arc::When { .. } => self.holds(event, graph, &[vec![*slot]], arc),
                     _ => true,
                 }) && moved
+                    && self.bound(event, graph, *slot).is_some()
             };
             if let Some(slot) = graph.alive(entity).into_iter().find(is_enabled) {
                 return Some((ix, slot));
@@ -226,6 +228,9 @@ impl<'s> Program<'s> {
                 }
             }
         }
+        let Some(binding) = self.choose(event, &graph, binding) else {
+            return Vec::new();
+        };
         let done = self.seen.done.clone();
         let after: Vec<Graph> = match self.act(ix, graph, &binding) {
             Some(graph) if event.mays.is_empty() => vec![graph],
@@ -257,6 +262,7 @@ impl<'s> Program<'s> {
         for (number, arc) in event.arcs.iter().enumerate() {
             match arc {
                 Arc::When { .. } if !self.holds(event, &at, binding, arc) => return None,
+                Arc::Count { .. } if !self.counts(event, &at, binding, arc) => return None,
                 Arc::Move {
                     scope,
                     path,
@@ -617,7 +623,8 @@ impl Graph {
 /// Returns all bindings of an event in a graph. Numbers from [`NEW`] on are keys without an entity, which occur in their order.
 pub(crate) fn bindings(event: &EventDef, graph: &Graph) -> Vec<Vec<Slots>> {
     let mut all: Vec<Vec<Slots>> = vec![Vec::new()];
-    for name in event.names.iter().filter(|name| name.by != BindBy::Created) {
+    let is_bound = |name: &&NameDef| !matches!(name.by, BindBy::Created | BindBy::Chosen);
+    for name in event.names.iter().filter(is_bound) {
         let mut slots = graph.alive(name.entity);
         match name.by {
             BindBy::Token(state) => slots.retain(|s| graph.state(name.entity, *s) == Some(state)),

@@ -202,6 +202,9 @@ impl Writer<'_> {
             let (name, entity) = names[0].clone();
             self.moves(&name, entity, false);
         }
+        if self.random.chance(20) {
+            self.choose(&mut names, immediate);
+        }
         for _ in 0..self.random.below(4) {
             self.arc(&names, immediate);
         }
@@ -266,6 +269,7 @@ impl Writer<'_> {
                 };
                 let _ = writeln!(self.text, "set {path}.{field}");
             }
+            0..=2 if self.random.chance(20) => self.count(&path, entity, immediate && !is_near),
             0..=2 => self.moves(&path, entity, true),
             3 if immediate && !is_near => {}
             3 => {
@@ -296,6 +300,39 @@ impl Writer<'_> {
                     }
                 }
             }
+        }
+    }
+
+    fn count(&mut self, path: &str, entity: &str, is_far: bool) {
+        if is_far || !path.contains('.') {
+            return;
+        }
+        let comparison = *self.random.pick(&["==", "!=", "<", "<=", ">", ">="]);
+        let number = *self.random.pick(&["0", "1", "1", "2", "3"]);
+        let within = match self.random.chance(60) {
+            true => format!(" in {}", self.some_states(entity)),
+            false => String::new(),
+        };
+        let _ = writeln!(self.text, "when count {path}{within} {comparison} {number}");
+    }
+
+    /// A name that the event chooses, before the arcs that use it.
+    fn choose(&mut self, names: &mut Vec<(String, &'static str)>, immediate: bool) {
+        let name = format!("c{}", names.len());
+        let (mut from, mut entity) = self.path(names);
+        let is_far = !from.starts_with("v0") || from.matches('.').count() > 1;
+        if !from.contains('.') || immediate && is_far {
+            entity = *self.random.pick(&ENTITIES);
+            from = entity.to_owned();
+        }
+        let take = *self
+            .random
+            .pick(&["", "", "", "1 of ", "2 of ", "up to 1 of ", "up to 2 of "]);
+        let states = self.some_states(entity);
+        let _ = writeln!(self.text, "choose {name}: {take}{from} in {states}");
+        names.push((name.clone(), entity));
+        if self.random.chance(60) {
+            self.moves(&name, entity, true);
         }
     }
 

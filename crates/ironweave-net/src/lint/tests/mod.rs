@@ -1,5 +1,6 @@
 //! Lints of small models, and of random ones beside a program that executes them.
 
+mod choices;
 mod random;
 
 use crate::tests::model::net;
