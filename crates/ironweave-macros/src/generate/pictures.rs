@@ -56,12 +56,9 @@ fn changes(schema: &Schema, event: &EventDef, entity: EntityIx) -> [Vec<Change>;
                 declared.push(Change::Create(*state));
             }
             Arc::Move { path, from, to, .. } if reached(path) == entity => {
-                // A token can be in one state only.
-                let token = match event[path.root].by {
-                    BindBy::Token(state) if path.hops.is_empty() => Some(state),
-                    _ => None,
-                };
-                let from = from.iter().filter(|from| token.is_none_or(|t| t == **from));
+                let bound = states_of(event, path);
+                let from = from.iter();
+                let from = from.filter(|from| bound.as_ref().is_none_or(|all| all.contains(from)));
                 declared.extend(from.map(|from| Change::Move(*from, *to)));
             }
             _ => {}
@@ -82,6 +79,21 @@ fn changes(schema: &Schema, event: &EventDef, entity: EntityIx) -> [Vec<Change>;
         }
     }
     [declared, permitted]
+}
+
+/// Returns the states in one of which a token or a chosen name is, if the path is one.
+fn states_of(event: &EventDef, path: &Path) -> Option<Vec<StateIx>> {
+    if !path.hops.is_empty() {
+        return None;
+    }
+    match event[path.root].by {
+        BindBy::Token(state) => Some(vec![state]),
+        BindBy::Chosen => event.arcs.iter().find_map(|arc| match arc {
+            Arc::Choose { name, states, .. } if *name == path.root => Some(states.clone()),
+            _ => None,
+        }),
+        BindBy::Handle | BindBy::Key | BindBy::Ensure | BindBy::Created => None,
+    }
 }
 
 fn lifecycle_of(schema: &Schema, entity: EntityIx) -> Picture {
@@ -113,9 +125,13 @@ fn lifecycle_of(schema: &Schema, entity: EntityIx) -> Picture {
             let mut label: Vec<String> = Vec::new();
             for (event, changes) in &events {
                 for how in changes[which].iter().filter_map(|change| wanted(*change)) {
-                    let immediate = if event.immediate { " (immediate)" } else { "" };
+                    let mark = match (event.immediate, &event.due) {
+                        (true, _) => " (immediate)",
+                        (false, Some(_)) => " (due)",
+                        (false, None) => "",
+                    };
                     let by = if which == 1 { " (handler)" } else { "" };
-                    let text = format!("{}{immediate}{how}{by}", event.name);
+                    let text = format!("{}{mark}{how}{by}", event.name);
                     if !label.contains(&text) {
                         label.push(text);
                     }

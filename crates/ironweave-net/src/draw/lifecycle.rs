@@ -49,11 +49,12 @@ impl Shape {
     }
 }
 
-/// Returns the name of an event, with a mark if it fires by itself.
+/// Returns the name of an event, with a mark if it fires by itself or at a time.
 fn name_of(event: &Transition) -> String {
-    match event.is_immediate() {
-        true => format!("{} (immediate)", event.name),
-        false => event.name.clone(),
+    match (event.is_immediate(), &event.due) {
+        (true, _) => format!("{} (immediate)", event.name),
+        (false, Some(_)) => format!("{} (due)", event.name),
+        (false, None) => event.name.clone(),
     }
 }
 

@@ -65,7 +65,7 @@ pub struct Node {
     pub name: String,
     /// Fields of the entity type, or data of the state.
     pub fields: Vec<Field>,
-    /// Further lines: the guards of an event.
+    /// Further lines: the choices of an event, its conditions on values, its guards, and when it fires.
     pub remarks: Vec<String>,
     /// The places that the node represents: one for a state or an edge, all states for an entity type, none for an event.
     pub places: Vec<PlaceIx>,

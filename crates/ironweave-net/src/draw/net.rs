@@ -1,7 +1,7 @@
 //! The whole net as a diagram.
 
 use super::{Arrow, Diagram, Kind, Line, Node, Shape, Tip};
-use crate::{Action, Inscription, Net, PlaceIx, Tokens, Transition};
+use crate::{Action, Amount, Choice, Inscription, Net, Path, PlaceIx, Read, Tokens, Transition};
 
 impl Diagram {
     /// Draws the net: a place for each state and each edge, and an event with an arrow for each token that it takes or puts.
@@ -24,14 +24,7 @@ impl Diagram {
                 immediate: event.is_immediate(),
             };
             let mut node = Node::new(shape, &event.name);
-            if event.is_immediate() {
-                node.remarks.push("immediate".to_owned());
-            }
-            let guards = event.guards.iter();
-            node.remarks.extend(guards.map(|guard| {
-                let name = guard.rsplit("::").next().unwrap_or(guard);
-                format!("guard {name}")
-            }));
+            node.remarks = remarks(net, event);
             let node = diagram.add(node);
             Arrows {
                 net,
@@ -60,6 +53,47 @@ impl Diagram {
     }
 }
 
+/// Returns what the arrows of an event do not show.
+fn remarks(net: &Net, event: &Transition) -> Vec<String> {
+    let mut remarks = Vec::new();
+    match (&event.order, event.is_immediate()) {
+        (Some(order), true) => remarks.push(format!("immediate, by {order}")),
+        (None, true) => remarks.push("immediate".to_owned()),
+        (_, false) => {}
+    }
+    remarks.extend(event.due.iter().map(|due| format!("due at {}", due.time)));
+    for choice in &event.choices {
+        remarks.extend(chosen(net, event, choice));
+    }
+    let conditions = event.conditions.iter();
+    remarks.extend(conditions.map(|condition| format!("when {condition}")));
+    remarks.extend(event.guards.iter().map(|guard| {
+        let name = guard.rsplit("::").next().unwrap_or(guard);
+        format!("guard {name}")
+    }));
+    remarks
+}
+
+/// Returns the lines of a choice: one, or one for each of its conditions too.
+fn chosen(net: &Net, event: &Transition, choice: &Choice) -> Vec<String> {
+    if choice.conditions.is_empty() {
+        return vec![format!("choose {}", net.choice_text(event, choice))];
+    }
+    let plain = Choice {
+        conditions: Vec::new(),
+        order: None,
+        ..choice.clone()
+    };
+    let conditions = choice.conditions.iter();
+    let conditions = conditions.map(|condition| format!("where {condition}"));
+    let order = choice.order.iter().map(|order| format!("by {order}"));
+    let first = format!("choose {}", net.choice_text(event, &plain));
+    std::iter::once(first)
+        .chain(conditions)
+        .chain(order)
+        .collect()
+}
+
 /// The arrows of one event.
 struct Arrows<'a> {
     net: &'a Net,
@@ -71,15 +105,21 @@ struct Arrows<'a> {
 impl Arrows<'_> {
     fn draw(&mut self) {
         for read in &self.event.reads {
-            if !matches!(read.tokens, Tokens::Entities(_)) {
+            let Tokens::Entities(path) = &read.tokens else {
+                continue;
+            };
+            // What is chosen to be moved or deleted has an arrow from its place.
+            if read.inscription == Inscription::Chosen && self.is_taken(path) {
                 continue;
             }
-            let label = self.label(read.inscription, &read.tokens);
-            let head = match read.inscription {
-                Inscription::None => Tip::Circle,
-                _ => Tip::Plain,
-            };
-            for place in &read.places {
+            let mut label = self.label(read.inscription, &read.tokens);
+            if let Some(amount) = &read.amount {
+                label = format!("{label} {}", amount.text());
+            }
+            let is_none = read.inscription == Inscription::None
+                || read.amount.as_ref().is_some_and(Amount::requires_none);
+            let head = if is_none { Tip::Circle } else { Tip::Plain };
+            for place in self.shown(read, path) {
                 self.push(Arrow {
                     label: Some(label.clone())
                         .filter(|l| !l.is_empty())
@@ -99,11 +139,37 @@ impl Arrows<'_> {
         }
     }
 
+    /// The places from which a read has arrows. Entities that are counted in any state are counted at their edge.
+    fn shown(&self, read: &Read, path: &Path) -> Vec<PlaceIx> {
+        let entity = self.net.reached(self.event, path);
+        let is_any = read.places == self.net[entity].states;
+        match (read.inscription, path.hops.last()) {
+            (Inscription::Counted, Some(hop)) if is_any => vec![self.net[hop.edge].place],
+            _ => read.places.clone(),
+        }
+    }
+
+    /// Whether an arc takes the tokens of a variable from their places.
+    fn is_taken(&self, path: &Path) -> bool {
+        self.event.arcs.iter().any(|arc| {
+            let is_taking = matches!(arc.action, Action::Move { .. } | Action::Delete { .. });
+            is_taking && matches!(&arc.tokens, Tokens::Entities(of) if of == path)
+        })
+    }
+
     fn label(&self, inscription: Inscription, tokens: &Tokens) -> String {
         let text = match tokens {
             Tokens::Entities(path) => self.net.path_text(self.event, path),
             // The place of the edge names the links.
             Tokens::Links { .. } => String::new(),
+        };
+        let chosen = match tokens {
+            Tokens::Entities(path) if path.hops.is_empty() => self.event.choice(path.root),
+            _ => None,
+        };
+        let inscription = match (inscription, chosen) {
+            (Inscription::Bound | Inscription::Each, Some(_)) => Inscription::Chosen,
+            _ => inscription,
         };
         let is_clear = match tokens {
             Tokens::Entities(path) if path.hops.is_empty() => {

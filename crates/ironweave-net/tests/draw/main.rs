@@ -1,6 +1,7 @@
 //! Pictures of models, in each language, compared with the files in `expected`.
 //!
-//! The models are schemas as JSON: `shop`, which has each construct, and `build`, which is one of databuild. With
+//! The models are schemas as JSON: `shop`, which has most constructs, `ward`, which chooses, counts and compares, and `build`, which is
+//! one of databuild. With
 //! `IRONWEAVE_BLESS=1` the tests write the expected files instead of comparing them.
 
 #[cfg(feature = "svg")]
@@ -83,6 +84,13 @@ fn edges_have_cardinalities_and_data() {
 fn a_net_has_an_arrow_for_each_token_that_an_event_takes_or_puts() {
     let shop = net("shop");
     check("shop-net", &Diagram::net(&shop).with_tokens(&tokens(&shop)));
+}
+
+#[test]
+fn what_is_chosen_counted_and_compared_is_at_the_arrows_and_events() {
+    let ward = net("ward");
+    check("ward-net", &Diagram::net(&ward));
+    check("patient", &lifecycle(&ward, "Patient"));
 }
 
 #[test]

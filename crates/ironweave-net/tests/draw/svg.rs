@@ -17,7 +17,7 @@ fn diagrams(net: &Net) -> Vec<Diagram> {
 
 #[test]
 fn nothing_overlaps_in_pictures_of_models() {
-    for model in ["shop", "build"] {
+    for model in ["shop", "ward", "build"] {
         for diagram in diagrams(&net(model)) {
             check_svg(&diagram.title, &diagram.to_svg(), diagram.nodes.len());
         }
