@@ -58,11 +58,7 @@ impl Reach<'_> {
             }
             let texts = amounts.iter().map(|amount| amount.text());
             let texts = texts.collect::<Vec<_>>().join(" and ");
-            let entity = self.net.reached(transition, path);
-            let mut counted = self.net.path_text(transition, path);
-            if read.places != self.net[entity].states {
-                counted = format!("{counted} in {}", self.net.states_text(&read.places));
-            }
+            let counted = self.net.counted_text(transition, read);
             let why = match range {
                 Range { min: 0, max: None } => String::new(),
                 Range {
@@ -79,7 +75,7 @@ impl Reach<'_> {
                     max: Some(max),
                 } => format!(": there are {min} to {max}"),
             };
-            Some(format!("`count {counted} {texts}` never holds{why}"))
+            Some(format!("`{counted} {texts}` never holds{why}"))
         })
     }
 

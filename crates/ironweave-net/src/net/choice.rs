@@ -2,7 +2,7 @@
 
 use ironweave_schema::{Comparison, NameIx, Path};
 
-use super::{Net, PlaceIx, Transition};
+use super::{Net, PlaceIx, Read, Tokens, Transition};
 
 /// How a variable is bound that the program does not bind: to the first ones of some candidates, in an order.
 ///
@@ -100,22 +100,13 @@ impl Amount {
     #[must_use]
     pub fn holds(&self, count: u64) -> Option<bool> {
         let with = self.number.literal?;
-        let order = i128::from(count).cmp(&with);
-        Some(match self.comparison {
-            Comparison::Equal => order.is_eq(),
-            Comparison::NotEqual => order.is_ne(),
-            Comparison::Less => order.is_lt(),
-            Comparison::LessOrEqual => order.is_le(),
-            Comparison::Greater => order.is_gt(),
-            Comparison::GreaterOrEqual => order.is_ge(),
-        })
+        Some(compare(count, self.comparison, with))
     }
 
     /// Returns whether the condition holds only if there is a token, whatever a value in it is.
     #[must_use]
     pub fn requires_one(&self) -> bool {
-        let may_be_more = !matches!(self.comparison, Comparison::Less | Comparison::LessOrEqual);
-        may_be_more && self.holds(0) == Some(false)
+        self.holds(0) == Some(false)
     }
 
     /// Returns whether the condition holds exactly if there is no token, whatever a value in it is.
@@ -150,6 +141,19 @@ impl Amount {
 }
 
 impl Net {
+    /// Returns what a read counts, as it is written in the model: `count ward.beds in Free`.
+    #[must_use]
+    pub fn counted_text(&self, transition: &Transition, read: &Read) -> String {
+        let Tokens::Entities(path) = &read.tokens else {
+            return format!("count {}", self.tokens_text(transition, &read.tokens));
+        };
+        let path_text = self.path_text(transition, path);
+        match read.places == self[self.reached(transition, path)].states {
+            true => format!("count {path_text}"),
+            false => format!("count {path_text} in {}", self.states_text(&read.places)),
+        }
+    }
+
     /// Returns a choice as it is written in the model: `bed: ward.beds in Free by number`.
     #[must_use]
     pub fn choice_text(&self, transition: &Transition, choice: &Choice) -> String {
@@ -174,6 +178,19 @@ impl Net {
             "{}: {take}{from} in {states}{conditions}{order}",
             variable.name
         )
+    }
+}
+
+/// Returns whether a number of tokens compares so with another number.
+pub(crate) fn compare(count: u64, comparison: Comparison, with: i128) -> bool {
+    let order = i128::from(count).cmp(&with);
+    match comparison {
+        Comparison::Equal => order.is_eq(),
+        Comparison::NotEqual => order.is_ne(),
+        Comparison::Less => order.is_lt(),
+        Comparison::LessOrEqual => order.is_le(),
+        Comparison::Greater => order.is_gt(),
+        Comparison::GreaterOrEqual => order.is_ge(),
     }
 }
 

@@ -173,6 +173,7 @@ impl<'a> Derive<'a> {
             self.declared(arc);
         }
         let handler = self.handler();
+        let calculations = self.calculations();
         let fixed_keys = self.fixed_keys();
         let variables = self.event.names.iter().map(|def| Variable {
             name: def.name.clone(),
@@ -190,6 +191,7 @@ impl<'a> Derive<'a> {
             reads: self.reads,
             conditions: self.conditions,
             arcs: self.arcs,
+            calculations,
             guards: self.event.guards.clone(),
             handler,
             fixed_keys,

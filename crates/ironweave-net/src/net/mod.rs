@@ -17,6 +17,7 @@ use ironweave_schema::{
     BindBy, Cardinality, EdgeIx, EntityIx, EventIx, Hop, NameIx, OnDelete, Path, StateIx,
 };
 
+pub(crate) use choice::compare;
 pub use choice::{Amount, Choice, Due, Number, Take};
 
 /// The net of a model, which [`Net::of`] derives from a schema. Initially, no place has a token.
@@ -173,6 +174,8 @@ pub struct Transition {
     /// The declared arcs, in the order of the schema, each followed by what the deletion of an entity implies. An entity that an `Ensure`
     /// creates comes first.
     pub arcs: Vec<Arc>,
+    /// The sums and differences that the event calculates, as text: `meta.time + hold`. It is rejected if one overflows.
+    pub calculations: Vec<String>,
     /// The paths of the guard functions, as written. Each may reject the event and changes nothing.
     pub guards: Vec<String>,
     /// The handler, if the event has one.

@@ -1,7 +1,7 @@
 //! The requirements of an event that are not of tokens in places alone: choices, counts, comparisons and due times.
 
 use ironweave_schema::{
-    Arc as ArcDef, BindBy, Candidates, NameIx, Path, Source, StateIx, Take as TakeDef,
+    Arc as ArcDef, Assign, BindBy, Candidates, NameIx, Path, Source, StateIx, Take as TakeDef,
 };
 
 use super::derive::Derive;
@@ -155,6 +155,20 @@ impl Derive<'_> {
         }
     }
 
+    /// Returns the sums and differences that the event calculates, each once.
+    pub(super) fn calculations(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        for source in self.event.arcs.iter().flat_map(sources) {
+            if matches!(source, Source::Calculated { .. }) {
+                let text = self.schema.source_text(self.event, source);
+                if !texts.contains(&text) {
+                    texts.push(text);
+                }
+            }
+        }
+        texts
+    }
+
     pub(super) fn due(&self) -> Option<Due> {
         let due = self.event.due.as_ref()?;
         let def = &self.schema[due.column];
@@ -164,5 +178,35 @@ impl Derive<'_> {
             place,
             time: self.schema.due_text(self.event, due),
         })
+    }
+}
+
+/// Returns the values that an arc reads.
+fn sources(arc: &ArcDef) -> Vec<&Source> {
+    fn of(values: &[Assign]) -> Vec<&Source> {
+        values.iter().map(|value| &value.source).collect()
+    }
+    match arc {
+        ArcDef::Create { values, .. } => of(values),
+        ArcDef::Move { data, .. } => of(data),
+        ArcDef::Link { data, .. } | ArcDef::Relink { data, .. } => data.iter().collect(),
+        ArcDef::Set { value, .. } => vec![&value.source],
+        ArcDef::SetLink { data, .. } => vec![data],
+        ArcDef::Count { with, .. } => vec![with],
+        ArcDef::Compare { left, right, .. } => vec![left, right],
+        ArcDef::Choose {
+            conditions, take, ..
+        } => {
+            let with = conditions.iter().map(|condition| &condition.with);
+            let number = match take {
+                TakeDef::One => None,
+                TakeDef::Exactly(number) | TakeDef::UpTo(number) => Some(number),
+            };
+            with.chain(number).collect()
+        }
+        ArcDef::Unlink { .. }
+        | ArcDef::Delete { .. }
+        | ArcDef::When { .. }
+        | ArcDef::Unknown(_) => Vec::new(),
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Step<'m> {
 type Targets = (Vec<u32>, Vec<u32>);
 
 /// The slots of each variable.
-type Bound = Vec<Vec<u32>>;
+pub(super) type Bound = Vec<Vec<u32>>;
 
 impl Step<'_> {
     /// Fires an event of the program with some binding.
@@ -49,7 +49,7 @@ impl Step<'_> {
         let mut new: BTreeMap<EntityIx, Vec<u32>> = BTreeMap::new();
         let mut texts = Vec::new();
         for variable in &transition.variables {
-            if variable.by == BindBy::Created {
+            if matches!(variable.by, BindBy::Created | BindBy::Chosen) {
                 continue;
             }
             let new = new.entry(variable.entity).or_default();
@@ -143,6 +143,10 @@ impl Step<'_> {
                 created.push((entity, slot));
             }
         }
+        for choice in &transition.choices {
+            let chosen = self.choose(transition, choice, &bound)?;
+            bound.push(chosen.ok_or(Stop::Rejected)?);
+        }
         self.check_reads(transition, &bound)?;
         let targets = self.targets(transition, &bound)?;
         self.check_meetings(transition, &targets)?;
@@ -153,7 +157,7 @@ impl Step<'_> {
     }
 
     /// The slots that a path leads to, in order.
-    fn reach(&mut self, path: &Path, bound: &Bound) -> Result<Vec<u32>, Stop> {
+    pub(super) fn reach(&mut self, path: &Path, bound: &Bound) -> Result<Vec<u32>, Stop> {
         let mut slots = bound[path.root.index()].clone();
         for hop in &path.hops {
             let mut next = BTreeSet::new();
@@ -165,7 +169,7 @@ impl Step<'_> {
         Ok(slots)
     }
 
-    fn reached(&self, transition: &Transition, path: &Path) -> EntityIx {
+    pub(super) fn reached(&self, transition: &Transition, path: &Path) -> EntityIx {
         self.known.model.net.reached(transition, path)
     }
 
@@ -193,6 +197,12 @@ impl Step<'_> {
             else {
                 continue;
             };
+            if read.inscription == Inscription::Counted {
+                if !self.is_met(transition, read, path, bound)? {
+                    return Err(Stop::Rejected);
+                }
+                continue;
+            }
             let entity = self.reached(transition, path);
             let states = states_of(self.known.model.net, &read.places);
             let slots = self.reach(path, bound)?;
@@ -472,6 +482,7 @@ impl Step<'_> {
             }
             self.known.set_state(entity, slot, FREE)?;
             self.known.put_slot(entity, slot)?;
+            self.wake_without(entity);
         }
         Ok(())
     }

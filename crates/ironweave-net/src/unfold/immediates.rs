@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ironweave_schema::{EdgeIx, EntityIx, Hop};
+use ironweave_schema::{BindBy, EdgeIx, EntityIx, Hop};
 
 use super::fire::Step;
 use super::known::Stop;
-use super::model::Condition;
+use super::model::{Condition, Watched, is_condition};
 use super::states::States;
-use crate::net::Inscription;
+use crate::net::{Inscription, Tokens, Transition};
 
 /// How often one immediate event may fire on one entity in a step, in the runtime too.
 const FIRINGS_MAX: u32 = 64;
@@ -39,6 +39,24 @@ impl Step<'_> {
                 self.pending.insert((ix, slot), Reason::Itself);
             }
         }
+        self.wake_choosing(|watched| watched.entities.contains(&entity));
+    }
+
+    /// Something has changed that choices can depend on.
+    fn wake_choosing(&mut self, depends: impl Fn(&Watched) -> bool) {
+        let model = self.known.model;
+        for (ix, immediate) in model.immediates.iter().enumerate() {
+            if immediate.chooses.as_ref().is_some_and(&depends) {
+                for slot in 0..model.slots(immediate.entity) {
+                    self.pending.insert((ix, slot), Reason::Itself);
+                }
+            }
+        }
+    }
+
+    /// An entity was deleted.
+    pub(super) fn wake_without(&mut self, entity: EntityIx) {
+        self.wake_choosing(|watched| watched.entities.contains(&entity));
     }
 
     /// The links of two entities have changed.
@@ -49,6 +67,7 @@ impl Step<'_> {
                 self.pending.insert((ix, slot), Reason::Itself);
             }
         }
+        self.wake_choosing(|watched| watched.edges.contains(&edge));
     }
 
     /// An entity that neighbours may see has changed its state.
@@ -104,7 +123,8 @@ impl Step<'_> {
     }
 
     fn is_enabled(&mut self, ix: usize, slot: u32, reason: &Reason) -> Result<bool, Stop> {
-        let immediate = &self.known.model.immediates[ix];
+        let model = self.known.model;
+        let immediate = &model.immediates[ix];
         if !self.known.is_in(immediate.entity, slot, immediate.from)? {
             return Ok(false);
         }
@@ -123,6 +143,35 @@ impl Step<'_> {
                 return Ok(false);
             }
         }
+        self.can_choose(&model.net.transitions[immediate.transition], slot)
+    }
+
+    /// Whether there are the candidates that an immediate event needs, and its conditions on what it chooses hold.
+    fn can_choose(&mut self, transition: &Transition, slot: u32) -> Result<bool, Stop> {
+        let created = transition.variables.iter();
+        let created = created.filter(|variable| variable.by == BindBy::Created);
+        let mut bound = vec![vec![slot]];
+        bound.extend(created.map(|_| Vec::new()));
+        for choice in &transition.choices {
+            match self.choose(transition, choice, &bound)? {
+                Some(slots) => bound.push(slots),
+                None => return Ok(false),
+            }
+        }
+        for read in transition
+            .reads
+            .iter()
+            .filter(|r| is_condition(r.inscription))
+        {
+            let Tokens::Entities(path) = &read.tokens else {
+                continue;
+            };
+            if transition[path.root].by == BindBy::Chosen
+                && !self.is_met(transition, read, path, &bound)?
+            {
+                return Ok(false);
+            }
+        }
         Ok(true)
     }
 
@@ -130,6 +179,17 @@ impl Step<'_> {
     fn holds(&mut self, slot: u32, condition: &Condition) -> Result<bool, Stop> {
         let hop = condition.hop;
         let far = self.known.model.far(hop);
+        if let Some((by, with)) = condition.count {
+            let slots = 0..self.known.model.slots(far);
+            return self.counts(slots.len(), (by, with), |step, at| {
+                let other = at as u32;
+                let (from, to) = super::known::pair(hop, slot, other);
+                let may_be = step.known.possible(far, other).and(condition.states) != States::NONE;
+                Ok(may_be
+                    && step.known.linked(hop.edge, from, to)?
+                    && step.known.is_in(far, other, condition.states)?)
+            });
+        }
         // The states of a neighbour that decide the condition, and what it is then.
         let (deciding, then) = match condition.quantifier {
             Inscription::All => (self.known.model.alive(far).without(condition.states), false),

@@ -2,6 +2,7 @@
 
 mod build;
 mod choices;
+mod choose;
 mod fire;
 mod free;
 mod immediates;
@@ -61,7 +62,8 @@ impl Scope {
         self
     }
 
-    /// Leaves out guards, invariants and the uniqueness of keys instead of refusing them. The net can then do more than the model, and
+    /// Leaves out guards, invariants, the uniqueness of keys, due times, overflows, and conditions on values of events that are not
+    /// immediate, instead of refusing them. The net can then do more than the model, and
     /// what is never reached in the net is never reached by the program either. [`Unfolded::left_out`] lists what was left out.
     #[must_use]
     pub fn over_approximate(mut self) -> Self {
@@ -163,6 +165,9 @@ impl Net {
     /// depends on the marking, there are several, of which at most one is enabled: `JobStarted(run=0)#2`. So the markings that are
     /// reachable are the states after the transactions of a program with one event each, and the enabled transitions are the events
     /// that are not rejected.
+    ///
+    /// Choices among entities that their states and links alone tell apart, and counts that are compared with literals, are unfolded
+    /// exactly: each transition requires as much of the marking as decides them.
     ///
     /// The net begins without entities. The values of fields are not part of it: an event is taken to have values with which it is not
     /// rejected, such as a key that no entity has. An event during which there would be more entities of a type than the scope

@@ -1,9 +1,11 @@
 //! A model at a scope, prepared for the executions.
 
-use ironweave_schema::{EntityIx, Hop};
+use std::collections::BTreeSet;
+
+use ironweave_schema::{Comparison, EdgeIx, EntityIx, Hop, Path};
 
 use super::states::{FREE, States};
-use crate::net::{Action, Inscription, Net, PlaceIx, PlaceKind, Tokens, Transition};
+use crate::net::{Action, Inscription, Net, PlaceIx, PlaceKind, Read, Tokens, Transition, compare};
 
 /// A net with the number of slots of each entity type.
 pub(super) struct Model<'n> {
@@ -28,16 +30,30 @@ pub(super) struct Immediate {
     pub conditions: Vec<Condition>,
     /// Whether it creates entities.
     pub creates: bool,
+    /// What its choices depend on, if it has some.
+    pub chooses: Option<Watched>,
+}
+
+/// The entity types and edges whose changes can change what an event chooses.
+#[derive(Default)]
+pub(super) struct Watched {
+    pub entities: BTreeSet<EntityIx>,
+    pub edges: BTreeSet<EdgeIx>,
 }
 
 /// A condition of an immediate event on the neighbours of its entity.
 #[derive(Clone, Copy)]
 pub(super) struct Condition {
-    /// `All`, `Any` or `None`.
+    /// `All`, `Any`, `None` or `Counted`.
     pub quantifier: Inscription,
     pub hop: Hop,
     pub states: States,
+    /// What the number of neighbours in these states is compared with, if they are counted.
+    pub count: Count,
 }
+
+/// A condition on a number; `None` if there is no such condition.
+pub(super) type Count = Option<(Comparison, i128)>;
 
 impl<'n> Model<'n> {
     pub(super) fn new(net: &'n Net, slots: Vec<u32>) -> Self {
@@ -117,7 +133,7 @@ pub(super) fn state_of(net: &Net, place: PlaceIx) -> Option<u8> {
 pub(super) fn is_condition(inscription: Inscription) -> bool {
     matches!(
         inscription,
-        Inscription::All | Inscription::Any | Inscription::None
+        Inscription::All | Inscription::Any | Inscription::None | Inscription::Counted
     )
 }
 
@@ -147,6 +163,7 @@ fn immediate(net: &Net, at: usize, transition: &Transition) -> Immediate {
                 quantifier: Inscription::All,
                 hop: *hop,
                 states,
+                count: None,
             }),
             _ => {}
         }
@@ -163,20 +180,63 @@ fn immediate(net: &Net, at: usize, transition: &Transition) -> Immediate {
         match path.hops.as_slice() {
             // What it creates does not exist before it fires.
             _ if path.root.index() != 0 => {}
+            [] if read.inscription == Inscription::Counted => {
+                // The entity itself is the only one that is counted.
+                let holds = |n| count(read).is_none_or(|(by, with)| compare(n, by, with));
+                let inside = if holds(1) { states } else { States::NONE };
+                let all = States::all(net[entity].states.len());
+                let outside = if holds(0) {
+                    all.without(states)
+                } else {
+                    States::NONE
+                };
+                from = from.and(inside.or(outside));
+            }
             [] if read.inscription == Inscription::None => from = from.without(states),
             [] => from = from.and(states),
             [hop, ..] => conditions.push(Condition {
                 quantifier: read.inscription,
                 hop: *hop,
                 states,
+                count: count(read),
             }),
         }
     }
+    let chooses = (!transition.choices.is_empty()).then(|| watched(net, transition));
     Immediate {
         transition: at,
         entity,
         from: from.and(moved),
         conditions,
+        chooses,
         creates: (transition.arcs.iter()).any(|arc| matches!(arc.action, Action::Create { .. })),
     }
+}
+
+/// The comparison of a read that counts.
+pub(super) fn count(read: &Read) -> Count {
+    let amount = read.amount.as_ref()?;
+    Some((amount.comparison, amount.number.literal?))
+}
+
+/// What the choices of an event, and the conditions on what it chooses, depend on.
+fn watched(net: &Net, transition: &Transition) -> Watched {
+    let mut watched = Watched::default();
+    let mut add = |path: &Path| {
+        watched.edges.extend(path.hops.iter().map(|hop| hop.edge));
+        watched.entities.insert(net.reached(transition, path));
+    };
+    for choice in &transition.choices {
+        add(&Path {
+            root: choice.variable,
+            hops: Vec::new(),
+        });
+        choice.from.iter().for_each(&mut add);
+    }
+    for read in &transition.reads {
+        if let Tokens::Entities(path) = &read.tokens {
+            add(path);
+        }
+    }
+    watched
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::net::{Net, Tokens, Transition};
+use crate::net::{Net, Take, Tokens, Transition};
 
 /// A part of a model that a place/transition net cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,43 @@ pub enum Unsupported {
         /// The path.
         path: String,
     },
+    /// A condition of an event on values, which are not part of the net.
+    Condition {
+        /// The event.
+        event: String,
+        /// The condition, as text.
+        condition: String,
+        /// Whether the event is immediate, so that it would fire where it does not.
+        is_immediate: bool,
+    },
+    /// A choice of an event among entities that it tells apart by values, which are not part of the net.
+    Choice {
+        /// The event.
+        event: String,
+        /// The choice, as text.
+        choice: String,
+    },
+    /// The order in which an immediate event fires on entities that it tells apart by values, which are not part of the net.
+    Order {
+        /// The event.
+        event: String,
+        /// The order, as text.
+        order: String,
+    },
+    /// A sum or a difference, at whose overflow the event is rejected.
+    Calculation {
+        /// The event.
+        event: String,
+        /// The calculation, as text.
+        calculation: String,
+    },
+    /// The time at which an event is due.
+    Due {
+        /// The event.
+        event: String,
+        /// The time, as text.
+        time: String,
+    },
     /// Arcs or permissions of an event that a newer version of ironweave has written.
     Unknown {
         /// The event.
@@ -57,10 +94,20 @@ impl Unsupported {
     /// [over-approximate](super::Scope::over_approximate).
     #[must_use]
     pub fn is_restriction(&self) -> bool {
-        matches!(
-            self,
-            Self::Guard { .. } | Self::Invariant { .. } | Self::FixedKey { .. }
-        )
+        match self {
+            Self::Guard { .. }
+            | Self::Invariant { .. }
+            | Self::FixedKey { .. }
+            | Self::Calculation { .. }
+            | Self::Due { .. } => true,
+            // Without its condition, an immediate event fires where it does not, and takes what other events need.
+            Self::Condition { is_immediate, .. } => !is_immediate,
+            Self::Handler { .. }
+            | Self::FarCondition { .. }
+            | Self::Choice { .. }
+            | Self::Order { .. }
+            | Self::Unknown { .. } => false,
+        }
     }
 }
 
@@ -87,6 +134,28 @@ impl fmt::Display for Unsupported {
             Self::FarCondition { event, path } => write!(
                 f,
                 "{event} is immediate and has a condition on `{path}`, which follows several edges"
+            ),
+            Self::Condition {
+                event, condition, ..
+            } => write!(
+                f,
+                "{event} has the condition `{condition}`, and values are not part of the net"
+            ),
+            Self::Choice { event, choice } => write!(
+                f,
+                "{event} chooses `{choice}`, and values are not part of the net"
+            ),
+            Self::Order { event, order } => write!(
+                f,
+                "{event} fires first by `{order}`, and values are not part of the net"
+            ),
+            Self::Calculation { event, calculation } => write!(
+                f,
+                "{event} calculates `{calculation}`, and is rejected if that overflows"
+            ),
+            Self::Due { event, time } => write!(
+                f,
+                "{event} is due at `{time}`, and time is not part of the net"
             ),
             Self::Unknown { event, count } => write!(
                 f,
@@ -232,10 +301,57 @@ fn add(net: &Net, transition: &Transition, all: &mut Vec<Unsupported>) {
         event: event(),
         path: net.path_text(transition, path),
     }));
+    all.extend(values(net, transition));
     if transition.unknown > 0 {
         all.push(Unsupported::Unknown {
             event: event(),
             count: transition.unknown,
         });
     }
+}
+
+/// What depends on values.
+fn values(net: &Net, transition: &Transition) -> Vec<Unsupported> {
+    let mut all = Vec::new();
+    let event = || transition.name.clone();
+    let condition = |condition: String| Unsupported::Condition {
+        event: event(),
+        condition,
+        is_immediate: transition.is_immediate(),
+    };
+    for choice in &transition.choices {
+        let is_known = match &choice.take {
+            Take::One => true,
+            Take::Exactly(number) | Take::UpTo(number) => number.literal.is_some(),
+        };
+        if !is_known || !choice.is_by_slot() {
+            all.push(Unsupported::Choice {
+                event: event(),
+                choice: net.choice_text(transition, choice),
+            });
+        }
+    }
+    for read in &transition.reads {
+        if let Some(amount) = &read.amount
+            && amount.number.literal.is_none()
+        {
+            let counted = net.counted_text(transition, read);
+            all.push(condition(format!("{counted} {}", amount.text())));
+        }
+    }
+    all.extend(transition.conditions.iter().cloned().map(condition));
+    all.extend(transition.order.iter().map(|order| Unsupported::Order {
+        event: event(),
+        order: order.clone(),
+    }));
+    let calculations = transition.calculations.iter();
+    all.extend(calculations.map(|calculation| Unsupported::Calculation {
+        event: event(),
+        calculation: calculation.clone(),
+    }));
+    all.extend(transition.due.iter().map(|due| Unsupported::Due {
+        event: event(),
+        time: due.time.clone(),
+    }));
+    all
 }

@@ -218,6 +218,13 @@ fn counts_follow_the_bounds_of_what_exists() {
         &format!("order:Order\nwhen count order.lines < 2{sent}"),
         "`count order.lines < 2` never holds: there are at least 2",
     );
+    // One that the event may create has none.
+    check(
+        &format!("{model}\nevent Sent order:Order!\nwhen count order.lines < 2{sent}"),
+        &[
+            "state_never_left: Line::Packed cannot be left: no event moves a Line out of it, and it is not #[terminal]",
+        ],
+    );
     // An order that the event creates has no lines yet.
     never(
         &format!(

@@ -2,7 +2,7 @@
 
 use ironweave_schema::{
     Arc, BindBy, Candidates, Cardinality, ColumnIx, Comparison, Condition, DueDef, EntityIx,
-    EventDef, FieldIx, FunctionIx, NameDef, NameIx, Order, Schema, Source, Take,
+    EventDef, FieldIx, FunctionIx, NameDef, NameIx, Operator, Order, Schema, Source, Take,
 };
 
 use super::{column, find, path, state, states};
@@ -147,6 +147,16 @@ fn column_of(schema: &Schema, entity: EntityIx, name: &str) -> ColumnIx {
 
 fn source(schema: &Schema, event: &EventDef, text: &str) -> Source {
     let text = text.trim();
+    for (symbol, operator) in [(" + ", Operator::Add), (" - ", Operator::Subtract)] {
+        if let Some((left, right)) = text.split_once(symbol) {
+            return Source::Calculated {
+                operator,
+                left: Box::new(source(schema, event, left)),
+                right: Box::new(source(schema, event, right)),
+                function: FunctionIx::new(0),
+            };
+        }
+    }
     if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         return Source::Literal {
             index: FieldIx::new(0),

@@ -122,6 +122,125 @@ fn of_entities_that_one_step_deletes_and_creates() {
     assert!(compare(model, &[1, 3], 5_000).unwrap().is_complete);
 }
 
+const ADMISSIONS: &str = "
+    entity Ward Open Full
+    entity Bed Free Occupied
+    entity Patient Waiting Admitted!
+    edge Ward.beds many, Bed.ward one
+    edge Patient.bed opt, Bed.patient opt
+    event WardOpened
+      create ward:Ward
+    event Bought ward:Ward
+      create bed:Bed
+      link ward.beds += bed
+    event Arrived
+      create patient:Patient
+    event Left bed:Bed
+      move bed: Occupied -> Free
+";
+
+#[test]
+fn of_choices_among_neighbours_and_places() {
+    let model = format!(
+        "{ADMISSIONS}
+        event Admitted ward:Ward patient:Patient
+          choose bed: ward.beds in Free
+          move bed: Free -> Occupied
+          move patient: Waiting -> Admitted
+          relink patient.bed += bed
+        event Emptied
+          choose beds: 2 of Bed in Occupied
+          move each beds: Occupied -> Free
+        event Sold
+          choose beds: up to 1 of Bed in Free
+          delete beds"
+    );
+    let found = compare(&model, &[1, 2, 1], 5_000).unwrap();
+    assert!(found.is_complete && found.states > 20, "{found:?}");
+    // The choice among two beds depends on which of them are free.
+    let net = unfold(&model, &[1, 2, 1]).unwrap().net;
+    let ways = net.transitions.iter();
+    let ways = ways.filter(|t| t.name.starts_with("Admitted(ward=0,patient=0)"));
+    assert!(ways.count() >= 2);
+}
+
+#[test]
+fn of_immediate_events_that_choose_among_what_others_free() {
+    let model = format!(
+        "{ADMISSIONS}
+        event Cleared
+          choose beds: up to 2 of Bed in Occupied
+          move each beds: Occupied -> Free
+        event Torn bed:Bed
+          delete bed
+        immediate Admitted patient:Patient
+          choose bed: Bed in Free
+          when any bed.ward in Open
+          move patient: Waiting -> Admitted
+          move bed: Free -> Occupied
+          relink patient.bed += bed
+        event Closed ward:Ward
+          move ward: Open -> Full
+        event Reopened ward:Ward
+          move ward: Full -> Open"
+    );
+    let found = compare(&model, &[1, 2, 2], 5_000).unwrap();
+    assert!(found.is_complete && found.states > 30, "{found:?}");
+    let found = compare(&model, &[2, 2, 1], 5_000).unwrap();
+    assert!(found.is_complete && found.states > 100, "{found:?}");
+}
+
+/// A ward lights up as soon as it can choose one of its beds, or the first bed of all is a free one.
+#[test]
+fn of_immediate_events_that_links_and_deletions_enable() {
+    let model = |choice: &str| {
+        format!(
+            "entity Ward Dark Lit!
+             entity Bed Free Occupied
+             edge Ward.beds many, Bed.ward opt
+             event Opened
+               create ward:Ward
+             event Bought
+               create bed:Bed
+             event Placed ward:Ward bed:Bed
+               relink ward.beds += bed
+             event Taken bed:Bed
+               move bed: Free -> Occupied
+             event Torn bed:Bed
+               delete bed
+             immediate LitUp ward:Ward
+               {choice}
+               when count ward in Dark == 1
+               move ward: Dark | Lit -> Lit"
+        )
+    };
+    let among = model("choose bed: ward.beds in Free");
+    assert!(compare(&among, &[1, 2], 5_000).unwrap().is_complete);
+    let first = model("choose bed: Bed in Free | Occupied\nwhen any bed in Free");
+    assert!(compare(&first, &[1, 2], 5_000).unwrap().is_complete);
+}
+
+#[test]
+fn of_counts_of_ordinary_and_immediate_events() {
+    let model = format!(
+        "{ADMISSIONS}
+        event Taken bed:Bed
+          move bed: Free -> Occupied
+        event Torn bed:Bed
+          when count bed.ward.beds > 1
+          when count bed in Free == 1
+          delete bed
+        immediate Filled ward:Ward
+          when count ward.beds in Occupied >= 2
+          move ward: Open -> Full
+        immediate Emptied ward:Ward
+          when count ward.beds in Occupied < 2
+          move ward: Full -> Open"
+    );
+    let found = compare(&model, &[1, 3, 0], 5_000).unwrap();
+    assert!(found.is_complete && found.states > 20, "{found:?}");
+}
+
 #[test]
 fn names_are_those_of_the_model() {
     let net = unfold(BEDS, &[1, 2]).unwrap().net;
@@ -173,6 +292,60 @@ fn everything_that_cannot_be_unfolded_is_listed_at_once() {
             .map(|one| one.is_restriction())
             .collect::<Vec<_>>(),
         [true, false]
+    );
+}
+
+#[test]
+fn what_depends_on_values_is_listed_by_name() {
+    let model = "
+        entity Bid Open Done!
+        entity Ask Open Done!
+        edge Bid.asks many, Ask.bid opt
+        field Bid price
+        field Ask price
+        field Bid Open until
+        event BidPlaced limit:u32
+          create bid:Bid
+        event AskPlaced
+          create ask:Ask
+        event Bought bid:Bid n:u32
+          choose ask: Ask in Open where price <= bid.price
+          choose asks: n of bid.asks in Open
+          choose others: up to 2 of bid.asks in Open
+          when count bid.asks in Done < n
+          when bid.price >= n - 1
+          move ask: Open -> Done
+        event Expired bid:Bid
+          due bid.Open.until
+          move bid: Open -> Done
+        immediate Matched bid:Bid
+          by price desc
+          choose ask: Ask in Open by price
+          when bid.price >= ask.price
+          move bid: Open -> Done
+          move ask: Open -> Done
+    ";
+    let NotUnfolded::Unsupported(all) = unfold(model, &[1, 1]).unwrap_err() else {
+        panic!();
+    };
+    let restrictions = |one: &crate::unfold::Unsupported| match one.is_restriction() {
+        true => format!("{one} (restriction)"),
+        false => one.to_string(),
+    };
+    let lines: Vec<String> = all.iter().map(restrictions).collect();
+    assert_eq!(
+        lines,
+        [
+            "Bought chooses `ask: Ask in Open where price <= bid.price`, and values are not part of the net",
+            "Bought chooses `asks: n of bid.asks in Open`, and values are not part of the net",
+            "Bought has the condition `count bid.asks in Done < n`, and values are not part of the net (restriction)",
+            "Bought has the condition `bid.price >= n - 1`, and values are not part of the net (restriction)",
+            "Bought calculates `n - 1`, and is rejected if that overflows (restriction)",
+            "Expired is due at `bid.Open.until`, and time is not part of the net (restriction)",
+            "Matched chooses `ask: Ask in Open by price`, and values are not part of the net",
+            "Matched has the condition `bid.price >= ask.price`, and values are not part of the net",
+            "Matched fires first by `price desc`, and values are not part of the net",
+        ]
     );
 }
 
