@@ -1,7 +1,7 @@
 //! The requirements of an event that are not of tokens in places alone: choices, counts, comparisons and due times.
 
 use ironweave_schema::{
-    Arc as ArcDef, Assign, BindBy, Candidates, NameIx, Path, Source, StateIx, Take as TakeDef,
+    Arc as ArcDef, Assign, BindBy, ChooseFrom, NameIx, Path, Source, StateIx, Take as TakeDef,
 };
 
 use super::derive::Derive;
@@ -68,8 +68,8 @@ impl Derive<'_> {
             hops: Vec::new(),
         };
         let from = match from {
-            Candidates::Place => None,
-            Candidates::Path(path) => Some(path.clone()),
+            ChooseFrom::Place => None,
+            ChooseFrom::Path(path) => Some(path.clone()),
         };
         if let Some(path) = &from {
             self.follow(path);

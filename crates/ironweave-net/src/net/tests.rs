@@ -247,15 +247,15 @@ fn a_condition_on_data_of_a_state_requires_the_state() {
         ),
         "Left
            read bound b in Bed::Occupied
-           when a.number < b.since
+           when a.number < b.Occupied.since
            when 3 <= a.number
          Moved
-           choose bed: Bed in Occupied where since > a.since
+           choose bed: Bed in Occupied where since > a.Occupied.since
            read bound a in Bed::Occupied
            read chosen bed in Bed::Occupied
            bound bed: Occupied -> Free
          Tried
-           choose beds: up to 2 of Bed in Free where number > a.since
+           choose beds: up to 2 of Bed in Free where number > a.Occupied.since
            read chosen beds in Bed::Free",
     );
 }

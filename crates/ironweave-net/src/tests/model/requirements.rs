@@ -1,8 +1,8 @@
 //! Choices, counts, comparisons, orders and due times, as text.
 
 use ironweave_schema::{
-    Arc, BindBy, Candidates, Cardinality, ColumnIx, Comparison, Condition, DueDef, EntityIx,
-    EventDef, FieldIx, FunctionIx, NameDef, NameIx, Operator, Order, Schema, Source, Take,
+    Arc, Arithmetic, BindBy, Cardinality, ChooseFrom, ChooseWhere, ColumnIx, Comparison, DueDef,
+    EntityIx, EventDef, FieldIx, FunctionIx, NameDef, NameIx, Schema, SortBy, Source, Take,
 };
 
 use super::{column, find, path, state, states};
@@ -18,16 +18,16 @@ pub(super) fn choose(schema: &Schema, event: &mut EventDef, text: &str) -> Arc {
         None => (None, from.trim()),
     };
     let (from, entity) = match from.starts_with(char::is_uppercase) {
-        true => (Candidates::Place, find(schema, from)),
+        true => (ChooseFrom::Place, find(schema, from)),
         false => {
             let (path, entity) = path(schema, event, from);
-            (Candidates::Path(path), entity)
+            (ChooseFrom::Path(path), entity)
         }
     };
     let conditions = conditions.iter().flat_map(|text| text.split(','));
     let conditions = conditions.map(|text| {
         let (column, comparison, with) = comparison(text);
-        Condition {
+        ChooseWhere {
             column: column_of(schema, entity, column),
             comparison,
             with: source(schema, event, with),
@@ -89,12 +89,12 @@ pub(super) fn compared(schema: &Schema, event: &EventDef, text: &str) -> Arc {
 }
 
 /// Reads `number desc`, a column of an entity type.
-pub(super) fn order(schema: &Schema, entity: EntityIx, text: &str) -> Order {
+pub(super) fn order(schema: &Schema, entity: EntityIx, text: &str) -> SortBy {
     let (column, descending) = match text.trim().strip_suffix(" desc") {
         Some(column) => (column, true),
         None => (text.trim(), false),
     };
-    Order {
+    SortBy {
         column: column_of(schema, entity, column),
         descending,
         function: FunctionIx::new(0),
@@ -147,7 +147,7 @@ fn column_of(schema: &Schema, entity: EntityIx, name: &str) -> ColumnIx {
 
 fn source(schema: &Schema, event: &EventDef, text: &str) -> Source {
     let text = text.trim();
-    for (symbol, operator) in [(" + ", Operator::Add), (" - ", Operator::Subtract)] {
+    for (symbol, operator) in [(" + ", Arithmetic::Add), (" - ", Arithmetic::Subtract)] {
         if let Some((left, right)) = text.split_once(symbol) {
             return Source::Calculated {
                 operator,

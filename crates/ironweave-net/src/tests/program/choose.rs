@@ -1,6 +1,6 @@
 //! Counts and choices of the naive program. It has no values, so numbers are literals and the smallest slots are chosen.
 
-use ironweave_schema::{Arc, BindBy, Candidates, Comparison, EventDef, Source, Take};
+use ironweave_schema::{Arc, BindBy, ChooseFrom, Comparison, EventDef, Source, Take};
 
 use super::{Graph, Program, Slots};
 
@@ -59,8 +59,8 @@ impl Program<'_> {
             };
             let entity = event[*name].entity;
             let mut candidates = match from {
-                Candidates::Place => graph.alive(entity),
-                Candidates::Path(path) => graph.reach(path, &binding),
+                ChooseFrom::Place => graph.alive(entity),
+                ChooseFrom::Path(path) => graph.reach(path, &binding),
             };
             candidates.sort_unstable();
             candidates.retain(|slot| states.contains(&graph.state(entity, *slot).unwrap()));
