@@ -4,6 +4,7 @@ one of them does not fit what it acts on."""
 from log_format import Invalid
 
 INDEX_MAX = (1 << 16) - 1
+COMPARISONS = ("Equal", "NotEqual", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
 
 
 class Unknown(Exception):
@@ -105,7 +106,7 @@ class Rules:
         return column
 
     def source(self, source):
-        name, data = variant(source, ["Time"], ["Field", "Meta", "Literal", "Entity"])
+        name, data = variant(source, ["Time"], ["Field", "Meta", "Literal", "Entity", "Calculated"])
         if name == "Field":
             within(data, self.event.fields, "field")
         elif name == "Meta":
@@ -118,6 +119,23 @@ class Rules:
         elif name == "Entity":
             name, column = record(data, "name", "column")
             self.column(within(name, self.event.names, "name").entity, column)
+        elif name == "Calculated":
+            operator, left, right, function = record(data, "operator", "left", "right", "function")
+            variant(operator, ["Add", "Subtract"])
+            self.source(left)
+            self.source(right)
+            number(function)
+
+    def sort_by(self, entity, order):
+        """Checks an order of the entities of a type."""
+        column, descending, function = record(order, "column", "descending", "function")
+        self.column(entity, column)
+        bool_of(descending)
+        number(function)
+
+    def due(self, due):
+        name, column = due["name"], due["column"]
+        self.column(within(name, self.event.names, "name").entity, column)
 
     def assign(self, assign, entity):
         column, source = record(assign, "column", "source")
@@ -143,7 +161,7 @@ class Rules:
             self.source(data)
 
     def arc(self, arc):
-        kinds = ["Create", "Move", "Link", "Unlink", "Relink", "Set", "SetLink", "Delete", "When"]
+        kinds = ["Create", "Move", "Link", "Unlink", "Relink", "Set", "SetLink", "Delete", "When", "Count", "Compare", "Choose"]
         name, data = variant(arc, data=kinds)
         if name == "Create":
             name, state, values = record(data, "name", "state", "values")
@@ -172,6 +190,39 @@ class Rules:
             quantifier, path, states = record(data, "quantifier", "path", "states")
             variant(quantifier, ["All", "Any", "None"])
             self.states(self.path(path), states)
+        elif name == "Count":
+            path, states, comparison, with_, function = record(data, "path", "states", "comparison", "with", "function")
+            self.states(self.path(path), states)
+            self.compared(comparison, with_, function)
+        elif name == "Compare":
+            left, comparison, right, function = record(data, "left", "comparison", "right", "function")
+            self.source(left)
+            self.compared(comparison, right, function)
+        elif name == "Choose":
+            self.choose(*record(data, "name", "from", "states", "conditions", "take", optional=["order"]))
+
+    def compared(self, comparison, with_, function):
+        variant(comparison, COMPARISONS)
+        self.source(with_)
+        number(function)
+
+    def choose(self, name, among, states, conditions, take, order):
+        name = within(name, self.event.names, "name")
+        if name.by != "Chosen":
+            raise Invalid("an arc chooses a name that is not a chosen one")
+        kind, path = variant(among, ["Place"], ["Path"])
+        if kind == "Path" and self.path(path) is not name.entity:
+            raise Invalid("an arc chooses among entities of another type")
+        self.states(name.entity, states)
+        for condition in items(conditions):
+            column, *compared = record(condition, "column", "comparison", "with", "function")
+            self.column(name.entity, column)
+            self.compared(*compared)
+        if order is not None:
+            self.sort_by(name.entity, order)
+        _, most = variant(take, ["One"], ["Exactly", "UpTo"])
+        if most is not None:
+            self.source(most)
 
     def may(self, may):
         entities, edges = ["Create", "Ensure", "Delete"], ["Link", "Unlink", "Relink", "SetLink"]

@@ -82,6 +82,8 @@ class Schema:
                 Rules(self).via(entity, field(invariant, "via", list, "an invariant"))
             except Unknown:
                 pass
+        indexes = [self._index(i) for i in schema.get("indexes") or []]
+        distinct(indexes, "indexes of one entity")
         distinct((i["name"] for i in lists["invariants"]), "invariants")
         distinct((e.name for e in self.entities), "entities")
         distinct((e.name for e in self.events), "events")
@@ -173,12 +175,42 @@ class Schema:
         rules = Rules(self, event)
         rules.each(field(e, "arcs", list, what), rules.arc)
         rules.each(field(e, "mays", list, what), rules.may)
+        if e.get("order") is not None:
+            rules.each([e["order"]], lambda order: rules.sort_by(event.names[0].entity, order))
+        due = optional(e, "due", dict, what)
+        if due is not None:
+            field(due, "name", int, "a due time")
+            field(due, "column", int, "a due time")
+            rules.due(due)
         return event
+
+    def _index(self, i):
+        """Checks an index and returns its entity type and its name."""
+        what = "an index"
+        entity = index(field(i, "entity", int, what), self.entities, "entities")
+        choice(i, "kind", ("Equal", "Ordered"), what)
+        rules = Rules(self)
+        if not field(i, "parts", list, what):
+            raise Invalid("an index has no part")
+
+        def part(item):
+            kind, of = variant(item, data=["Column", "End"])
+            if kind == "Column":
+                rules.column(entity, of)
+                return
+            edge, _ = rules.hop(entity, of)
+            end = edge.start if of["forward"] else edge.end
+            if end.cardinality == "Many":
+                raise Invalid("a part of an index is an end with many links")
+
+        rules.each(i["parts"], part)
+        rules.each([field(i, "states", list, what)], lambda states: rules.states(entity, states))
+        return entity.name, field(i, "name", str, what)
 
     def _name(self, n):
         entity = index(field(n, "entity", int, "a name"), self.entities, "entities")
         count, _ = choice(n, "count", CARDINALITIES, "a name")
-        by, state = choice(n, "by", ("Handle", "Key", "Ensure", "Created"), "a name", ("Token",))
+        by, state = choice(n, "by", ("Handle", "Key", "Ensure", "Created", "Chosen"), "a name", ("Token",))
         if by == "Token":
             index(state, entity.states, "states")
         return Item(name=field(n, "name", str, "a name"), entity=entity, count=count or "Many", by=by)
