@@ -24,7 +24,6 @@ use crate::schema::{EntityIx, EventIx};
 use crate::step::any_event::AnyEvent as _;
 use crate::step::bind::Binder;
 use crate::step::bindings::{Bindings, BoundNames};
-use crate::step::calculate::ValueFunction;
 use crate::step::event::DynEvent;
 use crate::step::field_codec::FieldWriter;
 use crate::step::fire::By;
@@ -35,6 +34,7 @@ use crate::step::plan::Plan;
 use crate::step::tx::Workspace;
 use crate::step::undo::CoreMark;
 use crate::store::Store;
+use crate::value::calculate::ValueFunction;
 
 /// How often code of the program was called.
 #[derive(Default)]

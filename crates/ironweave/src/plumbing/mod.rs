@@ -22,11 +22,8 @@ pub use crate::step::any_event::{
 };
 pub use crate::step::bind::{Binder, Ref, resolve_handle};
 pub use crate::step::bindings::{BoundNames, CompiledNames};
-pub use crate::step::calculate::{
-    ValueFunction, Whole, compare, difference, equal, no_such_function, number, sum,
-};
 pub use crate::step::compile::compiled_events;
-pub use crate::step::event::{DynEvent, EventType, no_such_value};
+pub use crate::step::event::{DynEvent, EventType};
 pub use crate::step::field_codec::{FieldReader, FieldWriter};
 pub use crate::step::fields::{Field, Fields, Missing, One, Opt, Set, Val};
 pub use crate::step::functions::{Guard, Holds, ask, hold};
@@ -39,6 +36,9 @@ pub use crate::step::sound::assert_model_is_sound;
 pub use crate::step::tx::{
     NewLink, create, delete, link, link_with, relink, relink_with, set, set_link, transition,
     unlink,
+};
+pub use crate::value::calculate::{
+    ValueFunction, Whole, compare, difference, equal, no_such_function, no_such_value, number, sum,
 };
 pub use crate::value::{DecodeError, EncodeError, Equal, Equality, Unequal, Value, is_faithful};
 pub use crate::{__any_event as any_event, __handle as handle};

@@ -10,7 +10,6 @@ use crate::schema::{Encoding, EventIx};
 use crate::step::arcs::compiled;
 use crate::step::bind::Binder;
 use crate::step::bindings::{Bindings, BoundNames};
-use crate::step::calculate::{ValueFunction, ValueFunctions, no_such_function};
 use crate::step::field_codec::{FieldReader, FieldWriter};
 use crate::step::fields::Fields;
 use crate::step::guarded::GuardContext;
@@ -19,6 +18,9 @@ use crate::step::open::OpenTransaction;
 use crate::step::plan::Plan;
 use crate::step::tx::{Tx, Workspace};
 use crate::step::upcast::{LoggedEvent, UpcastError, Upcaster, upcaster};
+use crate::value::calculate::{
+    ImmediateCode, Literals, ValueFunction, ValueFunctions, no_such_function, no_such_value,
+};
 use crate::value::{DecodeError, Equal};
 
 /// An event: a request to change the graph, which may be rejected. The macro implements it.
@@ -331,13 +333,6 @@ impl<E: DynEvent + ?Sized> EventValues for &E {
     }
 }
 
-/// What the macro writes into the program for an immediate event, which has no value of a Rust type.
-#[derive(Clone, Copy)]
-pub(crate) struct ImmediateCode {
-    literals: Literals,
-    functions: ValueFunctions,
-}
-
 impl EventValues for ImmediateCode {
     fn value(&self, index: u16) -> &dyn Any {
         (self.literals)(index)
@@ -357,9 +352,6 @@ pub(crate) fn decode_event<E: Event>(reader: &FieldReader<'_>) -> Result<E, Deco
 }
 
 type Decode = fn(&FieldReader<'_>) -> Result<Box<dyn DynEvent>, DecodeError>;
-
-/// Gives the literals of an event, by index.
-pub type Literals = fn(u16) -> &'static dyn Any;
 
 /// The type of an event, as the functions that read one from a log.
 pub struct EventType {
@@ -426,11 +418,4 @@ impl EventType {
             upcasts: Vec::new(),
         }
     }
-}
-
-/// Panics: the schema and the event come from the same macro, so that each value that is asked for exists.
-#[cold]
-#[must_use]
-pub fn no_such_value(index: u16) -> &'static dyn Any {
-    unreachable!("the schema asks for value {index}, which the event does not have")
 }

@@ -27,7 +27,6 @@ pub(crate) mod arcs;
 pub(crate) mod bind;
 pub(crate) mod bindings;
 mod bounds;
-pub(crate) mod calculate;
 pub(crate) mod clock;
 pub(crate) mod compile;
 pub(crate) mod dynamic;

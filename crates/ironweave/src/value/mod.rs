@@ -4,6 +4,7 @@
 //! values.
 
 pub(crate) mod arithmetic;
+pub(crate) mod calculate;
 mod calls;
 pub(crate) mod debug;
 pub(crate) mod encoded;

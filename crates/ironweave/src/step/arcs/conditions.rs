@@ -6,10 +6,10 @@ use crate::base::error::{Chain, StepError};
 use crate::graph::storage::Storage;
 use crate::schema::{Path, Quantifier};
 use crate::step::arcs::targets::reach;
-use crate::step::arcs::values::{Given, NoValue, overflows};
-use crate::step::calculate::ordered;
+use crate::step::arcs::values::{Given, overflows};
 use crate::step::event::EventValues;
 use crate::step::plan::{ConditionPlan, EventPlan, Requirement};
+use crate::value::calculate::{Overflows, compares, number_compares};
 
 impl<S: Storage, V: EventValues> Given<'_, S, V> {
     /// An error if a condition does not hold.
@@ -27,11 +27,11 @@ impl<S: Storage, V: EventValues> Given<'_, S, V> {
                 states,
             } => self.reached(path, slots, |reached| {
                 let mut states_of = reached.iter().map(|s| self.graph.state_of(*entity, *s));
-                match quantifier {
+                Ok(match quantifier {
                     Quantifier::All => states_of.all(|s| states.contains(s)),
                     Quantifier::Any => states_of.any(|s| states.contains(s)),
                     Quantifier::None => !states_of.any(|s| states.contains(s)),
-                }
+                })
             }),
             Requirement::Count {
                 path,
@@ -40,38 +40,23 @@ impl<S: Storage, V: EventValues> Given<'_, S, V> {
                 comparison,
                 with,
                 function,
-            } => {
-                let with = match self.value(with) {
-                    Ok(with) => with,
-                    Err(none) => return self.without_value(def, condition, none),
-                };
-                let with = self.values.function(function.get()).number(with.get());
-                let counted = self.reached(path, slots, |reached| {
-                    let is_counted = |s: &&u32| states.contains(self.graph.state_of(*entity, **s));
-                    reached.iter().filter(is_counted).count() as i128
-                });
-                ordered(*comparison, Some(counted.cmp(&with)))
-            }
+            } => self.reached(path, slots, |reached| {
+                let is_counted = |s: &&u32| states.contains(self.graph.state_of(*entity, **s));
+                let counted = reached.iter().filter(is_counted).count();
+                number_compares(self, (counted, *comparison, with), *function)
+            }),
             Requirement::Compare {
                 left,
                 comparison,
                 right,
                 function,
-            } => match self
-                .value(left)
-                .and_then(|left| Ok((left, self.value(right)?)))
-            {
-                Ok((left, right)) => {
-                    let function = self.values.function(function.get());
-                    function.holds(*comparison, left.get(), right.get())
-                }
-                Err(none) => return self.without_value(def, condition, none),
-            },
+            } => compares(self, (left, *comparison, right), *function),
         };
-        if holds {
-            return Ok(());
+        match holds {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(does_not_hold(def, condition)),
+            Err(Overflows) => Err(overflows(def, &condition.text)),
         }
-        Err(does_not_hold(def, condition))
     }
 
     /// Calls a function with the entities that a path reaches.
@@ -81,19 +66,6 @@ impl<S: Storage, V: EventValues> Given<'_, S, V> {
         let result = of(&slots[start..]);
         slots.truncate(start);
         result
-    }
-
-    /// The error for a condition on a value that does not exist.
-    fn without_value(
-        &self,
-        def: &EventPlan,
-        condition: &ConditionPlan,
-        none: NoValue,
-    ) -> Result<(), StepError> {
-        Err(match none {
-            NoValue::Absent(..) => does_not_hold(def, condition),
-            NoValue::Overflow => overflows(def, &condition.text),
-        })
     }
 }
 

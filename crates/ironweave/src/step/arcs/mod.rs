@@ -27,7 +27,6 @@ use crate::step::Core;
 use crate::step::arcs::targets::{Slots, reach};
 use crate::step::arcs::values::{Elsewhere, Given, copied, direct};
 use crate::step::bindings::Bindings;
-use crate::step::calculate::CalculatedValue;
 use crate::step::clock::TransactionTime;
 use crate::step::event::{DynEvent, EventValues};
 use crate::step::guarded::GuardContext;
@@ -35,6 +34,7 @@ use crate::step::open::OpenTransaction;
 use crate::step::plan::{
     Effect, EventPlan, LinkKind, LinkPlan, MovePlan, Reach, SetPlan, SourceStates,
 };
+use crate::value::calculate::CalculatedValue;
 
 /// The declared arcs of a firing event, with the graph that they change and the values `V` that they write.
 pub(super) struct Arcs<'c, S: Storage, V> {

@@ -7,8 +7,8 @@ use crate::graph::Graph;
 use crate::graph::storage::Storage;
 use crate::schema::{FunctionIx, NameIx, Path};
 use crate::step::bindings::Bindings;
-use crate::step::calculate::CalculatedValue;
 use crate::step::plan::Reach;
+use crate::value::calculate::CalculatedValue;
 
 /// The entities that the paths of a firing event lead to. The paths are walked before any arc acts.
 #[derive(Default)]

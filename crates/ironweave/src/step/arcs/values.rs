@@ -10,9 +10,9 @@ use crate::graph::Graph;
 use crate::graph::storage::Storage;
 use crate::schema::{ColumnIx, FunctionIx, MetaField, NameIx, Source};
 use crate::step::bindings::Bindings;
-use crate::step::calculate::CalculatedValue;
 use crate::step::event::EventValues;
 use crate::step::plan::{CalculatedPlan, EventPlan};
+use crate::value::calculate::{CalculatedValue, NoValue, Operand, Operands, ValueFunction, value};
 
 /// What values are taken from before any arc acts.
 pub(super) struct Given<'v, S: Storage, V> {
@@ -23,56 +23,20 @@ pub(super) struct Given<'v, S: Storage, V> {
     pub values: &'v V,
 }
 
-/// A value without its type.
-pub(super) enum Operand<'v> {
-    Given(&'v dyn Any),
-    Calculated(CalculatedValue),
-}
-
-impl Operand<'_> {
-    pub(super) fn get(&self) -> &dyn Any {
-        match self {
-            Self::Given(value) => *value,
-            Self::Calculated(value) => &**value,
+impl<S: Storage, V: EventValues> Operands for Given<'_, S, V> {
+    fn given(&self, source: &Source) -> Option<&dyn Any> {
+        match direct(source, self.now, self.meta, self.values) {
+            Ok(value) => Some(value),
+            Err(Elsewhere::Copied(name, column)) => {
+                let slot = self.bindings.ids(name)[0].slot;
+                self.graph.column(column).value(slot)
+            }
+            Err(Elsewhere::Calculated(_)) => None,
         }
     }
-}
 
-/// Why there is no value.
-pub(super) enum NoValue {
-    /// An entity does not have it in its state.
-    Absent(NameIx, ColumnIx),
-    /// The calculation overflows.
-    Overflow,
-}
-
-impl<'v, S: Storage, V: EventValues> Given<'v, S, V> {
-    /// Returns a value.
-    pub(super) fn value(&self, source: &Source) -> Result<Operand<'v>, NoValue> {
-        match source {
-            Source::Calculated {
-                left,
-                right,
-                function,
-                ..
-            } => {
-                let (a, b) = (self.value(left)?, self.value(right)?);
-                let function = self.values.function(function.get());
-                let value = function.calculate(a.get(), b.get());
-                value.map(Operand::Calculated).ok_or(NoValue::Overflow)
-            }
-            Source::Entity { name, column } => {
-                let slot = self.bindings.ids(*name)[0].slot;
-                let value = self.graph.column(*column).value(slot);
-                let absent = NoValue::Absent(*name, *column);
-                value.map(Operand::Given).ok_or(absent)
-            }
-            Source::Time => Ok(Operand::Given(self.now)),
-            Source::Meta(field) => Ok(Operand::Given(of_meta(self.meta, *field))),
-            Source::Field(index) | Source::Literal { index, .. } => {
-                Ok(Operand::Given(self.values.value(index.get())))
-            }
-        }
+    fn function(&self, index: FunctionIx) -> ValueFunction {
+        self.values.function(index.get())
     }
 }
 
@@ -83,7 +47,7 @@ impl<S: Storage, V: EventValues> Given<'_, S, V> {
         def: &EventPlan,
         planned: &CalculatedPlan,
     ) -> Result<CalculatedValue, StepError> {
-        match self.value(&planned.source) {
+        match value(self, &planned.source) {
             Ok(Operand::Calculated(value)) => Ok(value),
             Ok(Operand::Given(_)) => unreachable!("a calculated value is not given"),
             Err(NoValue::Absent(name, column)) => {
@@ -158,7 +122,7 @@ pub(super) fn absent<S: Storage>(
 
 /// The error for a calculation that overflows.
 #[cold]
-pub(super) fn overflows(def: &EventPlan, calculation: &Name) -> StepError {
+pub(in crate::step) fn overflows(def: &EventPlan, calculation: &Name) -> StepError {
     StepError::Overflow {
         event: Arc::clone(&def.name),
         calculation: Arc::clone(calculation),

@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::cmp::Ordering;
 
-use crate::schema::Comparison;
+use crate::schema::{ColumnIx, Comparison, FunctionIx, NameIx, Source};
 use crate::value::arithmetic::{CheckedAdd, CheckedSub};
 
 /// A function on values without their types.
@@ -25,6 +25,23 @@ pub type CalculatedValue = Box<dyn Any + Send + Sync>;
 
 /// Gives the functions of an event, by number.
 pub type ValueFunctions = fn(u16) -> ValueFunction;
+
+/// Gives the literals of an event, by index.
+pub type Literals = fn(u16) -> &'static dyn Any;
+
+/// What the macro writes into the program for an immediate event, which has no value of a Rust type.
+#[derive(Clone, Copy)]
+pub(crate) struct ImmediateCode {
+    pub literals: Literals,
+    pub functions: ValueFunctions,
+}
+
+/// Panics: the schema and the event come from the same macro, so that each value that is asked for exists.
+#[cold]
+#[must_use]
+pub fn no_such_value(index: u16) -> &'static dyn Any {
+    unreachable!("the schema asks for value {index}, which the event does not have")
+}
 
 /// Panics: the schema and the event come from the same macro, so that each function that is asked for exists.
 #[cold]
@@ -142,5 +159,102 @@ pub(crate) fn ordered(comparison: Comparison, ordering: Option<Ordering>) -> boo
         Comparison::LessOrEqual => ordering.is_some_and(Ordering::is_le),
         Comparison::Greater => ordering == Some(Ordering::Greater),
         Comparison::GreaterOrEqual => ordering.is_some_and(Ordering::is_ge),
+    }
+}
+
+/// What the values of an event are taken from before any of its arcs acts.
+pub(crate) trait Operands {
+    /// A value that is not calculated; `None` if an entity does not have it in its state.
+    fn given(&self, source: &Source) -> Option<&dyn Any>;
+
+    /// One of the functions of the event.
+    fn function(&self, index: FunctionIx) -> ValueFunction;
+}
+
+/// A value without its type.
+pub(crate) enum Operand<'v> {
+    Given(&'v dyn Any),
+    Calculated(CalculatedValue),
+}
+
+impl Operand<'_> {
+    pub(crate) fn get(&self) -> &dyn Any {
+        match self {
+            Self::Given(value) => *value,
+            Self::Calculated(value) => &**value,
+        }
+    }
+}
+
+/// Why there is no value.
+pub(crate) enum NoValue {
+    /// An entity does not have it in its state.
+    Absent(NameIx, ColumnIx),
+    /// The calculation overflows.
+    Overflow,
+}
+
+/// A calculation overflows.
+pub(crate) struct Overflows;
+
+/// Returns a value; O(1).
+pub(crate) fn value<'v>(from: &'v impl Operands, source: &Source) -> Result<Operand<'v>, NoValue> {
+    match source {
+        Source::Calculated {
+            left,
+            right,
+            function,
+            ..
+        } => {
+            let (a, b) = (value(from, left)?, value(from, right)?);
+            let calculated = from.function(*function).calculate(a.get(), b.get());
+            calculated.map(Operand::Calculated).ok_or(NoValue::Overflow)
+        }
+        _ => match (from.given(source), source) {
+            (Some(value), _) => Ok(Operand::Given(value)),
+            (None, Source::Entity { name, column }) => Err(NoValue::Absent(*name, *column)),
+            (None, _) => unreachable!("only an entity may not have a value"),
+        },
+    }
+}
+
+/// Whether two values compare so. They do not if one of them does not exist.
+pub(crate) fn compares(
+    from: &impl Operands,
+    (left, comparison, right): (&Source, Comparison, &Source),
+    function: FunctionIx,
+) -> Result<bool, Overflows> {
+    let left = value(from, left);
+    match left.and_then(|left| Ok((left, value(from, right)?))) {
+        Ok((left, right)) => {
+            let function = from.function(function);
+            Ok(function.holds(comparison, left.get(), right.get()))
+        }
+        Err(none) => none.holds(),
+    }
+}
+
+/// Whether a number of entities compares so with a value. It does not if the value does not exist.
+pub(crate) fn number_compares(
+    from: &impl Operands,
+    (number, comparison, with): (usize, Comparison, &Source),
+    function: FunctionIx,
+) -> Result<bool, Overflows> {
+    match value(from, with) {
+        Ok(with) => {
+            let with = from.function(function).number(with.get());
+            Ok(ordered(comparison, Some((number as i128).cmp(&with))))
+        }
+        Err(none) => none.holds(),
+    }
+}
+
+impl NoValue {
+    /// Whether a condition on the value holds.
+    fn holds(self) -> Result<bool, Overflows> {
+        match self {
+            Self::Absent(..) => Ok(false),
+            Self::Overflow => Err(Overflows),
+        }
     }
 }
