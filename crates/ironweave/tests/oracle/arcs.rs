@@ -1,14 +1,25 @@
 //! Random arcs of an event that is being made, and the paths that they start from.
 
 use ironweave::schema::{
-    Arc, Assign, BindBy, Cardinality, EntityIx, Hop, Path, Quantifier, Scope, StateIx,
+    Arc, Assign, BindBy, Cardinality, Comparison, EntityIx, FunctionIx, Hop, Path, Quantifier,
+    Scope, StateIx,
 };
 
 use crate::events::{Draft, bare};
 use crate::rng::Rng;
 use crate::schemas::hops;
-use crate::values::{column_ty, ty};
+use crate::sources::{For, literal};
+use crate::values::{Ty, column_ty, ty};
 use crate::world::{columns, ends, far};
+
+const COMPARISONS: [Comparison; 6] = [
+    Comparison::Equal,
+    Comparison::NotEqual,
+    Comparison::Less,
+    Comparison::LessOrEqual,
+    Comparison::Greater,
+    Comparison::GreaterOrEqual,
+];
 
 impl Draft<'_> {
     pub fn link(&mut self, rng: &mut Rng, path: Path, hop: Hop, with: Path) {
@@ -133,6 +144,46 @@ impl Draft<'_> {
         });
     }
 
+    /// A condition on values, or on a number of entities.
+    pub fn compares(&mut self, rng: &mut Rng) -> Option<()> {
+        let comparison = *rng.pick(&COMPARISONS)?;
+        let function = FunctionIx::default();
+        if rng.chance(45) {
+            let path = self.path(rng, 2)?;
+            let states = self.schema.entities[usize::from(self.entity(&path))]
+                .states
+                .len();
+            let states = StateIx::all(states).collect::<Vec<_>>();
+            let states = if rng.chance(30) {
+                Vec::new()
+            } else {
+                rng.some(&states, 40)
+            };
+            let with = if rng.chance(70) {
+                literal(rng, Ty::U)
+            } else {
+                self.value(rng, Ty::U, For::Comparing, 1)
+            };
+            self.arcs.push(Arc::Count {
+                path,
+                states,
+                comparison,
+                with,
+                function,
+            });
+            return Some(());
+        }
+        let ty = *rng.pick(&[Ty::U, Ty::U, Ty::U, Ty::S, Ty::O, Ty::T, Ty::M, Ty::D])?;
+        let (left, right) = self.compared(rng, ty);
+        self.arcs.push(Arc::Compare {
+            left,
+            comparison,
+            right,
+            function,
+        });
+        Some(())
+    }
+
     pub fn any_arc(&mut self, rng: &mut Rng) -> Option<()> {
         match rng.below(100) {
             0..=29 => {
@@ -201,12 +252,16 @@ impl Draft<'_> {
                     value: Assign { column, source },
                 });
             }
-            75..=82 => {
+            75..=83 => {
                 let path = self.path(rng, if self.immediate { 1 } else { 2 })?;
                 if self.immediate {
                     return None;
                 }
-                self.when(rng, path);
+                if rng.chance(40) {
+                    self.when(rng, path);
+                } else {
+                    self.compares(rng)?;
+                }
             }
             _ => {
                 let far = if rng.chance(20) { 2 } else { 1 };

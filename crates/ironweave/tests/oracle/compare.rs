@@ -4,11 +4,11 @@ use std::fmt::Debug;
 
 use ironweave::plumbing;
 use ironweave::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, IndexKind, Schema, StateIx};
-use ironweave::{Db, Entity, Handle as _, HistoryEntry, Id, Store, Timestamp};
+use ironweave::{Db, Entity, Handle as _, HistoryEntry, Id, Store};
 
 use crate::entities::{Ent, OfKey, St, key_kind, keyed};
 use crate::model::{Model, id};
-use crate::values::{Ty, Val, column_ty, ty};
+use crate::values::{Ty, Typed as _, Val, column_ty, ty, with_type};
 use crate::world::{World, columns, ends, far, keys, pair};
 
 /// What differs: where, and how.
@@ -114,39 +114,17 @@ pub fn history(
 }
 
 fn value<D: Db>(db: &D, ty: Ty, column: ColumnIx, entity: EntityIx, who: Id) -> Val {
-    match ty {
-        Ty::U => Val::U(*plumbing::field::<u64, D>(
-            db,
-            column.get(),
-            entity.get(),
-            who,
-        )),
-        Ty::S => Val::S(plumbing::field::<String, D>(db, column.get(), entity.get(), who).clone()),
-        Ty::O => Val::O(*plumbing::field::<Option<i64>, D>(
-            db,
-            column.get(),
-            entity.get(),
-            who,
-        )),
-        Ty::T => {
-            Val::T(plumbing::field::<Timestamp, D>(db, column.get(), entity.get(), who).as_micros())
-        }
-    }
+    with_type!(ty, T => {
+        let value = plumbing::field::<T, D>(db, column.get(), entity.get(), who);
+        value.val()
+    })
 }
 
 fn link_data<D: Db>(db: &D, ty: Ty, entity: EntityIx, hop: Hop, who: Id, other: Id) -> Option<Val> {
-    match ty {
-        Ty::U => {
-            plumbing::link_data::<u64, D>(db, entity.get(), hop, who, other).map(|x| Val::U(*x))
-        }
-        Ty::S => plumbing::link_data::<String, D>(db, entity.get(), hop, who, other)
-            .cloned()
-            .map(Val::S),
-        Ty::O => plumbing::link_data::<Option<i64>, D>(db, entity.get(), hop, who, other)
-            .map(|x| Val::O(*x)),
-        Ty::T => plumbing::link_data::<Timestamp, D>(db, entity.get(), hop, who, other)
-            .map(|x| Val::T(x.as_micros())),
-    }
+    with_type!(ty, T => {
+        let data = plumbing::link_data::<T, D>(db, entity.get(), hop, who, other);
+        data.map(T::val)
+    })
 }
 
 fn slots<T: Entity>(items: impl Iterator<Item = T>) -> Vec<u32> {
@@ -155,22 +133,14 @@ fn slots<T: Entity>(items: impl Iterator<Item = T>) -> Vec<u32> {
 
 /// Entities by the value of an indexed column; by the range up to it, too, where it is ordered.
 fn by<D: Db, T: Entity>(db: &D, column: ColumnIx, value: &Val, range: bool) -> Vec<u32> {
-    macro_rules! of {
-        ($x:expr, $v:ty) => {{
-            let x: $v = $x;
-            if range {
-                slots(plumbing::by_range::<T, $v, D>(db, column.get(), ..=x))
-            } else {
-                slots(plumbing::by::<T, $v, D>(db, column.get(), &x))
-            }
-        }};
-    }
-    match value {
-        Val::U(x) => of!(*x, u64),
-        Val::S(x) => of!(x.clone(), String),
-        Val::O(x) => of!(*x, Option<i64>),
-        Val::T(x) => of!(Timestamp::from_micros(*x), Timestamp),
-    }
+    with_type!(value.ty(), V => {
+        let x = V::read(value);
+        if range {
+            slots(plumbing::by_range::<T, V, D>(db, column.get(), ..=x))
+        } else {
+            slots(plumbing::by::<T, V, D>(db, column.get(), &x))
+        }
+    })
 }
 
 /// Compares all there is.

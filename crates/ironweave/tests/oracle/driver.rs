@@ -445,7 +445,8 @@ impl Run<'_> {
         time: i64,
     ) -> Result<(), Failed> {
         self.stats.events += 1;
-        let name = || self.schema.events[usize::from(fire.event)].name.clone();
+        let def = &self.schema.events[usize::from(fire.event)];
+        let name = || def.name.clone();
         let expected = world.after(self.schema, fire, time);
         let found = t.apply_any(&event(fire.event, fire.fields.clone()));
         match (found, expected) {
@@ -454,6 +455,7 @@ impl Run<'_> {
                 same(&names, &fired.names, || format!("names of {}", name()))
                     .map_err(of("names"))?;
                 self.stats.accepted += 1;
+                self.stats.forms.fired(def);
                 self.stats.compiled += usize::from(self.compiled[usize::from(fire.event)]);
                 self.stayed.push(self.tried.len());
                 self.tried.push((fire.clone(), Some(names)));
@@ -473,6 +475,7 @@ impl Run<'_> {
             (Err(e), Err(kinds)) if kinds.contains(&variant(&e).as_str()) => {
                 self.tried.push((fire.clone(), None));
                 self.stats.endless += usize::from(variant(&e) == "Loop");
+                self.stats.forms.rejected(def, &variant(&e), &e.to_string());
                 self.told(&e, &name()).map_err(of("chain"))
             }
             (found, expected) => {

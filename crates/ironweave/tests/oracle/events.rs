@@ -1,16 +1,17 @@
 //! Random events of a schema: what they bind, and arcs of every kind.
 
 use ironweave::schema::{
-    Arc, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, EventFieldDef, FieldIx, Hop,
-    NameDef, NameIx, Path, Schema, Scope, Source, StateIx,
+    Arc, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, EventFieldDef, Hop, NameDef,
+    NameIx, Path, Schema, Scope, StateIx,
 };
 
+use crate::edit;
 use crate::entities::key_kind;
 use crate::handler;
 use crate::model::EVENTS_MAX;
 use crate::rng::Rng;
 use crate::schemas::hops;
-use crate::values::{Guard, Ty, column_ty};
+use crate::values::{Guard, column_ty};
 use crate::world::{columns, ends};
 
 /// An event that is being made.
@@ -22,7 +23,6 @@ pub struct Draft<'s> {
     pub created: Vec<NameDef>,
     pub creates: Vec<Arc>,
     pub arcs: Vec<Arc>,
-    pub literals: u16,
     pub immediate: bool,
 }
 
@@ -152,7 +152,6 @@ impl<'s> Draft<'s> {
             created: Vec::new(),
             creates: Vec::new(),
             arcs: Vec::new(),
-            literals: 0,
             immediate,
         }
     }
@@ -241,61 +240,6 @@ impl<'s> Draft<'s> {
             })
     }
 
-    /// Where a value of a type comes from.
-    pub fn source(&mut self, rng: &mut Rng, of: Ty) -> Source {
-        let mut from = Vec::new();
-        for (name, def) in self
-            .named
-            .iter()
-            .enumerate()
-            .filter(|(_, n)| n.count == Cardinality::One)
-        {
-            let mut fields = columns(self.schema, def.entity, None);
-            if let BindBy::Token(state) = def.by {
-                fields.extend(columns(self.schema, def.entity, Some(state)));
-            }
-            fields.retain(|c| column_ty(self.schema, *c) == of);
-            from.extend(fields.into_iter().map(|c| (NameIx::new(name as u16), c)));
-        }
-        // Those that are created before.
-        for (name, def) in self.created.iter().enumerate() {
-            let mut fields = columns(self.schema, def.entity, None);
-            fields.retain(|c| column_ty(self.schema, *c) == of);
-            from.extend(
-                fields
-                    .into_iter()
-                    .map(|c| (NameIx::new(CREATED + name as u16), c)),
-            );
-        }
-        let there = |f: &EventFieldDef| f.name.starts_with('v') && f.ty == of.name();
-        let field = self.fields.iter().position(there);
-        match rng.below(10) {
-            0..=2 if !from.is_empty() => {
-                let (name, column) = from[rng.below(from.len())];
-                Source::Entity { name, column }
-            }
-            0..=4 if of == Ty::T => Source::Time,
-            3..=4 if field.is_some() => Source::Field(FieldIx::new(field.unwrap_or(0) as u16)),
-            5..=8 if !self.immediate => {
-                let name = format!("v{}", self.fields.len());
-                let ty = of.name().into();
-                self.fields.push(EventFieldDef {
-                    name,
-                    ty,
-                    ..EventFieldDef::default()
-                });
-                Source::Field(FieldIx::new(self.fields.len() as u16 - 1))
-            }
-            _ if of == Ty::T => Source::Time,
-            _ => {
-                let text = rng.below(of.pool().len()).to_string();
-                self.literals += 1;
-                let index = FieldIx::new(self.literals - 1);
-                Source::Literal { index, text }
-            }
-        }
-    }
-
     pub fn assigns(&mut self, rng: &mut Rng, columns: &[ColumnIx]) -> Vec<Assign> {
         let mut out = Vec::new();
         for &column in columns {
@@ -378,24 +322,19 @@ impl<'s> Draft<'s> {
 
     /// Puts names and literals into their places.
     fn finish(mut self, name: String, guards: Vec<String>) -> EventDef {
-        let (named, fields) = (self.named.len() as u16, self.fields.len() as u16);
+        let named = self.named.len() as u16;
         let mut arcs = std::mem::take(&mut self.creates);
         arcs.append(&mut self.arcs);
         for arc in &mut arcs {
-            crate::edit::roots(arc, &mut |root| {
+            edit::roots(arc, &mut |root| {
                 if root.get() >= CREATED {
                     *root = NameIx::new(root.get() - CREATED + named);
-                }
-            });
-            crate::edit::sources(arc, &mut |source| {
-                if let Source::Literal { index, .. } = source {
-                    *index = FieldIx::new(index.get() + fields);
                 }
             });
         }
         let mut names = self.named;
         names.append(&mut self.created);
-        EventDef {
+        let mut def = EventDef {
             name,
             immediate: self.immediate,
             fields: self.fields,
@@ -403,7 +342,9 @@ impl<'s> Draft<'s> {
             arcs,
             guards,
             ..EventDef::default()
-        }
+        };
+        edit::number(&mut def);
+        def
     }
 }
 

@@ -37,8 +37,17 @@ pub fn cbor(value: &Val) -> Vec<u8> {
             out.extend_from_slice(text.as_bytes());
             out
         }
-        Val::O(None) => vec![0xf6],
-        Val::O(Some(n)) | Val::T(n) => int(*n),
+        Val::O(None) | Val::M(None) => vec![0xf6],
+        Val::O(Some(n)) | Val::M(Some(n)) | Val::T(n) => int(*n),
+        Val::D(nanos) => {
+            let (secs, nanos) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+            let mut out = head(5, 2);
+            for (name, n) in [("secs", secs), ("nanos", nanos)] {
+                out.extend(cbor(&Val::S(name.into())));
+                out.extend(head(0, u64::try_from(n).expect("a duration")));
+            }
+            out
+        }
     }
 }
 

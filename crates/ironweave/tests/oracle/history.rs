@@ -233,8 +233,10 @@ impl Walk<'_> {
             match ty {
                 Ty::U => return Val::U(n as u64),
                 Ty::S => return Val::S(format!("s{n}")),
-                Ty::O => {}
                 Ty::T => return Val::T(n as i64),
+                Ty::M => return Val::M(Some(n as i64)),
+                Ty::D => return Val::D(n as u128 * 500),
+                Ty::O => {}
             }
         }
         let mut pool = ty.pool();

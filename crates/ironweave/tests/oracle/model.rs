@@ -1,35 +1,33 @@
-//! The model under test: its schema is the one that this thread has at present, its events are lists of fields.
+//! The model under test: its schema is the one that this thread has at present, its events are lists of fields (`fields.rs`).
 //!
 //! This is what the macro would write for a schema that is known when it is compiled.
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::fmt::{self, DebugStruct};
+use std::fmt;
 use std::rc::Rc;
 
 use ironweave::Guarded;
 use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventMaker, EventType, EventVisitor};
-use ironweave::plumbing::{BoundNames, CompiledNames, GraphRef, Reader, Ref, Value};
-use ironweave::plumbing::{
-    Check, DecodeError, DynEvent, EncodeError, FieldReader, FieldWriter, GuardContext,
-};
-use ironweave::schema::{
-    BindBy, Cardinality, ColumnDef, Encoding, EntityIx, EventIx, IndexKind, Schema,
-};
-use ironweave::{AnyEvent, Ensure, Event, Id, Key, Keyed, Reject, Timestamp, Tx};
-use serde::de::MapAccess;
-use serde::ser::{SerializeStruct, SerializeTuple};
+use ironweave::plumbing::{BoundNames, GraphRef, Reader, Ref, Value, ValueFunction};
+use ironweave::plumbing::{Check, DynEvent, EncodeError, GuardContext};
+use ironweave::schema::{BindBy, ColumnDef, Encoding, EntityIx, EventIx, IndexKind, Schema};
+use ironweave::{AnyEvent, Ensure, Event, Id, Key, Keyed, Reject, Tx};
+use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::compile::compile;
 use crate::entities::{Ent, OfKey, key_kind, keyed};
+use crate::fields::{Dynamic, NO_JSON};
 use crate::handler::calls;
-use crate::values::{Guard, Rule, Ty, Val, lasting, literals, ty};
+use crate::operations::{Function, functions, literals};
+use crate::values::{Guard, Rule, Ty, Typed as _, Val, lasting, ty, with_type};
 
 /// A schema, with what its texts mean.
 pub struct Current {
     pub schema: Schema,
     literals: Vec<Vec<&'static dyn Any>>,
+    functions: Vec<Vec<ValueFunction>>,
     /// The compiled arcs of each event, packed.
     arcs: Vec<Option<&'static [u128]>>,
     rules: Vec<Rule>,
@@ -42,6 +40,12 @@ thread_local! {
 /// Makes a schema the one of `Model` in this thread.
 pub fn set_current(schema: &Schema) {
     let lasting = |e| literals(schema, e).iter().map(lasting).collect();
+    let real = |e| {
+        functions(schema, e)
+            .into_iter()
+            .map(Function::real)
+            .collect()
+    };
     let arcs = |event| {
         let arcs = compile(schema, event)?;
         let packed: Vec<u128> = arcs.iter().map(|arc| arc.pack()).collect();
@@ -50,6 +54,7 @@ pub fn set_current(schema: &Schema) {
     let current = Current {
         schema: schema.clone(),
         literals: schema.events.iter().map(lasting).collect(),
+        functions: schema.events.iter().map(real).collect(),
         arcs: schema.events.iter().map(arcs).collect(),
         rules: schema
             .invariants
@@ -104,10 +109,10 @@ impl Serialize for Who {
 }
 
 /// One that a field names, with what the schema says of it.
-struct Bound<'a> {
-    entity: EntityIx,
-    by: BindBy,
-    who: &'a Who,
+pub struct Bound<'a> {
+    pub entity: EntityIx,
+    pub by: BindBy,
+    pub who: &'a Who,
 }
 
 impl Ref for Bound<'_> {
@@ -176,21 +181,16 @@ impl Ref for Bound<'_> {
 
 /// The event of a number: its fields, with values in their Rust types.
 pub struct Ev<const N: usize> {
-    fields: Vec<Field>,
-    values: Vec<Option<Box<dyn Any>>>,
+    pub fields: Vec<Field>,
+    pub values: Vec<Option<Box<dyn Any>>>,
 }
 
 pub fn typed(value: &Val) -> Box<dyn Any> {
-    match value {
-        Val::U(x) => Box::new(*x),
-        Val::S(x) => Box::new(x.clone()),
-        Val::O(x) => Box::new(*x),
-        Val::T(x) => Box::new(Timestamp::from_micros(*x)),
-    }
+    with_type!(value.ty(), T => Box::new(T::read(value)))
 }
 
 impl<const N: usize> Ev<N> {
-    fn new(fields: Vec<Field>) -> Self {
+    pub fn new(fields: Vec<Field>) -> Self {
         let values = fields.iter().map(|f| match f {
             Field::Value(value) => Some(typed(value)),
             _ => None,
@@ -221,9 +221,11 @@ impl<const N: usize> Event for Ev<N> {
     }
 
     fn literal(index: u16) -> &'static dyn Any {
-        let current = current();
-        let fields = current.schema.events[N].fields.len();
-        current.literals[N][usize::from(index) - fields]
+        literal::<N>(index)
+    }
+
+    fn function(index: u16) -> ValueFunction {
+        function::<N>(index)
     }
 
     fn guard(&self, index: u16, context: &GuardContext<'_>) -> Result<(), Reject> {
@@ -268,223 +270,6 @@ impl<const N: usize> Event for Ev<N> {
     fn named(_: BoundNames<'_>) {}
 }
 
-/// The fields of an event, as the schema says.
-pub struct Dynamic<const N: usize>;
-
-impl<const N: usize> plumbing::Fields for Dynamic<N> {
-    type Refs<'a> = &'a Ev<N>;
-    type Owned = Ev<N>;
-    type Partial = ();
-
-    fn bind(event: Self::Refs<'_>, binder: &mut Binder<'_>) -> Result<(), Reject> {
-        let current = current();
-        let mut names = current.schema.events[N].names.iter();
-        for field in &event.fields {
-            if let Field::Value(_) = field {
-                continue;
-            }
-            let name = names.next().expect("a name for each field");
-            let bound = |who| Bound {
-                entity: name.entity,
-                by: name.by,
-                who,
-            };
-            match field {
-                Field::Value(_) => {}
-                Field::One(who) => binder.one(&bound(who))?,
-                Field::Option(who) => binder.option(&who.as_ref().map(bound))?,
-                Field::Many(all) => binder.many(&all.iter().map(bound).collect::<Vec<_>>())?,
-            }
-        }
-        Ok(())
-    }
-
-    fn resolve(
-        event: Self::Refs<'_>,
-        graph: GraphRef<'_>,
-        _: usize,
-        bound: &mut CompiledNames,
-    ) -> bool {
-        let current = current();
-        let mut names = current.schema.events[N].names.iter().enumerate();
-        for field in &event.fields {
-            let who = match field {
-                Field::Value(_) => continue,
-                Field::One(who) => who,
-                Field::Option(_) | Field::Many(_) => return false,
-            };
-            let (at, name) = names.next().expect("a name for each field");
-            let (entity, by) = (name.entity, name.by);
-            let Some(id) = (Bound { entity, by, who }).resolve(graph) else {
-                return false;
-            };
-            bound.bind(at, id);
-        }
-        true
-    }
-
-    fn value(event: Self::Refs<'_>, index: u16) -> Option<&dyn Any> {
-        let value = event.values.get(usize::from(index))?;
-        Some(&**value.as_ref().expect("a value"))
-    }
-
-    fn encode(event: Self::Refs<'_>, _: u16, writer: &mut FieldWriter<'_>) {
-        let current = current();
-        let mut names = current.schema.events[N].names.iter();
-        for (i, field) in event.fields.iter().enumerate() {
-            let i = i as u16;
-            let name = match field {
-                Field::Value(_) => None,
-                _ => names.next(),
-            };
-            let bound = |who| {
-                let name = name.expect("a name for each field");
-                Bound {
-                    entity: name.entity,
-                    by: name.by,
-                    who,
-                }
-            };
-            match field {
-                Field::Value(Val::U(x)) => writer.field(i, x),
-                Field::Value(Val::S(x)) => writer.field(i, x),
-                Field::Value(Val::O(x)) => writer.field(i, x),
-                Field::Value(Val::T(x)) => writer.field(i, x),
-                Field::One(who) => writer.one(i, &bound(who)),
-                Field::Option(who) => writer.option(i, who.as_ref().map(bound).as_ref()),
-                Field::Many(all) => {
-                    writer.many(i, &all.iter().map(bound).collect::<Vec<_>>());
-                }
-            }
-        }
-    }
-
-    fn is_faithful() -> bool {
-        true
-    }
-
-    fn encodings(out: &mut Vec<Encoding>) {
-        let current = current();
-        // The macro makes a list for the events of the program only, and this schema may have fewer of them.
-        let Some(def) = current.schema.events.get(N) else {
-            return;
-        };
-        out.extend(def.fields.iter().map(|field| {
-            let Some(name) = def.names.iter().find(|n| n.name == field.name) else {
-                return match ty(&field.ty) {
-                    Ty::U => Encoding::U64,
-                    Ty::S => Encoding::Text,
-                    Ty::O => Encoding::Option(Box::new(Encoding::U64)),
-                    Ty::T => Encoding::Timestamp,
-                };
-            };
-            let one = match name.by {
-                BindBy::Key | BindBy::Ensure => Encoding::Key(name.entity),
-                _ => Encoding::Id(name.entity),
-            };
-            match name.count {
-                Cardinality::One => one,
-                Cardinality::Option => Encoding::Option(Box::new(one)),
-                Cardinality::Many => Encoding::List(Box::new(one)),
-            }
-        }));
-    }
-
-    fn decode(
-        reader: &FieldReader<'_>,
-        _: (fn(u16) -> Option<Box<dyn Any>>, u16),
-    ) -> Result<Ev<N>, DecodeError> {
-        let current = current();
-        let def = &current.schema.events[N];
-        let mut fields = Vec::new();
-        for (i, field) in def.fields.iter().enumerate() {
-            let i = i as u16;
-            let name = def.names.iter().find(|n| n.name == field.name);
-            fields.push(match name {
-                None => Field::Value(match ty(&field.ty) {
-                    Ty::U => Val::U(reader.field(i, |_| None)?),
-                    Ty::S => Val::S(reader.field(i, |_| None)?),
-                    Ty::O => Val::O(reader.field(i, |_| None)?),
-                    Ty::T => Val::T(reader.field(i, |_| None)?),
-                }),
-                Some(name) => {
-                    let kind = match name.by {
-                        BindBy::Key | BindBy::Ensure => key_kind(&current.schema, name.entity),
-                        _ => None,
-                    };
-                    match kind {
-                        None => named(reader, i, name.count, |bits: u64| {
-                            let id = Id::from_bits(bits).expect("an id");
-                            Who::Id(id.slot(), id.generation())
-                        }),
-                        Some(0) => named(reader, i, name.count, |x| Who::Key(vec![Val::U(x)])),
-                        Some(1) => named(reader, i, name.count, |x| Who::Key(vec![Val::S(x)])),
-                        Some(_) => named(reader, i, name.count, |(a, b)| {
-                            Who::Key(vec![Val::U(a), Val::S(b)])
-                        }),
-                    }?
-                }
-            });
-        }
-        Ok(Ev::new(fields))
-    }
-
-    fn copy(event: Self::Refs<'_>) -> Ev<N> {
-        Ev::new(event.fields.clone())
-    }
-
-    fn show(event: Self::Refs<'_>, _: &[&'static str], to: &mut DebugStruct<'_, '_>) {
-        to.field("fields", &event.fields);
-    }
-
-    fn write<S: SerializeStruct>(
-        _: Self::Refs<'_>,
-        _: &[&'static str],
-        _: &mut S,
-    ) -> Result<(), S::Error> {
-        Err(serde::ser::Error::custom(NO_JSON))
-    }
-
-    fn read<'de, A: MapAccess<'de>>(
-        _: &mut (),
-        _: usize,
-        _: &'static str,
-        _: &mut A,
-    ) -> Result<(), A::Error> {
-        Err(serde::de::Error::custom(NO_JSON))
-    }
-
-    fn whole<E: serde::de::Error>(
-        (): (),
-        _: &[&'static str],
-        _: (plumbing::Missing, u16),
-    ) -> Result<Ev<N>, E> {
-        Err(E::custom(NO_JSON))
-    }
-}
-
-const NO_JSON: &str = "events of random models are not written but to a log";
-
-/// Reads a field that names entities.
-fn named<T: serde::de::DeserializeOwned + 'static>(
-    reader: &FieldReader<'_>,
-    index: u16,
-    count: Cardinality,
-    who: impl Fn(T) -> Who,
-) -> Result<Field, DecodeError> {
-    Ok(match count {
-        Cardinality::One => Field::One(who(reader.field(index, |_| None)?)),
-        Cardinality::Option => Field::Option(reader.field::<Option<T>>(index, |_| None)?.map(who)),
-        Cardinality::Many => Field::Many(
-            reader
-                .field::<Vec<T>>(index, |_| None)?
-                .into_iter()
-                .map(who)
-                .collect(),
-        ),
-    })
-}
-
 /// Any event of the model.
 pub struct AnyEv(Box<dyn DynEvent>);
 
@@ -521,10 +306,14 @@ fn make<const N: usize>(fields: Vec<Field>) -> AnyEv {
     AnyEv(Box::new(Ev::<N>::new(fields)))
 }
 
-fn immediate<const N: usize>(index: u16) -> &'static dyn Any {
+fn literal<const N: usize>(index: u16) -> &'static dyn Any {
     let current = current();
     let fields = current.schema.events[N].fields.len();
     current.literals[N][usize::from(index) - fields]
+}
+
+fn function<const N: usize>(index: u16) -> ValueFunction {
+    current().functions[N][usize::from(index)]
 }
 
 fn check<const N: usize>(who: Id, db: &Reader<'_>) -> Result<(), Reject> {
@@ -559,11 +348,13 @@ macro_rules! tables {
     ($($n:literal)*) => {
         const MAKE: &[fn(Vec<Field>) -> AnyEv] = &[$(make::<$n>),*];
         const TYPES: &[fn() -> EventType] = &[$(EventType::of::<Ev<$n>>),*];
-        const LITERALS: &[Literals] = &[$(immediate::<$n>),*];
+        const LITERALS: &[Literals] = &[$(literal::<$n>),*];
+        const FUNCTIONS: &[ValueFunctions] = &[$(function::<$n>),*];
     };
 }
 
 type Literals = fn(u16) -> &'static dyn Any;
+type ValueFunctions = fn(u16) -> ValueFunction;
 
 tables!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23);
 
@@ -599,12 +390,7 @@ fn column(schema: &Schema, def: &ColumnDef) -> ColumnType {
             column_of::<String>(def, key(ColumnType::key::<Ent<0, 1>>)),
             || typed(&Ty::S.default()),
         ),
-        Ty::O => (column_of::<Option<i64>>(def, None), || {
-            typed(&Ty::O.default())
-        }),
-        Ty::T => (column_of::<Timestamp>(def, None), || {
-            typed(&Ty::T.default())
-        }),
+        of => with_type!(of, T => (column_of::<T>(def, None), || typed(&T::TY.default()))),
     };
     if def.default.is_some() {
         column.or(default)
@@ -623,15 +409,10 @@ impl ironweave::Model for Model {
     fn binding() -> Binding {
         let current = current();
         let schema = &current.schema;
-        let data = |of: &String| match ty(of) {
-            Ty::U => ColumnType::of::<u64>(),
-            Ty::S => ColumnType::of::<String>(),
-            Ty::O => ColumnType::of::<Option<i64>>(),
-            Ty::T => ColumnType::of::<Timestamp>(),
-        };
+        let data = |of: &String| with_type!(ty(of), T => ColumnType::of::<T>());
         let events = schema.events.iter().enumerate().map(|(n, event)| {
             if event.immediate {
-                EventType::immediate(LITERALS[n], plumbing::no_such_function)
+                EventType::immediate(LITERALS[n], FUNCTIONS[n])
             } else {
                 TYPES[n]().with_arcs(current.arcs[n])
             }

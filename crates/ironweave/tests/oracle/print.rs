@@ -30,6 +30,14 @@ pub fn test(seed: u64, case: &Case, failure: &Failure) -> String {
 fn of(word: &str, before: &str, after: &str) -> Option<&'static str> {
     let braces = after.starts_with(" {");
     Some(match word {
+        "Equal" if before.ends_with("comparison: ") => "Comparison",
+        "NotEqual" | "Less" | "LessOrEqual" | "Greater" | "GreaterOrEqual" => "Comparison",
+        "Add" | "Subtract" => "Arithmetic",
+        "One" if before.ends_with("take: ") => "Take",
+        "Exactly" | "UpTo" => "Take",
+        "Place" => "ChooseFrom",
+        "Path" if after.starts_with('(') => "ChooseFrom",
+        "Column" | "End" if after.starts_with('(') => "IndexPart",
         "One" | "Option" | "Many" if after.starts_with('(') => "Field",
         "One" | "Option" | "Many" => "Cardinality",
         "None" if before.ends_with("quantifier: ") => "Quantifier",
@@ -39,17 +47,17 @@ fn of(word: &str, before: &str, after: &str) -> Option<&'static str> {
         "Restrict" | "Cascade" => "OnDelete",
         "Key" if after.starts_with('(') => "Who",
         "Id" => "Who",
-        "Handle" | "Token" | "Key" | "Ensure" | "Created" => "BindBy",
-        "Field" | "Time" | "Literal" => "Source",
+        "Handle" | "Token" | "Key" | "Ensure" | "Created" | "Chosen" => "BindBy",
+        "Field" | "Time" | "Literal" | "Calculated" => "Source",
         "Entity" if braces => "Source",
         "Equal" | "Ordered" => "IndexKind",
         "Create" | "Move" | "Link" | "Unlink" | "Relink" | "Set" | "SetLink" | "Delete"
-        | "When"
+        | "When" | "Count" | "Compare" | "Choose"
             if braces =>
         {
             "Arc"
         }
-        "U" | "S" | "O" | "T" if after.starts_with('(') => "Val",
+        "U" | "S" | "O" | "T" | "M" | "D" if after.starts_with('(') => "Val",
         "Value" => "Field",
         "Fire" if after.starts_with('(') => "Op",
         "Save" | "Back" | "Check" => "Op",
@@ -57,6 +65,24 @@ fn of(word: &str, before: &str, after: &str) -> Option<&'static str> {
         "Tx" | "Reopen" => "Step",
         _ => return None,
     })
+}
+
+/// Where the value ends that a text begins with, of a field of a struct.
+fn end_of_value(text: &str) -> usize {
+    let (mut depth, mut quoted, mut escaped) = (0, false, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth > 0 => depth -= 1,
+            ',' | ' ' if depth == 0 && !text[at..].starts_with(" {") => return at,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// Rust that makes a value, from its `Debug` text.
@@ -81,6 +107,13 @@ fn literal(debug: &str) -> String {
                 .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
                 .unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
+            if let ("left" | "right", Some(value)) = (word, after.strip_prefix(": ")) {
+                // It may be in a box, which `Debug` does not show.
+                let (value, after) = value.split_at(end_of_value(value));
+                out.push_str(&format!("{word}: {}.into()", literal(value)));
+                rest = after;
+                continue;
+            }
             if let Some(of) = of(word, &out, after) {
                 out.push_str(of);
                 out.push_str("::");

@@ -8,7 +8,7 @@ use crate::edit;
 use crate::history::{Case, Op, Step};
 use crate::model::Field;
 use crate::rules::Fire;
-use crate::values::{Guard, Rule, Ty, column_ty};
+use crate::values::{Guard, Rule};
 
 /// Keeps the firings for which `keep` says so; it may change them.
 fn firings(case: &mut Case, keep: &mut dyn FnMut(&mut Fire) -> bool) {
@@ -22,18 +22,8 @@ fn firings(case: &mut Case, keep: &mut dyn FnMut(&mut Fire) -> bool) {
     }
 }
 
-/// Renumbers the literals of an event, which follow its fields.
 fn renumber(case: &mut Case, event: usize) {
-    let def = &mut case.schema.events[event];
-    let mut next = def.fields.len() as u16;
-    for arc in &mut def.arcs {
-        edit::sources(arc, &mut |source| {
-            if let Source::Literal { index, .. } = source {
-                *index = FieldIx::new(next);
-                next += 1;
-            }
-        });
-    }
+    edit::number(&mut case.schema.events[event]);
 }
 
 pub fn event(case: &mut Case, event: usize) {
@@ -216,24 +206,30 @@ pub fn column(case: &mut Case, column: ColumnIx) -> bool {
 }
 
 fn take_column(case: &mut Case, column: ColumnIx) {
-    let of = column_ty(&case.schema, column);
     case.schema.columns.remove(usize::from(column));
     for event in 0..case.schema.events.len() {
         let arcs = &mut case.schema.events[event].arcs;
-        arcs.retain(|arc| !matches!(arc, Arc::Set { value, .. } if value.column == column));
+        arcs.retain_mut(|arc| match arc {
+            Arc::Set { value, .. } => value.column != column,
+            // Which type a literal has would not be known.
+            Arc::Compare { left, right, .. } => !reads(left, column) && !reads(right, column),
+            Arc::Choose {
+                conditions, order, ..
+            } => {
+                conditions.retain(|c| c.column != column);
+                *order = order.filter(|o| o.column != column);
+                true
+            }
+            _ => true,
+        });
         for arc in arcs {
             if let Arc::Create { values: list, .. } | Arc::Move { data: list, .. } = arc {
                 list.retain(|a| a.column != column);
             }
-            edit::sources(arc, &mut |source| {
-                if matches!(source, Source::Entity { column: c, .. } if *c == column) {
-                    *source = match of {
-                        Ty::T => Source::Time,
-                        _ => Source::Literal {
-                            index: FieldIx::default(),
-                            text: "0".into(),
-                        },
-                    };
+            edit::whole_sources(arc, &mut |source| {
+                if reads(source, column) {
+                    let (index, text) = (FieldIx::default(), "0".into());
+                    *source = Source::Literal { index, text };
                 }
             });
             edit::columns(arc, &mut |c| {
@@ -254,6 +250,15 @@ fn take_column(case: &mut Case, column: ColumnIx) {
             }
             _ => true,
         });
+}
+
+/// Whether a value is, or is calculated from, one of a column.
+fn reads(source: &Source, column: ColumnIx) -> bool {
+    match source {
+        Source::Entity { column: c, .. } => *c == column,
+        Source::Calculated { left, right, .. } => reads(left, column) || reads(right, column),
+        _ => false,
+    }
 }
 
 /// An entity type that nothing needs.

@@ -1,6 +1,8 @@
 //! The oracle's step: what an event does, by the rules of the language as they are written down, one phase after
 //! the other, over the whole graph. It shares no code with what it judges.
 
+use std::cell::RefCell;
+
 use ironweave::schema::{
     Arc, Assign, BindBy, Cardinality, ColumnIx, EndDef, EntityIx, EventDef, EventIx, Hop, Path,
     Quantifier, Schema, Scope, Source, StateIx,
@@ -9,7 +11,8 @@ use ironweave::schema::{
 use crate::deletes::delete;
 use crate::handler::handle;
 use crate::model::{Field, Who};
-use crate::values::{Guard, Val, column_ty, literals};
+use crate::operations::{calculate, holds, literals};
+use crate::values::{Guard, Val, column_ty};
 use crate::world::{Kinds, Oid, Row, World, columns, far, keys, pair};
 
 /// A firing of an event of the program.
@@ -43,8 +46,8 @@ enum Deed {
     Unlink(Hop, Vec<u32>, Vec<u32>),
     Relink(Hop, Vec<u32>, Vec<u32>, Option<Val>),
     Link(Hop, Vec<u32>, Vec<u32>, Option<Val>),
-    SetLink(Hop, Vec<u32>, Vec<u32>, Val),
-    Set(EntityIx, Vec<u32>, ColumnIx, Val),
+    SetLink(Hop, Vec<u32>, Vec<u32>, Option<Val>),
+    Set(EntityIx, Vec<u32>, ColumnIx, Option<Val>),
     Move(EntityIx, Vec<u32>, StateIx, Vec<(ColumnIx, Val)>),
     Delete(EntityIx, Vec<u32>),
 }
@@ -86,11 +89,19 @@ impl<'a> Firing<'a> {
         here
     }
 
-    fn value(&self, world: &World, source: &Source) -> Val {
-        match source {
+    /// A value, or why there is none.
+    pub fn value(&self, world: &World, source: &Source) -> Result<Val, &'static str> {
+        Ok(match source {
             Source::Time => Val::T(self.time),
-            Source::Meta(_) | Source::Calculated { .. } => {
-                unreachable!("no random model writes {source:?}")
+            Source::Meta(_) => unreachable!("no random model has {source:?}"),
+            Source::Calculated {
+                operator,
+                left,
+                right,
+                ..
+            } => {
+                let (left, right) = (self.value(world, left)?, self.value(world, right)?);
+                calculate(*operator, &left, &right).ok_or("Overflow")?
             }
             Source::Literal { index, .. } => {
                 self.literals[usize::from(*index) - self.def.fields.len()].clone()
@@ -102,14 +113,10 @@ impl<'a> Firing<'a> {
             Source::Entity { name, column } => {
                 let entity = self.def.names[usize::from(*name)].entity;
                 let slot = self.names[usize::from(*name)][0].0;
-                world.row(entity, slot).expect("it is bound").values[column].clone()
+                let values = &world.row(entity, slot).expect("it is bound").values;
+                values.get(column).ok_or("Unwritable")?.clone()
             }
-        }
-    }
-
-    fn values(&self, world: &World, assigns: &[Assign]) -> Vec<(ColumnIx, Val)> {
-        let one = |a: &Assign| (a.column, self.value(world, &a.source));
-        assigns.iter().map(one).collect()
+        })
     }
 
     /// 1. The fields name entities; what is to be ensured begins.
@@ -188,21 +195,26 @@ impl<'a> Firing<'a> {
                 continue;
             };
             let entity = self.def.names[usize::from(*name)].entity;
-            let values = self.values(world, values);
-            let mut key = Vec::new();
-            for column in keys(self.schema, entity) {
-                key.extend(
-                    values
-                        .iter()
-                        .find(|(c, _)| *c == column)
-                        .map(|(_, v)| v.clone()),
-                );
+            let mut wrong = Vec::new();
+            let mut given = Vec::new();
+            for Assign { column, source } in values {
+                match self.value(world, source) {
+                    Ok(value) => given.push((*column, value)),
+                    Err(kind) => wrong.push(kind),
+                }
             }
+            let of = |column: &ColumnIx| given.iter().find(|(c, _)| c == column);
+            let key: Vec<Val> = (keys(self.schema, entity).iter())
+                .filter_map(|column| of(column).map(|(_, value)| value.clone()))
+                .collect();
             if !key.is_empty() && world.find(self.schema, entity, &key).is_some() {
-                return Err(vec!["Duplicate"]);
+                wrong.push("Duplicate");
+            }
+            if !wrong.is_empty() {
+                return Err(wrong);
             }
             let slot = world.create(entity, *state);
-            begin(self.schema, world.row_mut(entity, slot), entity, values);
+            begin(self.schema, world.row_mut(entity, slot), entity, given);
             self.names.push(vec![world.oid(entity, slot)]);
         }
         Ok(())
@@ -228,16 +240,67 @@ impl<'a> Firing<'a> {
         }
     }
 
+    /// Whether a condition on values or numbers holds. One on a value that does not exist does not.
+    pub fn compares(&self, world: &World, arc: &Arc) -> Result<bool, &'static str> {
+        let value = |source| match self.value(world, source) {
+            Ok(value) => Ok(Some(value)),
+            Err("Unwritable") => Ok(None),
+            Err(kind) => Err(kind),
+        };
+        match arc {
+            Arc::Compare {
+                left,
+                comparison,
+                right,
+                ..
+            } => {
+                let Some(left) = value(left)? else {
+                    return Ok(false);
+                };
+                let right = value(right)?;
+                Ok(right.is_some_and(|right| holds(*comparison, left.cmp(&right))))
+            }
+            Arc::Count {
+                path,
+                states,
+                comparison,
+                with,
+                ..
+            } => {
+                let Some(with) = value(with)? else {
+                    return Ok(false);
+                };
+                let entity = self.reached(path);
+                let mut counted = self.walk(world, path);
+                counted.retain(|s| states.is_empty() || states.contains(&world.state(entity, *s)));
+                let counted = Val::U(counted.len() as u64);
+                Ok(holds(*comparison, counted.cmp(&with)))
+            }
+            _ => Ok(true),
+        }
+    }
+
     /// 3. Source states, conditions, paths and values, all on the graph as it is before any arc acts.
     fn evaluate(&self, world: &World) -> Result<Vec<Deed>, Kinds> {
         let mut wrong: Kinds = Vec::new();
         let mut deeds = Vec::new();
         for arc in &self.def.arcs {
-            let data = |source: &Option<Source>| source.as_ref().map(|s| self.value(world, s));
+            let without = RefCell::new(Vec::new());
+            let known = |source: &Source| {
+                let value = self.value(world, source);
+                value.map_err(|kind| without.borrow_mut().push(kind)).ok()
+            };
+            let data = |source: &Option<Source>| source.as_ref().and_then(known);
             deeds.push(match arc {
                 Arc::Create { .. } | Arc::Unknown(_) => continue,
-                Arc::Count { .. } | Arc::Compare { .. } | Arc::Choose { .. } => {
-                    unreachable!("no random model has one")
+                Arc::Choose { .. } => unreachable!("no random model has one"),
+                Arc::Count { .. } | Arc::Compare { .. } => {
+                    match self.compares(world, arc) {
+                        Ok(true) => {}
+                        Ok(false) => wrong.push("When"),
+                        Err(kind) => wrong.push(kind),
+                    }
+                    continue;
                 }
                 Arc::When {
                     quantifier,
@@ -280,8 +343,8 @@ impl<'a> Firing<'a> {
                     with,
                     data: d,
                 } => {
-                    let value = self.value(world, d);
-                    Deed::SetLink(*hop, self.walk(world, path), self.walk(world, with), value)
+                    let (near, far) = (self.walk(world, path), self.walk(world, with));
+                    Deed::SetLink(*hop, near, far, known(d))
                 }
                 Arc::Set { path, value } => {
                     let (entity, slots) = (self.reached(path), self.walk(world, path));
@@ -292,19 +355,14 @@ impl<'a> Firing<'a> {
                     {
                         wrong.push("NotInPlace");
                     }
-                    Deed::Set(
-                        entity,
-                        slots,
-                        value.column,
-                        self.value(world, &value.source),
-                    )
+                    Deed::Set(entity, slots, value.column, known(&value.source))
                 }
                 Arc::Move {
                     scope,
                     path,
                     from,
                     to,
-                    data,
+                    data: arc_data,
                 } => {
                     let (entity, mut slots) = (self.reached(path), self.walk(world, path));
                     let all = slots.len();
@@ -312,10 +370,17 @@ impl<'a> Firing<'a> {
                     if *scope == Scope::Each && slots.len() < all {
                         wrong.push("NotInPlace");
                     }
-                    Deed::Move(entity, slots, *to, self.values(world, data))
+                    let data = |a: &Assign| Some((a.column, known(&a.source)?));
+                    Deed::Move(
+                        entity,
+                        slots,
+                        *to,
+                        arc_data.iter().filter_map(data).collect(),
+                    )
                 }
                 Arc::Delete { path } => Deed::Delete(self.reached(path), self.walk(world, path)),
             });
+            wrong.append(&mut without.into_inner());
         }
         if meet(&deeds) {
             wrong.push("TwoArcs");
@@ -386,13 +451,14 @@ impl<'a> Firing<'a> {
                         if !world.linked(hop.edge, ends) {
                             return Err(vec!["NotLinked"]);
                         }
-                        world.give(hop.edge, ends, Some(&data));
+                        world.give(hop.edge, ends, data.as_ref());
                     }
                 }
                 Deed::Set(entity, slots, column, value) => {
                     for slot in slots {
                         let row = world.row_mut(entity, slot);
-                        row.values.insert(column, value.clone());
+                        row.values
+                            .extend(value.clone().map(|value| (column, value)));
                     }
                 }
                 Deed::Move(entity, slots, to, data) => {

@@ -10,7 +10,22 @@ use crate::rng::Rng;
 use crate::values::{Rule, Ty, ty};
 use crate::world::{columns, far};
 
-const TYPES: [Ty; 4] = [Ty::U, Ty::S, Ty::O, Ty::T];
+/// A type, mostly one of those with a simple encoding.
+fn draw_type(rng: &mut Rng) -> Ty {
+    const OFTEN: [Ty; 10] = [
+        Ty::U,
+        Ty::U,
+        Ty::U,
+        Ty::S,
+        Ty::S,
+        Ty::O,
+        Ty::T,
+        Ty::T,
+        Ty::M,
+        Ty::D,
+    ];
+    OFTEN[rng.below(OFTEN.len())]
+}
 
 /// A model, without events.
 pub fn draw(rng: &mut Rng) -> Schema {
@@ -101,11 +116,11 @@ fn draw_key(rng: &mut Rng, schema: &mut Schema, entity: EntityIx) {
 }
 
 fn draw_field(rng: &mut Rng, entity: EntityIx, name: &str) -> ColumnDef {
-    let ty = TYPES[rng.below(4)];
+    let ty = draw_type(rng);
     let defaulted = match ty {
-        Ty::O => true,
+        Ty::O | Ty::M => true,
         Ty::T => false,
-        Ty::U | Ty::S => rng.chance(60),
+        Ty::U | Ty::S | Ty::D => rng.chance(60),
     };
     ColumnDef {
         index: match rng.below(10) {
@@ -130,7 +145,7 @@ fn draw_fields(rng: &mut Rng, schema: &mut Schema, entity: EntityIx) {
             if state == def.initial && rng.chance(75) {
                 continue;
             }
-            let ty = TYPES[rng.below(4)];
+            let ty = draw_type(rng);
             schema.columns.push(ColumnDef {
                 state: Some(state),
                 ..field(entity, &format!("d{i}"), ty)
@@ -185,7 +200,7 @@ fn draw_edge(rng: &mut Rng, schema: &mut Schema) {
     let mut edge = EdgeDef {
         from: draw_end(rng, from, format!("x{number}"), true),
         to: draw_end(rng, to, format!("y{number}"), false),
-        data: rng.chance(30).then(|| TYPES[rng.below(4)].name().into()),
+        data: rng.chance(30).then(|| draw_type(rng).name().into()),
         acyclic: from == to && rng.chance(60),
         ..EdgeDef::default()
     };

@@ -1,9 +1,12 @@
-//! Values of fields: the four types that random models use, and where predicates lie in a schema's text.
+//! Values of fields: the six types that random models use, and where predicates lie in a schema's text.
 
-use ironweave::Timestamp;
-use ironweave::schema::{Arc, Assign, ColumnIx, EdgeIx, EventDef, Hop, Schema, Source};
 use std::any::Any;
 use std::sync::LazyLock;
+use std::time::Duration;
+
+use ironweave::Timestamp;
+use ironweave::plumbing::Value;
+use ironweave::schema::{ColumnIx, EdgeIx, Hop, Schema};
 
 /// A value, as the oracle knows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,7 +14,12 @@ pub enum Val {
     U(u64),
     S(String),
     O(Option<i64>),
+    /// Microseconds.
     T(i64),
+    /// Microseconds.
+    M(Option<i64>),
+    /// Nanoseconds.
+    D(u128),
 }
 
 /// A type of values, by its name in the schema.
@@ -21,6 +29,76 @@ pub enum Ty {
     S,
     O,
     T,
+    M,
+    D,
+}
+
+/// The Rust type of values of a type.
+pub trait Typed: Value + Ord + Clone {
+    const TY: Ty;
+    fn read(value: &Val) -> Self;
+    fn val(&self) -> Val;
+}
+
+macro_rules! typed {
+    ($($variant:ident $ty:ty, $of:expr, $val:expr;)*) => {$(
+        impl Typed for $ty {
+            const TY: Ty = Ty::$variant;
+
+            fn read(value: &Val) -> Self {
+                match value {
+                    Val::$variant(x) => $of(x),
+                    other => unreachable!("{other:?} is of another type"),
+                }
+            }
+
+            fn val(&self) -> Val {
+                Val::$variant($val(self))
+            }
+        }
+    )*};
+}
+
+typed! {
+    U u64, |x: &u64| *x, |x: &Self| *x;
+    S String, String::clone, Self::clone;
+    O Option<i64>, |x: &Option<i64>| *x, |x: &Self| *x;
+    T Timestamp, |x: &i64| Timestamp::from_micros(*x), |x: &Self| x.as_micros();
+    M Option<Timestamp>, |x: &Option<i64>| x.map(Timestamp::from_micros), |x: &Self| x.map(Timestamp::as_micros);
+    D Duration, |x: &u128| duration(*x), Self::as_nanos;
+}
+
+fn duration(nanos: u128) -> Duration {
+    let secs = u64::try_from(nanos / 1_000_000_000).expect("a duration");
+    Duration::new(secs, (nanos % 1_000_000_000) as u32)
+}
+
+/// Runs code with the Rust type of a type of values.
+macro_rules! with_type {
+    ($ty:expr, $t:ident => $body:expr) => {
+        $crate::values::with_type!(@ $ty, $t, $body,
+            (U u64) (S String) (O Option<i64>) (T ironweave::Timestamp) (M Option<ironweave::Timestamp>)
+            (D std::time::Duration))
+    };
+    (@ $ty:expr, $t:ident, $body:expr, $(($variant:ident $rust:ty))*) => {
+        match $ty {
+            $($crate::values::Ty::$variant => { type $t = $rust; $body })*
+        }
+    };
+}
+pub(crate) use with_type;
+
+impl Val {
+    pub fn ty(&self) -> Ty {
+        match self {
+            Self::U(_) => Ty::U,
+            Self::S(_) => Ty::S,
+            Self::O(_) => Ty::O,
+            Self::T(_) => Ty::T,
+            Self::M(_) => Ty::M,
+            Self::D(_) => Ty::D,
+        }
+    }
 }
 
 pub fn ty(name: &str) -> Ty {
@@ -29,6 +107,8 @@ pub fn ty(name: &str) -> Ty {
         "String" => Ty::S,
         "Option<i64>" => Ty::O,
         "Timestamp" => Ty::T,
+        "Option<Timestamp>" => Ty::M,
+        "Duration" => Ty::D,
         other => panic!("no type of a value: {other}"),
     }
 }
@@ -40,16 +120,23 @@ impl Ty {
             Self::S => "String",
             Self::O => "Option<i64>",
             Self::T => "Timestamp",
+            Self::M => "Option<Timestamp>",
+            Self::D => "Duration",
         }
     }
 
     /// Every value that a history uses: few, so that they meet.
     pub fn pool(self) -> Vec<Val> {
+        fn of<T: Typed>(pool: &[T]) -> Vec<Val> {
+            pool.iter().map(T::val).collect()
+        }
         match self {
-            Self::U => U.iter().map(|x| Val::U(*x)).collect(),
-            Self::S => S.iter().map(|x| Val::S(x.clone())).collect(),
-            Self::O => O.iter().map(|x| Val::O(*x)).collect(),
-            Self::T => T.iter().map(|x| Val::T(x.as_micros())).collect(),
+            Self::U => of(&U),
+            Self::S => of(&S),
+            Self::O => of(&O),
+            Self::T => of(&T),
+            Self::M => of(&M),
+            Self::D => of(&D),
         }
     }
 
@@ -91,14 +178,36 @@ static T: [Timestamp; 4] = [
     Timestamp::from_secs(1_000_000),
 ];
 
+static M: [Option<Timestamp>; 5] = [
+    Some(Timestamp::from_micros(0)),
+    None,
+    Some(Timestamp::from_micros(7)),
+    Some(Timestamp::from_micros(40)),
+    Some(Timestamp::from_secs(1_000_000)),
+];
+static D: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_micros(1),
+    Duration::from_micros(20),
+    Duration::from_nanos(1_999),
+    Duration::from_secs(1_000_000),
+    Duration::MAX,
+];
+
 /// A value of a pool with its Rust type, for as long as the program runs.
 pub fn lasting(value: &Val) -> &'static dyn Any {
-    let known = "a literal is of the pool";
-    match value {
-        Val::U(x) => U.iter().find(|p| *p == x).expect(known),
-        Val::S(x) => S.iter().find(|p| *p == x).expect(known),
-        Val::O(x) => O.iter().find(|p| *p == x).expect(known),
-        Val::T(x) => T.iter().find(|p| p.as_micros() == *x).expect(known),
+    fn of<T: Typed>(pool: &'static [T], value: &Val) -> &'static dyn Any {
+        let value = T::read(value);
+        let found = pool.iter().find(|p| **p == value);
+        found.expect("a literal is of the pool")
+    }
+    match value.ty() {
+        Ty::U => of(&U, value),
+        Ty::S => of(&S, value),
+        Ty::O => of(&O, value),
+        Ty::T => of(&T, value),
+        Ty::M => of(&M, value),
+        Ty::D => of(&D, value),
     }
 }
 
@@ -111,40 +220,6 @@ pub fn literal(ty: Ty, text: &str) -> Val {
 /// The type of a column.
 pub fn column_ty(schema: &Schema, column: ColumnIx) -> Ty {
     ty(&schema.columns[usize::from(column)].ty)
-}
-
-/// Every value that an arc writes, with its type.
-pub fn sources<'a>(schema: &'a Schema, arc: &'a Arc) -> Vec<(Ty, &'a Source)> {
-    let of = |a: &'a Assign| (column_ty(schema, a.column), &a.source);
-    let on = |hop: &Hop| {
-        let data = &schema.edges[usize::from(hop.edge)].data;
-        ty(data.as_ref().expect("an edge with data"))
-    };
-    match arc {
-        Arc::Create { values, .. } => values.iter().map(of).collect(),
-        Arc::Move { data, .. } => data.iter().map(of).collect(),
-        Arc::Set { value, .. } => vec![of(value)],
-        Arc::Link { hop, data, .. } | Arc::Relink { hop, data, .. } => {
-            data.iter().map(|d| (on(hop), d)).collect()
-        }
-        Arc::SetLink { hop, data, .. } => vec![(on(hop), data)],
-        Arc::Unlink { .. } | Arc::Delete { .. } | Arc::When { .. } | Arc::Unknown(_) => Vec::new(),
-        Arc::Count { .. } | Arc::Compare { .. } | Arc::Choose { .. } => {
-            unreachable!("no random model has one")
-        }
-    }
-}
-
-/// The literals of an event, by index minus the number of its fields.
-pub fn literals(schema: &Schema, event: &EventDef) -> Vec<Val> {
-    let mut found = Vec::new();
-    for (ty, source) in event.arcs.iter().flat_map(|arc| sources(schema, arc)) {
-        if let Source::Literal { index, text } = source {
-            found.push((*index, literal(ty, text)));
-        }
-    }
-    found.sort_by_key(|(index, _)| *index);
-    found.into_iter().map(|(_, value)| value).collect()
 }
 
 /// A predicate of an invariant; the schema has it as text.
