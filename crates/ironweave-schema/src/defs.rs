@@ -332,6 +332,28 @@ impl EdgeDef {
     }
 }
 
+impl EventDef {
+    /// Returns the states in one of which the entities of a path are because of how its name is bound: the state of a token, or the
+    /// states of the candidates of a `choose` arc. `None` if that requires no state, or if the path follows edges.
+    ///
+    /// # Panics
+    /// If the path is not one of the event.
+    #[must_use]
+    pub fn bound_states(&self, path: &Path) -> Option<&[StateIx]> {
+        if !path.hops.is_empty() {
+            return None;
+        }
+        match &self[path.root].by {
+            BindBy::Token(state) => Some(std::slice::from_ref(state)),
+            BindBy::Chosen => self.arcs.iter().find_map(|arc| match arc {
+                Arc::Choose { name, states, .. } if *name == path.root => Some(states.as_slice()),
+                _ => None,
+            }),
+            BindBy::Handle | BindBy::Key | BindBy::Ensure | BindBy::Created => None,
+        }
+    }
+}
+
 impl Schema {
     /// Returns the entity type to which a path of an event leads.
     ///

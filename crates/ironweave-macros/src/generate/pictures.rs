@@ -56,9 +56,9 @@ fn changes(schema: &Schema, event: &EventDef, entity: EntityIx) -> [Vec<Change>;
                 declared.push(Change::Create(*state));
             }
             Arc::Move { path, from, to, .. } if reached(path) == entity => {
-                let bound = states_of(event, path);
+                let bound = event.bound_states(path);
                 let from = from.iter();
-                let from = from.filter(|from| bound.as_ref().is_none_or(|all| all.contains(from)));
+                let from = from.filter(|from| bound.is_none_or(|all| all.contains(from)));
                 declared.extend(from.map(|from| Change::Move(*from, *to)));
             }
             _ => {}
@@ -79,21 +79,6 @@ fn changes(schema: &Schema, event: &EventDef, entity: EntityIx) -> [Vec<Change>;
         }
     }
     [declared, permitted]
-}
-
-/// Returns the states in one of which a token or a chosen name is, if the path is one.
-fn states_of(event: &EventDef, path: &Path) -> Option<Vec<StateIx>> {
-    if !path.hops.is_empty() {
-        return None;
-    }
-    match event[path.root].by {
-        BindBy::Token(state) => Some(vec![state]),
-        BindBy::Chosen => event.arcs.iter().find_map(|arc| match arc {
-            Arc::Choose { name, states, .. } if *name == path.root => Some(states.clone()),
-            _ => None,
-        }),
-        BindBy::Handle | BindBy::Key | BindBy::Ensure | BindBy::Created => None,
-    }
 }
 
 fn lifecycle_of(schema: &Schema, entity: EntityIx) -> Picture {

@@ -57,7 +57,7 @@ pub struct Amount {
     pub number: Number,
 }
 
-/// When an event is due: it fires by itself, as an event of the program, when a time is reached.
+/// When an event is due: what fires due events fires it when a time is reached. The program can fire it at any time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Due {

@@ -183,7 +183,7 @@ pub struct Transition {
     /// Which of the entities on which an immediate event is enabled it fires on first, as text: `urgency desc`; `None` for the one
     /// with the smallest slot.
     pub order: Option<String>,
-    /// When the event is due, if it is one that fires when a time is reached.
+    /// When the event is due, if it is so at a time.
     pub due: Option<Due>,
     /// The variables of created entities whose key no field of the event gives: the event is rejected if an entity has this key.
     pub fixed_keys: Vec<NameIx>,

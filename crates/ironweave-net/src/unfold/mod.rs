@@ -62,7 +62,7 @@ impl Scope {
         self
     }
 
-    /// Leaves out guards, invariants, the uniqueness of keys, due times, overflows, and conditions on values of events that are not
+    /// Leaves out guards, invariants, the uniqueness of keys, overflows, and conditions on values of events that are not
     /// immediate, instead of refusing them. The net can then do more than the model, and
     /// what is never reached in the net is never reached by the program either. [`Unfolded::left_out`] lists what was left out.
     #[must_use]
@@ -167,7 +167,8 @@ impl Net {
     /// that are not rejected.
     ///
     /// Choices among entities that their states and links alone tell apart, and counts that are compared with literals, are unfolded
-    /// exactly: each transition requires as much of the marking as decides them.
+    /// exactly: each transition requires as much of the marking as decides them. An event that is due at a time can fire at any time,
+    /// since the program can fire it as it fires others.
     ///
     /// The net begins without entities. The values of fields are not part of it: an event is taken to have values with which it is not
     /// rejected, such as a key that no entity has. An event during which there would be more entities of a type than the scope

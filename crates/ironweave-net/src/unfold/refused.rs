@@ -73,13 +73,6 @@ pub enum Unsupported {
         /// The calculation, as text.
         calculation: String,
     },
-    /// The time at which an event is due.
-    Due {
-        /// The event.
-        event: String,
-        /// The time, as text.
-        time: String,
-    },
     /// Arcs or permissions of an event that a newer version of ironweave has written.
     Unknown {
         /// The event.
@@ -98,8 +91,7 @@ impl Unsupported {
             Self::Guard { .. }
             | Self::Invariant { .. }
             | Self::FixedKey { .. }
-            | Self::Calculation { .. }
-            | Self::Due { .. } => true,
+            | Self::Calculation { .. } => true,
             // Without its condition, an immediate event fires where it does not, and takes what other events need.
             Self::Condition { is_immediate, .. } => !is_immediate,
             Self::Handler { .. }
@@ -152,10 +144,6 @@ impl fmt::Display for Unsupported {
             Self::Calculation { event, calculation } => write!(
                 f,
                 "{event} calculates `{calculation}`, and is rejected if that overflows"
-            ),
-            Self::Due { event, time } => write!(
-                f,
-                "{event} is due at `{time}`, and time is not part of the net"
             ),
             Self::Unknown { event, count } => write!(
                 f,
@@ -348,10 +336,6 @@ fn values(net: &Net, transition: &Transition) -> Vec<Unsupported> {
     all.extend(calculations.map(|calculation| Unsupported::Calculation {
         event: event(),
         calculation: calculation.clone(),
-    }));
-    all.extend(transition.due.iter().map(|due| Unsupported::Due {
-        event: event(),
-        time: due.time.clone(),
     }));
     all
 }

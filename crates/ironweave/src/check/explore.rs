@@ -14,9 +14,8 @@ use crate::check::report::{EventCounts, Report};
 use crate::check::resample::{Outcome, Resampling, key_fields};
 use crate::check::reverse::Successors;
 use crate::check::states::{FIRST, NOTHING, Origin, States};
-use crate::check::symmetry::is_sampled;
+use crate::check::symmetry::{Names, is_sampled};
 use crate::check::{Checker, Progress};
-use crate::graph::coloured::Renamed;
 use crate::schema::{EntityIx, StateIx};
 use crate::step::model::Model;
 use crate::store::Store;
@@ -28,13 +27,13 @@ const STATES_PER_CLOCK: usize = 256;
 pub(super) fn explore<M: Model>(
     checker: Checker<M>,
     resolved: Resolved,
-    renamed: Option<Renamed>,
+    names: Names,
 ) -> Report<M> {
-    let again = renamed.is_some().then(|| resolved.clone());
-    let mut exploration = Exploration::new(checker, resolved, renamed);
+    let again = names.renamed.is_some().then(|| resolved.clone());
+    let mut exploration = Exploration::new(checker, resolved, names);
     let mut ended = exploration.run();
     if let Some((why, resolved)) = exploration.told_apart.take().zip(again) {
-        exploration = Exploration::new(exploration.checker, resolved, None);
+        exploration = Exploration::new(exploration.checker, resolved, Names::default());
         ended = exploration.run();
         exploration.told_apart = Some(why);
     }
@@ -42,7 +41,7 @@ pub(super) fn explore<M: Model>(
 }
 
 impl<M: Model> Exploration<M> {
-    fn new(checker: Checker<M>, mut resolved: Resolved, renamed: Option<Renamed>) -> Self {
+    fn new(checker: Checker<M>, mut resolved: Resolved, names: Names) -> Self {
         let mut enumeration = Enumeration::new(&mut resolved);
         let mut live = Live::new(&checker.domains, resolved.entities.clone());
         let plan = Arc::clone(&live.store.plan);
@@ -58,7 +57,7 @@ impl<M: Model> Exploration<M> {
         let is_recording = (checker.properties.iter()).any(|p| p.kind == Kind::EventuallyPossible);
         // Then no event has to be tried that will be cut.
         enumeration.skips_cut = checker.allows_deadlocks && !is_recording;
-        let resampling = renamed.map(|renamed| {
+        let resampling = names.renamed.map(|renamed| {
             let mut mirror = Live::new(&checker.domains, resolved.entities.clone());
             for live in [&mut live, &mut mirror] {
                 live.rename(renamed.clone());
@@ -77,6 +76,7 @@ impl<M: Model> Exploration<M> {
             #[cfg(feature = "draw")]
             drawing: Drawing::default(),
             told_apart: None,
+            kept_names: names.kept,
             reached: entities.collect(),
             counts: vec![EventCounts::default(); resolved.events.len()],
             satisfied: vec![Vec::new(); checker.properties.len()],
@@ -142,6 +142,8 @@ pub(super) struct Exploration<M: Model> {
     pub drawing: Drawing,
     /// How the program distinguished what differs only by a renaming.
     pub told_apart: Option<String>,
+    /// What was not renamed, although symmetry was asked for.
+    pub kept_names: Vec<String>,
     pub resolved: Resolved,
     pub enumeration: Enumeration,
     pub live: Live<M>,

@@ -205,7 +205,10 @@ impl<M: Model> Exploration<M> {
             return Symmetry::Refuted(why.clone());
         }
         let Some(resampling) = &self.resampling else {
-            return Symmetry::NotUsed;
+            return match self.kept_names.is_empty() {
+                true => Symmetry::NotUsed,
+                false => Symmetry::Refuted(self.kept_names.join("; ")),
+            };
         };
         let entities = &self.live.store.plan.layout.schema.entities;
         let names = |is_renamed: &[bool]| {
@@ -216,6 +219,7 @@ impl<M: Model> Exploration<M> {
         Symmetry::Used {
             types: names(&resampling.renamed.slots),
             keys: names(&resampling.renamed.keys),
+            kept: self.kept_names.clone(),
             states: resampling.states,
             steps: resampling.steps,
         }
@@ -242,6 +246,9 @@ impl<M: Model> Exploration<M> {
             "time stood still at {}",
             self.checker.domains.first_time()
         ));
+        if schema.events.iter().any(|event| event.due.is_some()) {
+            all.push("events that are due fired at any time, in any order".to_owned());
+        }
         let bounds = schema.entities.iter().zip(&self.resolved.entities);
         let bounds: Vec<_> = bounds
             .map(|(def, max)| format!("{max} {}", def.name))

@@ -74,6 +74,7 @@ pub(crate) mod given;
 mod histories;
 mod interned;
 mod live;
+mod observed;
 mod property;
 mod random;
 mod report;
@@ -278,6 +279,10 @@ impl<M: Model> Checker<M> {
     /// in the copy exactly if they hold in the state. If an event or a condition does not agree, the exploration begins again
     /// without symmetry, and [`Report::symmetry`] says which one it was.
     ///
+    /// What the declared arcs tell apart keeps its names: the entities of a type that an event chooses by slot, because the `choose` arc
+    /// has no order or because several can be equal in it, and keys that an arc compares or orders. [`Report::symmetry`] lists them. For
+    /// a type that is named by [`symmetric`](Self::symmetric) or [`symmetric_keys`](Self::symmetric_keys) this is an error.
+    ///
     /// A list of events to a violation is real in any case, since its events were fired. Comparing states up to a renaming takes more
     /// time for each event that fires: a search that takes O(e log e) for `e` entities and links that differ, and up to about e²
     /// times that for entities that are alike.
@@ -333,9 +338,9 @@ impl<M: Model> Checker<M> {
         let resolved = resolve(&self.domains, of)?;
         let mut binding = M::binding();
         binding.add_encodings();
-        let renamed = (self.symmetry.resolve(&binding.schema, &resolved))
+        let names = (self.symmetry.resolve(&binding.schema, &resolved))
             .map_err(|missing| MissingDomains::new(of, missing))?;
-        Ok(explore::explore(self, resolved, renamed))
+        Ok(explore::explore(self, resolved, names))
     }
 
     /// As [`check`](Self::check), for tests.

@@ -110,12 +110,14 @@ pub enum Symmetry {
         types: Vec<String>,
         /// Those of them whose keys were renamed too.
         keys: Vec<String>,
+        /// What kept its names because a declared arc tells it apart, with the arc.
+        kept: Vec<String>,
         /// The number of states that were compared with a renamed copy.
         states: u64,
         /// The number of events that were fired again in the copies.
         steps: u64,
     },
-    /// An event, a condition or a function of bindings distinguished what differs only by a renaming. The text says which one. All
+    /// An arc, an event, a condition or a function of bindings distinguished what differs only by a renaming. The text says which one. All
     /// results of the report are without symmetry.
     Refuted(String),
 }
@@ -127,6 +129,7 @@ impl fmt::Display for Symmetry {
             Self::Used {
                 types,
                 keys,
+                kept,
                 states,
                 steps,
             } => {
@@ -137,6 +140,9 @@ impl fmt::Display for Symmetry {
                 )?;
                 if !keys.is_empty() {
                     write!(f, "; without a meaning of the keys of {}", keys.join(", "))?;
+                }
+                for kept in kept {
+                    write!(f, "; {kept}")?;
                 }
                 write!(
                     f,

@@ -2,8 +2,8 @@
 //! whether they can change more than new entities. It follows from the schema alone.
 
 use crate::schema::{
-    Arc, BindBy, EntityIx, EventDef, Hop, May, NameDef, NameIx, Path, Quantifier, Schema, Scope,
-    Source, StateIx,
+    Arc, BindBy, ColumnIx, EntityIx, EventDef, Hop, May, NameDef, NameIx, Path, Quantifier, Schema,
+    Scope, Source, StateIx,
 };
 
 /// How many columns the key of an entity type has.
@@ -66,10 +66,29 @@ pub(super) fn source_states(
                     restrict(&[state]);
                 }
             }
+            // It does not hold in another state.
+            Arc::Compare { left, right, .. } => {
+                for column in columns_of(left, ix).chain(columns_of(right, ix)) {
+                    if let Some(state) = schema[column].state {
+                        restrict(&[state]);
+                    }
+                }
+            }
             _ => {}
         }
     }
     allowed
+}
+
+/// The columns of the entity of a name that a value is made of.
+fn columns_of(source: &Source, of: NameIx) -> Box<dyn Iterator<Item = ColumnIx> + '_> {
+    match source {
+        Source::Entity { name, column } if *name == of => Box::new(std::iter::once(*column)),
+        Source::Calculated { left, right, .. } => {
+            Box::new(columns_of(left, of).chain(columns_of(right, of)))
+        }
+        _ => Box::new(std::iter::empty()),
+    }
 }
 
 /// Whether an event, or an immediate event that follows, can move or delete an entity that existed before it. If not, the event can
@@ -86,10 +105,17 @@ pub(super) fn can_progress(schema: &Schema, def: &EventDef) -> bool {
                 changed.extend((!is_created(path)).then_some(*hop));
                 changed.extend((!is_created(with)).then_some(back(*hop)));
             }
-            Arc::Create { .. } | Arc::When { .. } | Arc::Set { .. } | Arc::SetLink { .. } => {}
+            Arc::Create { .. }
+            | Arc::When { .. }
+            | Arc::Count { .. }
+            | Arc::Compare { .. }
+            | Arc::Choose { .. }
+            | Arc::Set { .. }
+            | Arc::SetLink { .. } => {}
             _ => return true,
         }
     }
+    let sets = (def.arcs.iter()).any(|arc| matches!(arc, Arc::Set { .. }));
     let is_new = |name: &NameDef| matches!(name.by, BindBy::Created | BindBy::Ensure);
     let is_on_new = |event: &EventDef| {
         let on = event.names.first().map(|name| name.entity);
@@ -113,13 +139,19 @@ pub(super) fn can_progress(schema: &Schema, def: &EventDef) -> bool {
             {
                 changed.push(back(*hop));
             }
-            Arc::When { .. } | Arc::Set { .. } => {}
+            Arc::When { .. } | Arc::Count { .. } | Arc::Compare { .. } | Arc::Set { .. } => {}
+            // One that chooses can do so with an entity that existed before.
             Arc::Move { path, .. } if path.hops.is_empty() => {}
             _ => return true,
         }
     }
     let reads_changed = |arc: &Arc| match arc {
-        Arc::When { path, .. } => path.hops.first().is_some_and(|hop| changed.contains(hop)),
+        Arc::When { path, .. } | Arc::Count { path, .. } => {
+            path.hops.iter().any(|hop| changed.contains(hop))
+        }
+        Arc::Compare { .. } => sets,
+        // The new entity can be a candidate.
+        Arc::Choose { .. } => true,
         _ => false,
     };
     !def.mays.is_empty()

@@ -10,6 +10,7 @@ use crate::base::cbor::{ARRAY, MAP, UINT, head};
 use crate::base::id::Id;
 use crate::check::bindings::event_from;
 use crate::check::domain::Resolved;
+use crate::check::observed::Observed;
 use crate::check::random::Random;
 use crate::graph::Graph;
 use crate::graph::coloured::Renamed;
@@ -39,25 +40,40 @@ pub(crate) struct Requested {
 }
 
 impl Requested {
-    /// Finds out what is renamed: `None` if nothing. The error lists what cannot be renamed.
+    /// Finds out what is renamed. The error lists what was asked for by name and cannot be renamed.
     pub(super) fn resolve(
         &self,
         schema: &Schema,
         resolved: &Resolved,
-    ) -> Result<Option<Renamed>, Vec<String>> {
+    ) -> Result<Names, Vec<String>> {
         let all = || EntityIx::all(schema.entities.len());
+        let observed = Observed::of(schema);
         let is_symmetric =
             |ix: &EntityIx| self.all || self.types.contains(ix) || self.keys.contains(ix);
-        let renamed = Renamed {
-            slots: all().map(|ix| is_symmetric(&ix)).collect(),
-            keys: all()
-                .map(|ix| {
-                    let has_default = resolved.default_keys[ix.index()];
-                    is_symmetric(&ix) && has_default || self.keys.contains(&ix)
-                })
-                .collect(),
+        let (mut wrong, mut kept) = (Vec::new(), Vec::new());
+        let mut renamed = Renamed {
+            slots: vec![false; schema.entities.len()],
+            keys: vec![false; schema.entities.len()],
         };
-        let mut wrong = Vec::new();
+        for ix in all().filter(is_symmetric) {
+            let name = &schema[ix].name;
+            match &observed.slots[ix.index()] {
+                None => renamed.slots[ix.index()] = true,
+                Some(why) if self.types.contains(&ix) || self.keys.contains(&ix) => {
+                    wrong.push(format!("symmetry of `{name}`: {why}"));
+                }
+                Some(why) => kept.push(format!("{name} kept its ids, since {why}")),
+            }
+            let wants_keys = resolved.default_keys[ix.index()] || self.keys.contains(&ix);
+            match &observed.keys[ix.index()] {
+                None => renamed.keys[ix.index()] = wants_keys && renamed.slots[ix.index()],
+                Some(why) if self.keys.contains(&ix) => {
+                    wrong.push(format!("symmetric keys of `{name}`: {why}"));
+                }
+                Some(why) if wants_keys => kept.push(format!("{name} kept its keys, since {why}")),
+                Some(_) => {}
+            }
+        }
         for entity in &self.keys {
             let columns = schema.columns.iter();
             let parts = columns.filter(|def| def.entity == *entity && def.key);
@@ -68,12 +84,23 @@ impl Requested {
                 ));
             }
         }
-        match (wrong.is_empty(), renamed.slots.contains(&true)) {
-            (false, _) => Err(wrong),
-            (true, true) => Ok(Some(renamed)),
-            (true, false) => Ok(None),
+        match wrong.is_empty() {
+            false => Err(wrong),
+            true => Ok(Names {
+                renamed: Some(renamed).filter(|renamed| renamed.slots.contains(&true)),
+                kept,
+            }),
         }
     }
+}
+
+/// What is renamed.
+#[derive(Default)]
+pub(super) struct Names {
+    /// `None` if nothing is.
+    pub renamed: Option<Renamed>,
+    /// What is not, although symmetry was asked for, with the reason.
+    pub kept: Vec<String>,
 }
 
 /// Whether the steps of a state are fired again.

@@ -13,6 +13,7 @@ mod ward;
 mod all_states_are_found;
 mod an_event_creates_several_with_keys;
 mod an_event_makes_room;
+mod arcs_tell_entities_apart;
 mod code_of_the_program_runs;
 mod domains_are_shared;
 mod invariants_are_checked_once;

@@ -282,3 +282,79 @@ pub mod tasks {
         pub task: Task,
     }
 }
+
+/// Rooms that hold two guests, with conditions on how many there are.
+#[ironweave::model]
+pub mod rooms {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Room {
+        #[inverse(Guest::room)]
+        pub guests: Many<Guest>,
+    }
+    #[states(Room)]
+    pub enum RoomState {
+        #[initial]
+        #[to(Full)]
+        Open,
+        #[to(Open)]
+        Full,
+    }
+
+    #[entity]
+    pub struct Guest {
+        pub room: Option<Room>,
+    }
+    #[states(Guest)]
+    pub enum GuestState {
+        #[initial]
+        #[to(Asleep)]
+        Awake,
+        #[to(Awake)]
+        Asleep,
+    }
+
+    #[event]
+    #[create(room: Room)]
+    pub struct Built {}
+
+    #[event]
+    #[create(guest: Guest)]
+    pub struct Arrived {}
+
+    #[event]
+    #[when(count room.guests < 2)]
+    #[relink(guest.room += room)]
+    pub struct Entered {
+        pub guest: Guest,
+        pub room: Room,
+    }
+
+    #[event]
+    #[moves(guest: Awake -> Asleep)]
+    pub struct Slept {
+        pub guest: Guest,
+    }
+
+    #[event]
+    #[moves(guest: Asleep -> Awake)]
+    #[unlink(guest.room -= guest.room)]
+    pub struct Left {
+        pub guest: Guest,
+    }
+
+    #[event]
+    #[when(count room.guests in Asleep == 2)]
+    #[moves(room: Open -> Full)]
+    pub struct Closed {
+        pub room: Room,
+    }
+
+    #[event]
+    #[when(count room.guests in Asleep != 2)]
+    #[moves(room: Full -> Open)]
+    pub struct Reopened {
+        pub room: Room,
+    }
+}

@@ -12,7 +12,7 @@ use ironweave_net::Net;
 use ironweave_net::plain::{self, Explorer};
 use ironweave_net::unfold::Scope;
 
-use crate::plain::{clinic, jobs, tasks};
+use crate::plain::{clinic, jobs, rooms, tasks};
 
 /// The names of the places of states and links that are marked in a state of the program.
 fn marked_in<M: Model>(store: &Store<M>) -> BTreeSet<String> {
@@ -169,5 +169,17 @@ fn of_tasks_that_wait_for_each_other_without_a_cycle() {
     for tasks in 0..4 {
         let checker = Checker::<tasks::Model>::new().entities::<tasks::Task>(tasks);
         compare(checker, &[("Task", tasks as u32)]);
+    }
+}
+
+#[test]
+fn of_rooms_whose_guests_are_counted() {
+    use rooms::{Guest, Room};
+    for (rooms, guests) in [(1, 1), (1, 2), (1, 3), (2, 2), (2, 3)] {
+        let checker = Checker::<rooms::Model>::new()
+            .entities::<Room>(rooms)
+            .entities::<Guest>(guests);
+        let scope = [("Room", rooms), ("Guest", guests)];
+        compare(checker, &scope.map(|(name, n)| (name, n as u32)));
     }
 }

@@ -341,7 +341,6 @@ fn what_depends_on_values_is_listed_by_name() {
             "Bought has the condition `count bid.asks in Done < n`, and values are not part of the net (restriction)",
             "Bought has the condition `bid.price >= n - 1`, and values are not part of the net (restriction)",
             "Bought calculates `n - 1`, and is rejected if that overflows (restriction)",
-            "Expired is due at `bid.Open.until`, and time is not part of the net (restriction)",
             "Matched chooses `ask: Ask in Open by price`, and values are not part of the net",
             "Matched has the condition `bid.price >= ask.price`, and values are not part of the net",
             "Matched fires first by `price desc`, and values are not part of the net",

@@ -6,9 +6,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::check::histories::tally::{EventTally, Tally, Transition};
-use crate::schema::{
-    Arc as ArcDef, BindBy, EventDef, EventIx, May, Path, Schema, StateIx, similar_names,
-};
+use crate::schema::{Arc as ArcDef, EventIx, May, Schema, similar_names};
 use crate::step::model::Model;
 
 /// Which events and transitions of a model the histories of a test contain.
@@ -306,10 +304,10 @@ fn transitions(schema: &Schema) -> BTreeSet<Transition> {
         for arc in &def.arcs {
             if let ArcDef::Move { path, from, to, .. } = arc {
                 let entity = schema.reached(def, path);
-                let token = token_of(def, path);
+                let bound = def.bound_states(path);
                 let from = from
                     .iter()
-                    .filter(|state| token.is_none_or(|of| of == **state));
+                    .filter(|state| bound.is_none_or(|all| all.contains(state)));
                 from.for_each(|from| add(entity, *from, *to));
             }
         }
@@ -320,12 +318,4 @@ fn transitions(schema: &Schema) -> BTreeSet<Transition> {
         }
     }
     all
-}
-
-/// The state that a token at a path requires.
-fn token_of(def: &EventDef, path: &Path) -> Option<StateIx> {
-    match def[path.root].by {
-        BindBy::Token(state) if path.hops.is_empty() => Some(state),
-        _ => None,
-    }
 }

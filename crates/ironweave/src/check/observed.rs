@@ -1,0 +1,106 @@
+//! What the declared arcs of a model tell apart although it is only a name: the slots and the keys of entities. Entities that
+//! differ by nothing else are not symmetric then.
+//!
+//! Guards, handlers and the order in which immediate events fire can tell slots apart too. That is sampled.
+
+use crate::schema::{Arc, ColumnIx, EntityIx, EventDef, Schema, SortBy, Source};
+
+/// By entity type, why its slots, or its keys, have a meaning; `None` if no arc tells them apart.
+pub(super) struct Observed {
+    pub slots: Vec<Option<String>>,
+    pub keys: Vec<Option<String>>,
+}
+
+impl Observed {
+    pub(super) fn of(schema: &Schema) -> Self {
+        let mut observed = Self {
+            slots: vec![None; schema.entities.len()],
+            keys: vec![None; schema.entities.len()],
+        };
+        for event in &schema.events {
+            observed.compared(schema, event);
+        }
+        for event in &schema.events {
+            for arc in &event.arcs {
+                let Arc::Choose { name, order, .. } = arc else {
+                    continue;
+                };
+                let entity = event[*name].entity;
+                if !order.is_some_and(|order| is_unique(schema, entity, order)) {
+                    let (event, name) = (&event.name, &event[*name].name);
+                    let why = match order {
+                        Some(_) => format!(
+                            "{event} chooses `{name}` by slot among those that are equal in its order"
+                        ),
+                        None => format!("{event} chooses `{name}` by slot"),
+                    };
+                    observed.slots[entity.index()].get_or_insert(why);
+                }
+            }
+        }
+        observed
+    }
+
+    /// Notes the keys that an event compares.
+    fn compared(&mut self, schema: &Schema, event: &EventDef) {
+        let columns = |source: &Source| {
+            let mut columns = Vec::new();
+            add_columns(source, &mut columns);
+            columns
+        };
+        for arc in &event.arcs {
+            let mut read: Vec<ColumnIx> = Vec::new();
+            match arc {
+                Arc::Compare { left, right, .. } => {
+                    read.extend(columns(left));
+                    read.extend(columns(right));
+                }
+                Arc::Count { with, .. } => read.extend(columns(with)),
+                Arc::Choose {
+                    conditions, order, ..
+                } => {
+                    for condition in conditions {
+                        read.push(condition.column);
+                        read.extend(columns(&condition.with));
+                    }
+                    read.extend(order.map(|order| order.column));
+                }
+                _ => {}
+            }
+            self.note(schema, event, &read);
+        }
+        if let Some(order) = event.order {
+            self.note(schema, event, &[order.column]);
+        }
+    }
+
+    fn note(&mut self, schema: &Schema, event: &EventDef, read: &[ColumnIx]) {
+        for def in read.iter().map(|column| &schema[*column]) {
+            if def.key {
+                let why = format!("{} compares `{}`", event.name, schema.column_path(def));
+                self.keys[def.entity.index()].get_or_insert(why);
+            }
+        }
+    }
+}
+
+/// Whether no two entities are equal in an order.
+fn is_unique(schema: &Schema, entity: EntityIx, order: SortBy) -> bool {
+    let keys = schema
+        .columns
+        .iter()
+        .filter(|def| def.entity == entity && def.key);
+    schema[order.column].key && keys.count() == 1
+}
+
+/// Adds the columns of entities that a value is made of.
+fn add_columns(source: &Source, columns: &mut Vec<ColumnIx>) {
+    match source {
+        Source::Entity { column, .. } => columns.push(*column),
+        Source::Calculated { left, right, .. } => {
+            add_columns(left, columns);
+            add_columns(right, columns);
+        }
+        _ => {}
+    }
+}
