@@ -197,7 +197,7 @@ enum Log {
 
 #[derive(Subcommand)]
 enum Schema {
-    /// Print the types, states, edges and events of the last schema of a log
+    /// Print the types, states, edges and events of the last schema of a log, or of a schema in a JSON file
     #[command(after_help = "Example:\n  ironweave schema show target/databuild/store")]
     Show(commands::schema::ShowArgs),
     /// Compare two schemas, each that of a store or in a JSON file; exit code 1 if they differ

@@ -26,7 +26,7 @@ pub struct Args {
     /// Write the net to this file instead of standard output, and print its size
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     output: Option<PathBuf>,
-    /// Leave out guards, invariants and the uniqueness of keys, so that the net can do more than the program
+    /// Leave out guards, invariants, conditions on values and the uniqueness of keys, so that the net can do more than the program
     #[arg(long)]
     over_approximate: bool,
     /// The most places

@@ -16,8 +16,12 @@ use super::schema_text;
 
 #[derive(clap::Args)]
 pub struct ShowArgs {
-    #[command(flatten)]
-    source: Source,
+    /// The directory of a store, whose last schema is taken, or a JSON file with a schema
+    #[arg(value_name = "STORE", value_hint = clap::ValueHint::AnyPath)]
+    schema: PathBuf,
+    /// The directory of archived segments, if it was moved since `log archive`
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    archives: Option<PathBuf>,
 }
 
 #[derive(clap::Args)]
@@ -72,9 +76,15 @@ pub(super) fn of_path(path: &Path) -> Result<Arc<Schema>> {
         .map_err(|e| wrong(&e))
 }
 
-/// Prints the last schema of a log.
+/// Prints the last schema of a log, or that in a file.
 pub fn show(show: &Show, args: &ShowArgs) -> Result<ExitCode> {
-    let schema = last(&args.source)?;
+    let schema = match args.schema.is_file() {
+        true => of_path(&args.schema)?,
+        false => last(&Source {
+            store: args.schema.clone(),
+            archives: args.archives.clone(),
+        })?,
+    };
     let mut out = Output::paged(show);
     if out.is_json() {
         out.line(schema.to_json())?;

@@ -15,6 +15,10 @@ pub fn write(out: &mut Output, schema: &Schema) -> Result {
         title(out, "entity", &entity.name)?;
         write_fields(out, schema, ix, None)?;
         write_edges(out, schema, ix)?;
+        let indexes = schema.indexes.iter();
+        for index in indexes.filter(|index| index.entity.index() == ix) {
+            out.line(format_args!("  {}", schema.index_text(index)))?;
+        }
         write_states(out, schema, ix, entity)?;
     }
     for event in &schema.events {
@@ -162,6 +166,13 @@ fn write_event(out: &mut Output, schema: &Schema, event: &EventDef) -> Result {
     title(out, what, &event.name)?;
     for field in &event.fields {
         out.line(format_args!("  {}: {}", field.name, field.ty))?;
+    }
+    let order = event.order.map(|order| schema.order_text(order));
+    if let Some(order) = order {
+        out.line(format_args!("    immediate(by = {order})"))?;
+    }
+    if let Some(due) = &event.due {
+        out.line(format_args!("    due({})", schema.due_text(event, due)))?;
     }
     let arcs = event.arcs.iter().map(|arc| schema.arc_text(event, arc));
     let mays = event.mays.iter().map(|may| schema.may_text(may));

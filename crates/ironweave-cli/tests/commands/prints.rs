@@ -1,5 +1,7 @@
 //! What each command prints.
 
+use std::fs;
+
 use crate::{Log, check_on, expect};
 
 /// Runs commands on a committed log, and compares what they print.
@@ -149,6 +151,29 @@ fn schema() {
         "schema-constructs.txt",
         CONSTRUCTS,
         &["schema show store", "schema diff store store"],
+    );
+}
+
+/// A model that chooses, counts and compares, has due events, and an index with several parts.
+#[test]
+fn schema_of_a_model_that_chooses() {
+    let log = Log::nothing();
+    let model = include_str!("../../../ironweave-net/tests/draw/models/ward.json");
+    fs::write(log.path("ward.json"), model).expect("a file");
+    let other = model
+        .replace("\"descending\":true", "\"descending\":false")
+        .replace("\"GreaterOrEqual\"", "\"Greater\"");
+    fs::write(log.path("other.json"), other).expect("a file");
+    check_on(
+        "schema-choices.txt",
+        &log,
+        &[
+            "schema show ward.json",
+            "schema diff ward.json other.json",
+            "schema draw ward.json --net --format mermaid",
+            "schema lint ward.json --notes",
+            "schema pnml ward.json --entities Ward=1 --entities Bed=1 --entities Patient=1",
+        ],
     );
 }
 
