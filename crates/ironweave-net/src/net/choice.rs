@@ -80,7 +80,7 @@ impl Choice {
         }
     }
 
-    /// Returns whether the candidates are told apart by their states and links alone, so that the smallest slots are chosen.
+    /// Returns whether only the states and links of candidates distinguish them, so that the smallest slots are chosen.
     #[must_use]
     pub fn is_by_slot(&self) -> bool {
         self.conditions.is_empty() && self.order.is_none()
