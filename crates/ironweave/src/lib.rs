@@ -126,6 +126,12 @@ pub mod dynamic {
     pub use crate::step::dynamic::{Dynamic, NoEvent};
 }
 
+/// The types of queries of indexes that are declared on entities; see [`ByIndex`].
+pub mod index {
+    pub use crate::db::by_index::{ByIndex, Hashed, IndexPart, Linked, Sorted};
+    pub use crate::db::lists::Descending;
+}
+
 #[cfg(feature = "async")]
 pub use asynchronous::AsyncStore;
 pub use base::clock::{Clock, ManualClock};
@@ -140,6 +146,7 @@ pub use base::position::{FrameRef, ParsePositionError, Position};
 pub use base::seq::{ParseSeqError, Seq, SeqRange};
 pub use base::storage_error::StorageError;
 pub use base::time::{ParseTimestampError, Timestamp};
+pub use db::by_index::ByIndex;
 pub use db::entity::{Any, Ensure, Entity, Handle, Key, Keyed, Place, StateOf};
 pub use db::lists::{Indexed, Links, Places, Selected};
 pub use db::query::Filter;

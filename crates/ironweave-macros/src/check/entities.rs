@@ -11,12 +11,12 @@ use syn::Type;
 use syn::punctuated::Punctuated;
 
 use super::edges::{Written, pair};
-use super::lifecycle;
 use super::model::{Column, Default, Entity, Field, FieldEnd, FieldKind, Resolved};
 use super::names::plain;
 use super::renamed::former_names;
 use super::table::{Ix as _, Table};
 use super::types::{self, mentions, named};
+use super::{indexes, lifecycle};
 use crate::errors::{Errors, did_you_mean, nearest};
 use crate::parse::ast;
 
@@ -66,9 +66,11 @@ pub fn resolve(
     let lifecycles = lifecycle::resolve(&names, lifecycles, errors);
     let mut resolved: Resolved = std::default::Default::default();
     let (mut ends, mut excused) = (Vec::new(), BTreeSet::new());
+    let mut indexes = Vec::new();
     for (number, (mut entity, lifecycle)) in entities.into_iter().zip(lifecycles).enumerate() {
         let number = EntityIx::at(number);
         no_derive(&mut entity.attrs, &entity.name, errors);
+        indexes.extend(entity.indexes.into_iter().map(|index| (number, index)));
         let mut key = Vec::new();
         let mut fields = Vec::new();
         for mut field in entity.fields {
@@ -100,13 +102,8 @@ pub fn resolve(
                 FieldKind::Broken
             } else {
                 value_field(&mut field, &names, errors);
-                let index = field
-                    .index
-                    .filter(|_| !types::is_float(&field.ty))
-                    .map(|index| match index.ordered {
-                        true => IndexKind::Ordered,
-                        false => IndexKind::Equal,
-                    });
+                let index = field.index.filter(|_| !types::is_float(&field.ty));
+                let index = index.map(|index| kind(index.ordered));
                 let default = default(&field.ty, field.default);
                 let column = Column {
                     attrs: Vec::new(),
@@ -137,6 +134,11 @@ pub fn resolve(
             for mut data in data {
                 no_entity(&data.ty, "state data", &names, errors);
                 types::value(&mut data.ty, errors);
+                if data.index.is_some() {
+                    no_float(&data.ty, "an index", &data.ty, errors);
+                }
+                let index = data.index.filter(|_| !types::is_float(&data.ty));
+                let index = index.map(|index| kind(index.ordered));
                 let column = Column {
                     attrs: data.attrs,
                     name: data.name,
@@ -144,7 +146,7 @@ pub fn resolve(
                     default: written_default(data.default),
                     hidden: false,
                 };
-                let column = add(&mut resolved, number, (false, None), column);
+                let column = add(&mut resolved, number, (false, index), column);
                 let def = &mut resolved.schema.columns[column.index()];
                 def.state = Some(state);
                 def.renamed = former_names(&data.renamed);
@@ -170,7 +172,27 @@ pub fn resolve(
         });
     }
     pair(&ends, excused, &mut resolved, errors);
+    indexes::resolve(indexes, &mut resolved, errors);
     resolved
+}
+
+/// The kind of an index.
+pub fn kind(ordered: bool) -> IndexKind {
+    match ordered {
+        true => IndexKind::Ordered,
+        false => IndexKind::Equal,
+    }
+}
+
+/// Refuses a float as a key or in an index, at some tokens.
+pub fn no_float(ty: &Type, what: &str, at: impl quote::ToTokens, errors: &mut Errors) {
+    if types::is_float(ty) {
+        let ty = types::text(ty);
+        errors.at(
+            at,
+            format!("`{ty}` cannot be {what}, because NaN is not equal to itself: use an integer, for example of cents"),
+        );
+    }
 }
 
 /// Adds a column to the schema and to the table.
@@ -364,19 +386,10 @@ fn value_field(field: &mut ast::Field, names: &[Ident], errors: &mut Errors) {
     if let Some(edge) = &field.edge {
         errors.at(&edge.word, format!("`{}` is not an edge", field.name));
     }
-    if types::is_float(&field.ty) && (field.key.is_some() || field.index.is_some()) {
-        let (ty, what) = (
-            types::text(&field.ty),
-            if field.key.is_some() {
-                "a key"
-            } else {
-                "an index"
-            },
-        );
-        errors.at(
-            &field.ty,
-            format!("`{ty}` cannot be {what}, because NaN is not equal to itself: use an integer, for example of cents"),
-        );
+    if field.key.is_some() {
+        no_float(&field.ty, "a key", &field.ty, errors);
+    } else if field.index.is_some() {
+        no_float(&field.ty, "an index", &field.ty, errors);
     }
     no_entity(&field.ty, "a value", names, errors);
     types::value(&mut field.ty, errors);

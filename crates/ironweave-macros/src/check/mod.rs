@@ -8,6 +8,7 @@ mod bindings;
 mod edges;
 mod entities;
 mod events;
+mod indexes;
 mod json;
 mod lifecycle;
 mod links;

@@ -54,6 +54,20 @@ pub struct Resolved {
     pub columns: Table<ColumnIx, Column>,
     /// Edges.
     pub edges: Table<EdgeIx, Edge>,
+    /// Indexes on entities, in the order of the schema.
+    pub indexes: Vec<EntityIndex>,
+}
+
+/// An index on an entity.
+pub struct EntityIndex {
+    /// Its name, without `by_`.
+    pub name: Ident,
+    /// What it was written as, in the schema.
+    pub text: String,
+    /// Where it was written.
+    pub at: proc_macro2::Span,
+    /// Whether its name is taken, which was reported, so that it has no method.
+    pub hidden: bool,
 }
 
 /// An entity type.

@@ -314,6 +314,8 @@ pub enum Clash {
     Field(usize),
     /// The methods of state data, by its column.
     Data(ColumnIx),
+    /// The method of an index on the entity, by its number.
+    Index(usize),
     /// A verb, by state and number.
     Verb(StateIx, usize),
 }
@@ -325,14 +327,15 @@ impl Clash {
         match self {
             Self::Field(field) => def.fields[field].hidden = true,
             Self::Data(column) => resolved.columns[column].hidden = true,
+            Self::Index(index) => resolved.indexes[index].hidden = true,
             Self::Verb(state, verb) => def.states[state].verbs[verb].hidden = true,
         }
     }
 }
 
 /// Checks the names of methods of handles and tokens against reserved names and each other. Returns the methods to remove.
-pub fn members(entity: EntityIx, resolved: &Resolved, errors: &mut Errors) -> Vec<Clash> {
-    let entity = &resolved.entities[entity];
+pub fn members(of: EntityIx, resolved: &Resolved, errors: &mut Errors) -> Vec<Clash> {
+    let entity = &resolved.entities[of];
     let mut clashes = Vec::new();
     let columns = &resolved.columns;
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
@@ -360,6 +363,47 @@ pub fn members(entity: EntityIx, resolved: &Resolved, errors: &mut Errors) -> Ve
         }
         if errors.len() > before {
             clashes.push(Clash::Field(number));
+        }
+    }
+    // Lookups by data of states are functions of the entity type.
+    for column in entity.states.iter().flat_map(|state| &state.data) {
+        let (before, name) = (errors.len(), &columns[*column].name);
+        for pattern in lookups(resolved.schema[*column].index) {
+            let method = pattern.replace('*', &plain(name));
+            if let Some(first) = taken.get(&method) {
+                let message = format!(
+                    "the method `{method}` would be generated twice: it is already {first}. An index on the entity has a name of its \
+                     own: `#[index(fields = [State.{name}], name = other)]`"
+                );
+                errors.at(name, message);
+                break;
+            }
+            taken.insert(
+                method.clone(),
+                format!("`{method}` of the state data `{name}`"),
+            );
+        }
+        if errors.len() > before {
+            clashes.push(Clash::Data(*column));
+        }
+    }
+    let indexes = resolved.schema.indexes.iter().zip(&resolved.indexes);
+    for (number, (def, index)) in indexes.enumerate() {
+        let (before, name) = (errors.len(), plain(&index.name));
+        let method = format!("by_{name}");
+        if def.entity != of {
+            continue;
+        }
+        if let Some(first) = taken.get(&method) {
+            let message = format!(
+                "the method `{method}` would be generated twice: it is already {first}. Add `name = other` to this index"
+            );
+            errors.at(&index.name, message);
+        } else {
+            taken.insert(method.clone(), format!("`{method}` of an index"));
+        }
+        if errors.len() > before {
+            clashes.push(Clash::Index(number));
         }
     }
     for (number, state) in entity.states.entries() {
@@ -400,12 +444,7 @@ fn methods(field: &Field, resolved: &Resolved) -> Vec<&'static str> {
             if !column.key {
                 methods.push("set_*");
             }
-            if column.index.is_some() {
-                methods.push("by_*");
-            }
-            if column.index == Some(IndexKind::Ordered) {
-                methods.push("by_*_range");
-            }
+            methods.extend(lookups(column.index));
         }
         FieldKind::End(end) => {
             methods.extend(["link_*", "unlink_*", "relink_*"]);
@@ -423,6 +462,15 @@ fn methods(field: &Field, resolved: &Resolved) -> Vec<&'static str> {
         }
     }
     methods
+}
+
+/// The functions that look up entities by an index; `*` is a placeholder for the name of the value.
+fn lookups(index: Option<IndexKind>) -> &'static [&'static str] {
+    match index {
+        None => &[],
+        Some(IndexKind::Equal) => &["by_*"],
+        Some(IndexKind::Ordered) => &["by_*", "by_*_range"],
+    }
 }
 
 /// Reports a name of a method that every handle has.

@@ -1,55 +1,18 @@
 //! Methods that find entities: by an indexed field, and filters of queries over edges.
 
-use ironweave_schema::{EntityIx, IndexKind};
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use ironweave_schema::{ColumnIx, EntityIx, IndexKind, IndexPart};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Visibility;
 
 use super::number;
-use crate::check::model::{Entity, Field, FieldKind, Model};
+use crate::check::model::{Column, Entity, Field, FieldKind, Model};
 
 /// The method that finds entities by a field: by an indexed value, or by links along an edge.
 pub fn finder(model: &Model, index: EntityIx, entity: &Entity, field: &Field) -> TokenStream {
     let (vis, name, owner) = (&field.vis, &field.name, &entity.name);
     match field.kind {
-        FieldKind::Column(column) => {
-            let Some(kind) = model.schema[column].index else {
-                return TokenStream::new();
-            };
-            let (ty, column, taken) = (&model.columns[column].ty, number(column), &model.taken);
-            let (d, db) = (taken.generic("D"), taken.local("db"));
-            let (value, range_of) = (taken.local("value"), taken.local("range"));
-            let (by, range) = (
-                format_ident!("by_{}", name),
-                format_ident!("by_{}_range", name),
-            );
-            let list = quote!(#d::List<'d, ::ironweave::plumbing::Indexed<'d, #owner>>);
-            let by_doc = format!(
-                "Returns the entities whose `{name}` equals `value`, in order of ids, in O(log n), and O(1) for each that is taken."
-            );
-            if kind == IndexKind::Equal {
-                return quote! {
-                    #[doc = #by_doc]
-                    #vis fn #by<'d, #d: ::ironweave::Db>(#db: &'d #d, #value: &#ty) -> #list {
-                        ::ironweave::plumbing::by(#db, #column, #value)
-                    }
-                };
-            }
-            let doc = format!(
-                "Returns the entities whose `{name}` is in `range`, in order of values and then of ids, in O(log n), and O(1) for each that is taken."
-            );
-            quote! {
-                #[doc = #by_doc]
-                #vis fn #by<'d, #d: ::ironweave::Db>(#db: &'d #d, #value: &#ty) -> #list {
-                    ::ironweave::plumbing::by_range::<_, #ty, _>(#db, #column, #value..=#value)
-                }
-                #[doc = #doc]
-                #vis fn #range<'d, #d: ::ironweave::Db>(
-                    #db: &'d #d, #range_of: impl ::core::ops::RangeBounds<#ty>,
-                ) -> #list {
-                    ::ironweave::plumbing::by_range::<_, #ty, _>(#db, #column, #range_of)
-                }
-            }
-        }
+        FieldKind::Column(column) => by_value(model, owner, column, vis),
         FieldKind::End(end) => {
             let other = &model.entities[end.other].name;
             let with = format_ident!("with_{}", name);
@@ -69,4 +32,83 @@ pub fn finder(model: &Model, index: EntityIx, entity: &Entity, field: &Field) ->
         }
         FieldKind::Broken => TokenStream::new(),
     }
+}
+
+/// The functions that find entities by a field or by data of a state, if it is indexed.
+pub fn by_value(model: &Model, owner: &Ident, column: ColumnIx, vis: &Visibility) -> TokenStream {
+    let Some(kind) = model.schema[column].index else {
+        return TokenStream::new();
+    };
+    let Column { ty, name, .. } = &model.columns[column];
+    let (column, taken) = (number(column), &model.taken);
+    let (d, db) = (taken.generic("D"), taken.local("db"));
+    let (value, range_of) = (taken.local("value"), taken.local("range"));
+    let (by, range) = (
+        format_ident!("by_{}", name),
+        format_ident!("by_{}_range", name),
+    );
+    let list = quote!(#d::List<'d, ::ironweave::plumbing::Indexed<'d, #owner>>);
+    let by_doc = format!(
+        "Returns the entities whose `{name}` equals `value`, in order of ids, in O(log n), and O(1) for each that is taken."
+    );
+    if kind == IndexKind::Equal {
+        return quote! {
+            #[doc = #by_doc]
+            #vis fn #by<'d, #d: ::ironweave::Db>(#db: &'d #d, #value: &#ty) -> #list {
+                ::ironweave::plumbing::by(#db, #column, #value)
+            }
+        };
+    }
+    let doc = format!(
+        "Returns the entities whose `{name}` is in `range`, in order of values and then of ids, in O(log n), and O(1) for each that is taken."
+    );
+    quote! {
+        #[doc = #by_doc]
+        #vis fn #by<'d, #d: ::ironweave::Db>(#db: &'d #d, #value: &#ty) -> #list {
+            ::ironweave::plumbing::by_range::<_, #ty, _>(#db, #column, #value..=#value)
+        }
+        #[doc = #doc]
+        #vis fn #range<'d, #d: ::ironweave::Db>(
+            #db: &'d #d, #range_of: impl ::core::ops::RangeBounds<#ty>,
+        ) -> #list {
+            ::ironweave::plumbing::by_range::<_, #ty, _>(#db, #column, #range_of)
+        }
+    }
+}
+
+/// The function that gives an index on the entity.
+pub fn by_parts(model: &Model, entity: &Entity, index: usize) -> TokenStream {
+    let (def, of) = (&model.schema.indexes[index], &model.indexes[index]);
+    let (vis, owner, by) = (&entity.vis, &entity.name, format_ident!("by_{}", of.name));
+    let (parts, kind) = (
+        parts(model, index),
+        match def.kind {
+            IndexKind::Equal => quote!(Hashed),
+            IndexKind::Ordered => quote!(Sorted),
+        },
+    );
+    let of = format!("The index `{}`.", of.text);
+    let index = number(index);
+    quote! {
+        #[doc = #of]
+        #vis fn #by() -> ::ironweave::ByIndex<#owner, #parts, ::ironweave::index::#kind> {
+            ::ironweave::plumbing::by_index(#index)
+        }
+    }
+}
+
+/// The types of the parts of an index, as nested pairs.
+pub fn parts(model: &Model, index: usize) -> TokenStream {
+    let (parts, at) = (&model.schema.indexes[index].parts, model.indexes[index].at);
+    (parts.iter().rev()).fold(quote!(()), |rest, part| match part {
+        IndexPart::Column(column) => {
+            let ty = &model.columns[*column].ty;
+            quote_spanned!(at => (#ty, #rest))
+        }
+        IndexPart::End(hop) => {
+            let far = model.schema[hop.edge].far(hop.forward).entity;
+            let other = &model.entities[far].name;
+            quote_spanned!(at => (::ironweave::index::Linked<#other>, #rest))
+        }
+    })
 }

@@ -76,8 +76,14 @@ pub fn shown(entity: &Entity) -> impl Iterator<Item = &Field> {
 /// The methods that find entities of a type.
 pub fn finding(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     let name = &entity.name;
+    let data = entity.states.iter().flat_map(|state| &state.data);
+    let data = data.filter(|column| !model.columns[**column].hidden);
+    let indexes = (0..).zip(&model.schema.indexes);
+    let indexes = indexes.filter(|(at, def)| def.entity == index && !model.indexes[*at].hidden);
     let finders: Vec<TokenStream> = shown(entity)
         .map(|field| find::finder(model, index, entity, field))
+        .chain(data.map(|column| find::by_value(model, name, *column, &entity.vis)))
+        .chain(indexes.map(|(at, _)| find::by_parts(model, entity, at)))
         .collect();
     block("Lookups and filters.", &quote!(impl #name), &finders)
 }

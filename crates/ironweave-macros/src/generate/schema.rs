@@ -8,6 +8,7 @@ use syn::Type;
 use syn::spanned::Spanned as _;
 
 use super::event::{functions_of_immediate, literals_of_immediate};
+use super::find::parts;
 use super::methods::{equality, is_faithful};
 use super::result;
 use crate::check::model::{Default, Model};
@@ -45,6 +46,13 @@ pub fn binding(model: &Model) -> TokenStream {
             quote!(::core::option::Option::Some(::ironweave::plumbing::ColumnType::of::<#ty>() #compared #default))
         }
         None => quote!(::core::option::Option::None),
+    });
+    let indexes = (0..).zip(&model.schema.indexes).map(|(ix, def)| {
+        let (parts, make) = match def.kind {
+            IndexKind::Equal => (parts(model, ix), quote!(equal)),
+            IndexKind::Ordered => (parts(model, ix), quote!(ordered)),
+        };
+        quote!(::ironweave::plumbing::IndexType::#make::<#parts>())
     });
     let events = model.events.entries().map(|(ix, event)| {
         let name = &event.name;
@@ -90,6 +98,7 @@ pub fn binding(model: &Model) -> TokenStream {
                     schema: ::ironweave::plumbing::schema(#schema),
                     columns: ::std::vec![#(#columns),*],
                     data: ::std::vec![#(#data),*],
+                    indexes: ::std::vec![#(#indexes),*],
                     events: ::std::vec![#(#events),*],
                     invariants: ::std::vec![#(#invariants),*],
                 }

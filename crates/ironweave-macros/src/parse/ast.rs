@@ -36,8 +36,32 @@ pub struct Entity {
     pub name: Ident,
     /// Its fields.
     pub fields: Vec<Field>,
+    /// `#[index(fields = [..])]`.
+    pub indexes: Vec<EntityIndex>,
     /// Former names, by `#[renamed(from = "..")]`.
     pub renamed: Vec<LitStr>,
+}
+
+/// `#[index(ordered, name = name, fields = [field, State.item], while = State | State)]` on an entity.
+pub struct EntityIndex {
+    /// The word `index`.
+    pub word: Ident,
+    /// `ordered`.
+    pub ordered: bool,
+    /// `name = name`.
+    pub name: Option<Ident>,
+    /// The parts.
+    pub parts: Vec<IndexPart>,
+    /// `while = State | State`; empty if it is not given.
+    pub states: Vec<Ident>,
+}
+
+/// A part of an index: a field, or data of a state.
+pub struct IndexPart {
+    /// The state of `State.item`.
+    pub state: Option<Ident>,
+    /// The field or item.
+    pub name: Ident,
 }
 
 /// A field of an entity.
@@ -156,6 +180,8 @@ pub struct Data {
     pub ty: Type,
     /// `#[default]` or `#[default(value)]`, for entities that were in the state before it had the data.
     pub default: Option<Default>,
+    /// `#[index]` or `#[index(ordered)]`.
+    pub index: Option<Index>,
     /// Former names, by `#[renamed(from = "..")]`.
     pub renamed: Vec<LitStr>,
 }

@@ -6,7 +6,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitInt, LitStr, Meta, Result, Token};
 
-use super::ast::{Default, EdgeOptions, Index, OnDelete, To, Upcast};
+use super::ast::{Default, EdgeOptions, OnDelete, To, Upcast};
 use super::serde::is_derived;
 use crate::check::types::text;
 use crate::errors::{Errors, did_you_mean, list, nearest};
@@ -103,7 +103,11 @@ pub struct Ours {
 }
 
 /// The grammar of each attribute that takes arguments, for messages.
-const SHAPES: [(&str, &str); 18] = [
+const SHAPES: [(&str, &str); 19] = [
+    (
+        "index",
+        "ordered, fields = [field, State.item], while = State | State, name = name",
+    ),
     (
         "edge",
         "min = 1, max = 20, counted, on_delete = cascade, data = Type, acyclic",
@@ -232,7 +236,8 @@ pub fn split(
         };
         let text = name.to_string();
         if allowed.contains(&text.as_str()) {
-            if ONCE.contains(&text.as_str()) && ours.iter().any(|first: &Ours| first.name == name) {
+            let once = ONCE.contains(&text.as_str()) && (place, &*text) != ("an entity", "index");
+            if once && ours.iter().any(|first: &Ours| first.name == name) {
                 errors.at(
                     &attr.meta,
                     format!("`#[{text}]` occurs twice on {place}: remove one"),
@@ -283,24 +288,6 @@ pub fn inverse(input: ParseStream<'_>) -> Result<(Ident, Ident)> {
     let entity = input.parse()?;
     input.parse::<Token![::]>()?;
     Ok((entity, input.parse()?))
-}
-
-/// `#[index]` or `#[index(ordered)]`.
-pub fn index(mark: &Ours) -> Result<Index> {
-    let mut index = Index {
-        word: mark.name.clone(),
-        ordered: false,
-    };
-    if !matches!(mark.attr.meta, Meta::Path(_)) {
-        let word: Ident = mark.attr.parse_args()?;
-        if word != "ordered" {
-            let message =
-                "an index is `#[index]` (equal values) or `#[index(ordered)]` (ranges too)";
-            return Err(syn::Error::new(word.span(), message));
-        }
-        index.ordered = true;
-    }
-    Ok(index)
 }
 
 /// `#[default]` or `#[default(value)]`.

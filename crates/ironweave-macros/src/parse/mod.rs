@@ -5,6 +5,7 @@
 pub mod arcs;
 pub mod ast;
 pub mod attrs;
+mod indexes;
 mod misplaced;
 mod serde;
 pub mod values;
@@ -200,9 +201,13 @@ fn named(fields: Fields, what: &str, errors: &mut Errors) -> Vec<(Ident, syn::Fi
 }
 
 fn entity(item: ItemStruct, errors: &mut Errors) -> Option<Entity> {
-    let (marks, attrs) = split(item.attrs, "an entity", &["entity", "renamed"], errors);
-    let bare = marks.iter().filter(|mark| mark.name != "renamed");
+    let allowed = ["entity", "index", "renamed"];
+    let (marks, attrs) = split(item.attrs, "an entity", &allowed, errors);
+    let bare = marks.iter().filter(|mark| mark.name == "entity");
     bare.for_each(|mark| mark.bare(errors));
+    let indexes = marks.iter().filter(|mark| mark.name == "index");
+    let indexes = indexes.filter_map(|mark| indexes::of_entity(mark, errors));
+    let indexes = indexes.collect();
     let renamed = attrs::renamed(&marks, errors);
     plain(&item.generics, "entities", errors);
     let fields = named(item.fields, "an entity", errors);
@@ -215,6 +220,7 @@ fn entity(item: ItemStruct, errors: &mut Errors) -> Option<Entity> {
             .into_iter()
             .map(|(n, f)| field(n, f, errors))
             .collect(),
+        indexes,
         renamed,
     })
 }
@@ -253,7 +259,7 @@ fn field(name: Ident, field: syn::Field, errors: &mut Errors) -> Field {
                 mark.bare(errors);
                 parsed.key = Some(mark.name);
             }
-            "index" => parsed.index = errors.take(attrs::index(&mark)),
+            "index" => parsed.index = errors.take(indexes::of_value(&mark)),
             "default" => parsed.default = errors.take(attrs::default(&mark)),
             "inverse" => {
                 parsed.inverse = mark.parse(errors, attrs::inverse);
@@ -324,14 +330,16 @@ fn lifecycle(item: ItemEnum, errors: &mut Errors) -> Option<Lifecycle> {
             }
         }
         for (name, field) in named(variant.fields, "state data", errors) {
-            let allowed = ["default", "renamed"];
+            let allowed = ["default", "index", "renamed"];
             let (marks, attrs) = split(field.attrs, "state data", &allowed, errors);
             let default = marks.iter().find(|mark| mark.name == "default");
+            let index = marks.iter().find(|mark| mark.name == "index");
             state.data.push(Data {
                 attrs,
                 name,
                 ty: field.ty,
                 default: default.and_then(|mark| errors.take(attrs::default(mark))),
+                index: index.and_then(|mark| errors.take(indexes::of_value(mark))),
                 renamed: attrs::renamed(&marks, errors),
             });
         }

@@ -9,6 +9,7 @@ use crate::db::query::{Filter, Members};
 use crate::graph::GraphRef;
 use crate::graph::any::{Either, either};
 use crate::graph::index::Slots;
+use crate::graph::index::composite::DescendingSlots;
 use crate::graph::list::LinkSlotsIter;
 use crate::graph::paged::Paged;
 use crate::graph::slots::Cursor;
@@ -134,6 +135,39 @@ impl<T: Entity> Iterator for Indexed<'_, T> {
 impl<T: Entity> DoubleEndedIterator for Indexed<'_, T> {
     fn next_back(&mut self) -> Option<T> {
         let slot = self.slots.next_back()?;
+        Some(T::from_id(self.graph.id(T::INDEX, slot)))
+    }
+}
+
+/// An iterator over the entities that an ordered index finds, with the greatest values first, returned by
+/// [`ByIndex::descending`](crate::ByIndex::descending).
+pub struct Descending<'g, T> {
+    graph: GraphRef<'g>,
+    slots: DescendingSlots<'g>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> fmt::Debug for Descending<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Descending").finish_non_exhaustive()
+    }
+}
+
+impl<'g, T: Entity> Descending<'g, T> {
+    pub(crate) fn new(graph: GraphRef<'g>, slots: DescendingSlots<'g>) -> Self {
+        Self {
+            graph,
+            slots,
+            of: PhantomData,
+        }
+    }
+}
+
+impl<T: Entity> Iterator for Descending<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        let slot = self.slots.next()?;
         Some(T::from_id(self.graph.id(T::INDEX, slot)))
     }
 }

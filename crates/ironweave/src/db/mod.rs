@@ -1,6 +1,7 @@
 //! Typed reads: the trait [`Db`], through which stores, snapshots, transactions and handlers are read.
 
 pub(crate) mod access;
+pub(crate) mod by_index;
 pub(crate) mod entity;
 pub(crate) mod handle;
 pub(crate) mod lists;

@@ -182,7 +182,9 @@ pub(crate) fn have_same_tables(a: &Schema, b: &Schema) -> bool {
         };
         schema.edges.iter().map(edge).collect()
     };
-    entities(a) == entities(b) && columns(a) == columns(b) && edges(a) == edges(b)
+    let indexes = |schema: &Schema| schema.indexes.clone();
+    let tables = entities(a) == entities(b) && columns(a) == columns(b) && edges(a) == edges(b);
+    tables && indexes(a) == indexes(b)
 }
 
 impl<S: Storage> Graph<S> {
@@ -225,6 +227,7 @@ impl<S: Storage> Graph<S> {
             }
         }
         now.sort_acyclic_edges();
+        now.fill_indexes();
         now.count_watched();
         now.fingerprinting = self.fingerprinting;
         if now.fingerprinting {

@@ -66,6 +66,7 @@ impl<S: Storage> Graph<S> {
             self.check_edge(edge, &mut fingerprint, &mut wrong);
         }
         self.check_counters(&mut wrong);
+        self.check_indexes(&mut wrong);
         (fingerprint, wrong)
     }
 

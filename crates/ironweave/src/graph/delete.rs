@@ -71,6 +71,10 @@ impl<S: Storage> Graph<S> {
 
     /// Deletes an entity that has no links.
     pub(super) fn end(&mut self, journal: &mut Journal, entity: EntityIx, slot: u32) {
+        let is_indexed = !self.layout.entities[usize::from(entity)].indexes.is_empty();
+        if is_indexed {
+            self.hold_deleted(entity, slot);
+        }
         if self.layout.entities[usize::from(entity)].key.len() > 1 {
             self.unindex_key(entity, slot);
         }
@@ -90,6 +94,9 @@ impl<S: Storage> Graph<S> {
             if let Some(old) = self.columns[usize::from(column)].clear(slot) {
                 journal.push_clear(Entry::clear(column, slot, old));
             }
+        }
+        if is_indexed {
+            self.rekey_deleted(entity, slot);
         }
     }
 }

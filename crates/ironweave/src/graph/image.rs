@@ -111,6 +111,7 @@ impl<S: Storage> Graph<S> {
             (self.read_edge(edge, from, &mut fingerprint))
                 .map_err(|e| e.of(&self.layout.edges[usize::from(edge)].from.path))?;
         }
+        self.fill_indexes();
         self.count_watched();
         self.fingerprint = fingerprint;
         self.committed_fingerprint = fingerprint;

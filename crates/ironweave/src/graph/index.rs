@@ -3,6 +3,9 @@
 //! Every change of the column updates its index, and so does undo, so that the two cannot disagree. A lookup returns slots
 //! in their order, whatever the history was.
 
+pub(crate) mod composite;
+pub(crate) mod parts;
+
 use std::any::Any;
 use std::hash::Hash;
 use std::ops::Bound;

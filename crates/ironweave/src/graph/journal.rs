@@ -340,4 +340,4 @@ impl<E, F: FnMut(Fact) -> Result<(), E>> FactSink for Tried<F, E> {
 const PLAIN_BYTES_MAX: usize = 9;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::graph) mod tests;

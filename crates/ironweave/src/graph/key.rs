@@ -135,8 +135,8 @@ impl<S: Storage> KeyIndex<S> {
     }
 }
 
-/// The hash of a key, from the hashes of the stored bytes of its parts.
-fn combined(parts: impl Iterator<Item = u64>) -> u64 {
+/// The hash of several values, from the hashes of the stored bytes of its parts.
+pub(super) fn combined(parts: impl Iterator<Item = u64>) -> u64 {
     let bytes: Vec<u8> = parts.flat_map(u64::to_le_bytes).collect();
     hash_bytes(&bytes)
 }

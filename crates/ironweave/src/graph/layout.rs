@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use crate::base::error::Name;
 use crate::base::hash::salt;
+use crate::graph::index::composite::IndexType;
+use crate::graph::indexing::IndexLayout;
 use crate::schema::{
     Arc as ArcDef, Cardinality, ColumnIx, EdgeIx, EntityIx, EventIx, Hop, InvariantIx, NameIx,
     OnDelete, Quantifier, Schema, Scope, StateIx,
@@ -24,6 +26,8 @@ pub(crate) struct Layout {
     pub watches: Vec<Watch>,
     pub immediates: Vec<Immediate>,
     pub invariants: Vec<Name>,
+    /// The indexes of several parts, in the order of the schema.
+    pub indexes: Vec<IndexLayout>,
     /// Whether the columns are those of a logged schema, without the types of a program.
     pub is_untyped: bool,
 }
@@ -51,6 +55,10 @@ pub(crate) struct EntityLayout {
     pub invariants: Vec<InvariantIx>,
     /// Invariants that read this type through `via`: the invariant, and the hop back to its entities.
     pub seen_by: Vec<(InvariantIx, Hop)>,
+    /// Indexes of this type of several parts.
+    pub indexes: Vec<u16>,
+    /// Those that a move may change.
+    pub moved_indexes: Vec<u16>,
 }
 
 pub(crate) struct StateLayout {
@@ -69,6 +77,10 @@ pub(crate) struct ColumnLayout {
     pub salt: u64,
     /// Whether it is one of several parts of a key.
     pub composite: bool,
+    /// Indexes of several parts that it is one of.
+    pub indexes: Vec<u16>,
+    /// Whether it is a part of a key of several parts, or of an index.
+    pub is_part: bool,
 }
 
 pub(crate) struct EdgeLayout {
@@ -80,6 +92,10 @@ pub(crate) struct EdgeLayout {
     pub bounded: bool,
     /// Watches that count over this edge.
     pub watches: Vec<u16>,
+    /// Indexes of which an end is a part, each with whether that is the declaring end.
+    pub indexes: Vec<(u16, bool)>,
+    /// Whether something else changes with its links: watches, or an index.
+    pub is_watched: bool,
 }
 
 impl EdgeLayout {
@@ -168,18 +184,20 @@ impl StateSet {
 type Watches = HashMap<(EdgeIx, bool, [u64; 4]), u16>;
 
 impl EntityLayout {
-    /// Whether a move has no consequences: no state data that is cleared, no watch and no immediate event.
+    /// Whether a move has no consequences: no state data that is cleared, no watch, no immediate event and no index.
     pub(crate) fn is_quiet(&self) -> bool {
         let idle = |state: &StateLayout| state.data.is_empty() && state.immediates.is_empty();
-        self.counted_by.is_empty() && self.states.iter().all(idle)
+        let uncounted = self.counted_by.is_empty() && self.moved_indexes.is_empty();
+        uncounted && self.states.iter().all(idle)
     }
 }
 
 impl Layout {
-    /// Returns whether each entity has a value in a column, and not only as a part of its key.
+    /// Returns whether each entity has a value in a column, and not only as a part of its key or of an index: a new entity is in
+    /// an index once all parts are set.
     pub(crate) fn may_be_mandatory(&self, column: ColumnIx) -> bool {
         let def = &self.schema[column];
-        def.state.is_none() && !def.key
+        def.state.is_none() && !def.key && self.columns[usize::from(column)].indexes.is_empty()
     }
 
     /// Returns the hop over the edge that has a field of an entity type as an end.
@@ -204,8 +222,9 @@ impl EdgeLayout {
 }
 
 impl Layout {
-    pub(crate) fn new(schema: Schema) -> Arc<Self> {
+    pub(crate) fn new(schema: Schema, indexes: &[IndexType]) -> Arc<Self> {
         let mut layout = Self::of_shape(schema);
+        layout.add_indexes(indexes);
         layout.add_invariants();
         let mut watches = HashMap::new();
         layout.add_immediates(&mut watches);
@@ -264,6 +283,8 @@ impl Layout {
                 acyclic: def.acyclic,
                 bounded: def.acyclic,
                 watches: Vec::new(),
+                indexes: Vec::new(),
+                is_watched: false,
             });
             for (forward, end) in [(true, &def.from), (false, &def.to)] {
                 let hop = Hop { edge: ix, forward };
@@ -287,6 +308,7 @@ impl Layout {
             watches: Vec::new(),
             immediates: Vec::new(),
             invariants: Vec::new(),
+            indexes: Vec::new(),
             is_untyped: false,
             schema,
         }
@@ -314,6 +336,7 @@ impl Layout {
         let edge = &mut self.edges[usize::from(hop.edge)];
         let watch = self.watches.len() as u16;
         edge.watches.push(watch);
+        edge.is_watched = true;
         let (near, far) = (edge.near(hop.forward).entity, edge.far(hop.forward).entity);
         self.entities[usize::from(far)].counted_by.push(watch);
         self.entities[usize::from(near)].watches.push(watch);
@@ -482,6 +505,8 @@ fn column(schema: &Schema, def: &crate::schema::ColumnDef, parts: u32) -> Column
         name: def.name.as_str().into(),
         salt: salt(&path),
         composite: def.key && parts > 1,
+        is_part: def.key && parts > 1,
+        indexes: Vec::new(),
         path: path.into(),
     }
 }
@@ -506,5 +531,7 @@ fn entity(def: &crate::schema::EntityDef) -> EntityLayout {
         watches: Vec::new(),
         invariants: Vec::new(),
         seen_by: Vec::new(),
+        indexes: Vec::new(),
+        moved_indexes: Vec::new(),
     }
 }

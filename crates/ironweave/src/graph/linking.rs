@@ -51,11 +51,21 @@ impl<S: Storage> Graph<S> {
     #[inline]
     fn link_free(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
+        if self.layout.edges[ix].is_watched {
+            return self.link_watched(journal, edge, from, to);
+        }
         self.edges[ix].link(from, to);
         journal.push(Entry::Link { edge, from, to });
-        if !self.layout.edges[ix].watches.is_empty() {
-            self.rewatch(edge, from, to, true, true);
-        }
+    }
+
+    /// The same over an edge that counters or indexes depend on.
+    #[inline(never)]
+    fn link_watched(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
+        self.hold_linked(edge, from, to);
+        self.edges[usize::from(edge)].link(from, to);
+        journal.push(Entry::Link { edge, from, to });
+        self.rekey_linked(edge, from, to);
+        self.rewatch(edge, from, to, true, true);
     }
 
     /// The term of a link in the fingerprint.
@@ -104,15 +114,30 @@ impl<S: Storage> Graph<S> {
     /// Unlinks two entities that are linked.
     #[inline]
     fn unlink_linked(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
+        if self.layout.edges[usize::from(edge)].is_watched {
+            return self.unlink_watched(journal, edge, from, to);
+        }
+        self.unlink_only(journal, edge, from, to);
+    }
+
+    /// The same over an edge that counters or indexes depend on.
+    #[inline(never)]
+    fn unlink_watched(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
+        self.hold_linked(edge, from, to);
+        self.unlink_only(journal, edge, from, to);
+        self.rekey_linked(edge, from, to);
+        self.rewatch(edge, from, to, false, true);
+    }
+
+    /// Unlinks two entities, without what depends on their link.
+    #[inline]
+    fn unlink_only(&mut self, journal: &mut Journal, edge: EdgeIx, from: u32, to: u32) {
         let ix = usize::from(edge);
         if self.edges[ix].data.is_some() {
             self.clear_link(journal, edge, from, to);
         }
         let at = self.edges[ix].unlink(from, to);
         journal.push(Entry::Unlink { edge, from, to, at });
-        if !self.layout.edges[ix].watches.is_empty() {
-            self.rewatch(edge, from, to, false, true);
-        }
     }
 
     /// Links two entities. An end that can hold only one loses the link that it has. Nothing happens if the two are linked

@@ -26,6 +26,7 @@ pub(crate) mod fingerprint;
 mod generations;
 pub(crate) mod image;
 pub(crate) mod index;
+pub(crate) mod indexing;
 mod journal;
 pub(crate) mod key;
 pub(crate) mod layout;
@@ -57,6 +58,7 @@ pub use crate::graph::any::{GraphMut, GraphRef};
 use crate::graph::column::{ColumnError, ColumnType, Written};
 use crate::graph::edge::Edge;
 use crate::graph::entry::Entry;
+use crate::graph::index::composite::CompositeIndex;
 pub use crate::graph::journal::Journal;
 use crate::graph::key::KeyIndex;
 use crate::graph::layout::Layout;
@@ -78,6 +80,8 @@ pub struct Graph<S: Storage> {
     edges: Vec<S::Part<Edge<S>>>,
     /// One table for each watch of the layout.
     counters: Vec<S::Table<u32>>,
+    /// The indexes of several parts, one for each of the layout.
+    indexes: Vec<S::Part<Box<dyn CompositeIndex>>>,
     /// The fingerprint, which includes as much of the open transaction as the journal says.
     pub(crate) fingerprint: u128,
     /// The fingerprint before the open transaction.
@@ -181,7 +185,7 @@ impl<S: Storage> Graph<S> {
             .map(|(e, data)| {
                 let data = data.as_ref().map(|data| S::column(data, false));
                 let mut edge = Edge::new(e.from.cardinality, e.to.cardinality, data);
-                let plain = edge.data.is_none() && e.watches.is_empty() && !e.acyclic;
+                let plain = edge.data.is_none() && !e.is_watched && !e.acyclic;
                 edge.plain_fan = edge.fan().filter(|_| plain);
                 edge.sorted(e.acyclic)
             })
@@ -198,6 +202,7 @@ impl<S: Storage> Graph<S> {
             edges,
             entries_kept: 0,
             counters,
+            indexes: Self::empty_indexes(&layout),
             fingerprint: 0,
             committed_fingerprint: 0,
             fingerprinting: true,
@@ -217,6 +222,7 @@ impl<S: Storage> Graph<S> {
             mandatory: Arc::clone(&self.mandatory),
             edges: self.edges.clone(),
             counters: self.counters.clone(),
+            indexes: self.indexes.clone(),
             fingerprint: self.fingerprint,
             committed_fingerprint: self.fingerprint,
             fingerprinting: self.fingerprinting,
@@ -249,7 +255,7 @@ impl<S: Storage> Graph<S> {
             column
         };
         let edges = self.edges.iter().zip(data);
-        Graph {
+        let mut copy = Graph {
             layout: Arc::clone(&self.layout),
             entities: entities.map(B::Part::from).collect(),
             columns: all.zip(&self.columns).map(copied).collect(),
@@ -263,13 +269,16 @@ impl<S: Storage> Graph<S> {
                 .map(B::Part::from)
                 .collect(),
             counters: self.counters.iter().map(Table::copy).collect(),
+            indexes: Graph::<B>::empty_indexes(&self.layout),
             fingerprint: self.fingerprint,
             committed_fingerprint: self.fingerprint,
             fingerprinting: self.fingerprinting,
             entries_kept: 0,
             pending: BinaryHeap::new(),
             firing: 0,
-        }
+        };
+        copy.fill_indexes();
+        copy
     }
 
     pub(crate) fn create(
@@ -361,11 +370,20 @@ impl<S: Storage> Graph<S> {
         (from, to): (StateIx, StateIx),
     ) {
         let layout = &self.layout.entities[usize::from(entity)];
+        let is_indexed = !layout.moved_indexes.is_empty();
+        if is_indexed {
+            self.hold_moved(entity, slot, from);
+        }
+        let layout = &self.layout.entities[usize::from(entity)];
         for &column in &layout.states[usize::from(from)].data {
             if let Some(old) = self.columns[usize::from(column)].clear(slot) {
                 journal.push_clear(Entry::clear(column, slot, old));
             }
         }
+        if is_indexed {
+            self.rekey_moved(entity, slot);
+        }
+        let layout = &self.layout.entities[usize::from(entity)];
         if !layout.counted_by.is_empty() {
             self.recount(entity, slot, from, to, true);
         }
@@ -381,6 +399,11 @@ impl<S: Storage> Graph<S> {
         slot: u32,
         value: &dyn Any,
     ) -> Result<(), StepError> {
+        if self.layout.columns[usize::from(column)].is_part {
+            return self.set_part(journal, column, slot, &mut |cells, bytes| {
+                cells.set(slot, value, bytes)
+            });
+        }
         let cells = &mut self.columns[usize::from(column)];
         match cells.set(slot, value, &mut journal.bytes) {
             Ok(written) => self.journal_set(journal, column, slot, written),
@@ -414,6 +437,11 @@ impl<S: Storage> Graph<S> {
         slot: u32,
         encoded: &[u8],
     ) -> Result<(), StepError> {
+        if self.layout.columns[usize::from(column)].is_part {
+            return self.set_part(journal, column, slot, &mut |cells, bytes| {
+                cells.set_encoded(slot, encoded, bytes)
+            });
+        }
         let cells = &mut self.columns[usize::from(column)];
         match cells.set_encoded(slot, encoded, &mut journal.bytes) {
             Ok(written) => self.journal_set(journal, column, slot, written),
@@ -435,10 +463,6 @@ impl<S: Storage> Graph<S> {
             return Err(too_many_bytes());
         }
         journal.push(Entry::set(column, slot, new, old));
-        let layout = &self.layout.columns[usize::from(column)];
-        if layout.composite {
-            self.index_key(layout.entity, slot)?;
-        }
         Ok(())
     }
 

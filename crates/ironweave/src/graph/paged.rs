@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::base::hash::FxHasher;
 use crate::graph::column::{ColumnType, SharedColumn};
+use crate::graph::index::composite::{CompositeIndex, IndexType};
 use crate::graph::index::{Hashed, Index};
 use crate::graph::list::PageList;
 use crate::graph::page::{BITS, BRANCH, Marks, Page, beside_max, differing, leaf_bits};
@@ -64,6 +65,10 @@ impl Storage for Paged {
 
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>> {
         Box::<Hashed>::default()
+    }
+
+    fn composite(index: IndexType) -> Box<dyn CompositeIndex> {
+        (index.paged)()
     }
 
     #[inline]

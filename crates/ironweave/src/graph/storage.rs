@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::base::split_map::SplitMap;
 use crate::graph::column::{AnyColumn, ColumnType, FlatColumn};
+use crate::graph::index::composite::{CompositeIndex, IndexType};
 use crate::graph::index::{Index, Unique};
 use crate::graph::list::List;
 use crate::graph::list::line::LineList;
@@ -56,6 +57,8 @@ pub trait Storage: Sized + 'static {
     fn put_back_raw(column: &mut Self::Column, slot: u32, word: u64) -> bool;
     /// An empty index of unique values.
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>>;
+    /// An empty index of several parts.
+    fn composite(index: IndexType) -> Box<dyn CompositeIndex>;
     /// A graph in this storage, for code that reads one in either.
     fn graph(graph: &Graph<Self>) -> GraphRef<'_>;
     /// A graph in this storage, for code that changes one in either.
@@ -214,6 +217,10 @@ impl Storage for Flat {
 
     fn unique<T: Value + Hash + Eq>() -> Box<dyn Index<T>> {
         Box::<Unique<T>>::default()
+    }
+
+    fn composite(index: IndexType) -> Box<dyn CompositeIndex> {
+        (index.flat)()
     }
 
     #[inline]

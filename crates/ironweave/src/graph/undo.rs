@@ -49,9 +49,11 @@ impl<S: Storage> Graph<S> {
     /// Undoes all entries of the journal after the first ones, and removes them.
     #[inline]
     fn undo_after(&mut self, journal: &mut Journal, entries: usize) {
+        let is_indexed = !self.indexes.is_empty();
         while journal.entries.len() > entries {
             match journal.entries.pop() {
                 None => break,
+                Some(entry) if is_indexed => self.undo_indexed(entry),
                 Some(entry) => self.undo(entry),
             }
         }
@@ -81,11 +83,12 @@ impl<S: Storage> Graph<S> {
     /// Whether user code panicked while an index was being changed, so that the index is incomplete.
     pub(crate) fn is_broken(&self) -> bool {
         self.columns.iter().any(|column| column.is_broken())
+            || self.indexes.iter().any(|index| index.is_broken())
     }
 
     /// Undoes the last entry.
     #[inline]
-    fn undo(&mut self, entry: Entry) {
+    pub(super) fn undo(&mut self, entry: Entry) {
         match entry {
             Entry::Create { entity, id, .. } => self.undo_create(entity, id),
             Entry::Delete { entity, state, id } => {

@@ -10,12 +10,14 @@ pub use crate::db::access::{
     alive, by, by_range, count, counted, field, hop, in_place, in_state, is, link_data, linked,
     many, one, only_link_data, option, state_of, with,
 };
+pub use crate::db::by_index::by_index;
 pub use crate::db::handle::{
     hash, no_such_state, order, parse_handle, read_handle, same, show, write_handle,
 };
 pub use crate::db::lists::{Indexed, Links, Places};
 pub use crate::graph::GraphRef;
 pub use crate::graph::column::ColumnType;
+pub use crate::graph::index::composite::IndexType;
 pub use crate::schema::{ColumnIx, EntityIx, EventIx, StateIx};
 pub use crate::step::any_event::{
     EventMaker, EventVisitor, copy_event, read_event, show_event, write_event,

@@ -61,6 +61,7 @@ impl Model for Dynamic {
             schema: Schema::default(),
             columns: Vec::new(),
             data: Vec::new(),
+            indexes: Vec::new(),
             events: Vec::new(),
             invariants: Vec::new(),
         }

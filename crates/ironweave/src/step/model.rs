@@ -4,6 +4,7 @@
 use ironweave_net::Net;
 
 use crate::graph::column::ColumnType;
+use crate::graph::index::composite::IndexType;
 use crate::schema::{Encoding, Schema};
 use crate::step::any_event::AnyEvent;
 use crate::step::event::EventType;
@@ -57,6 +58,8 @@ pub struct Binding {
     pub columns: Vec<ColumnType>,
     /// The types of the data of the edges; one entry for each edge.
     pub data: Vec<Option<ColumnType>>,
+    /// The types of the indexes of several parts. None of a model whose columns have no types.
+    pub indexes: Vec<IndexType>,
     /// The types of the events.
     pub events: Vec<EventType>,
     /// The functions of the invariants.

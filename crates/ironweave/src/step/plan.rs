@@ -65,10 +65,11 @@ impl Plan {
             schema,
             columns,
             data,
+            indexes,
             events,
             invariants,
         } = binding;
-        let layout = Layout::new(schema);
+        let layout = Layout::new(schema, &indexes);
         let plans = layout.schema.events.iter();
         Self {
             model: None,

@@ -28,8 +28,11 @@ impl Plan {
     fn is_infallible(&self, arc: CompiledArc) -> bool {
         match arc {
             // A link that is replaced has no data that user code drops, since another arc would set that of the new link. An edge
-            // that is watched or acyclic makes the event not quiet.
-            CompiledArc::Require { .. } | CompiledArc::TakeOver { .. } => true,
+            // that is watched or acyclic makes the event not quiet. An index has keys of users' types.
+            CompiledArc::Require { .. } => true,
+            CompiledArc::TakeOver { edge, .. } => {
+                self.layout.edges[usize::from(edge)].indexes.is_empty()
+            }
             CompiledArc::Move { entity, .. } => {
                 self.layout.entities[usize::from(entity)].is_quiet()
             }

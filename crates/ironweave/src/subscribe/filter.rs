@@ -120,15 +120,18 @@ mod tests {
             terminal: true,
             ..StateDef::default()
         };
-        Layout::new(Schema {
-            name: "m".into(),
-            entities: vec![EntityDef {
-                name: "Task".into(),
-                states: vec![state],
-                ..EntityDef::default()
-            }],
-            ..Schema::default()
-        })
+        Layout::new(
+            Schema {
+                name: "m".into(),
+                entities: vec![EntityDef {
+                    name: "Task".into(),
+                    states: vec![state],
+                    ..EntityDef::default()
+                }],
+                ..Schema::default()
+            },
+            &[],
+        )
     }
 
     const TASK: EntityIx = EntityIx::new(0);

@@ -425,6 +425,7 @@ impl ironweave::Model for Model {
                 .iter()
                 .map(|e| e.data.as_ref().map(data))
                 .collect(),
+            indexes: Vec::new(),
             events: events.collect(),
             invariants: CHECKS[..schema.invariants.len()].to_vec(),
         }

@@ -45,7 +45,7 @@ fn empty() -> Graph<Flat> {
         ],
         ..Schema::default()
     };
-    Graph::new(Layout::new(schema), &[], &[None, None])
+    Graph::new(Layout::new(schema, &[]), &[], &[None, None])
 }
 
 /// A graph of `n` entities.

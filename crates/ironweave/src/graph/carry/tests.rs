@@ -307,7 +307,7 @@ fn a_graph_keeps_what_the_other_schema_has_by_name() {
         let map = CarryMap::by_name(&named, &now);
         let ColumnTypes { columns, data } = ColumnTypes::of_log(&now);
         let layout = if random.chance(50) {
-            Layout::new(now.clone())
+            Layout::new(now.clone(), &[])
         } else {
             Layout::of_facts(now.clone())
         };
@@ -397,7 +397,7 @@ fn a_value_that_cannot_be_read_or_a_key_of_two_entities_is_named() {
     };
     let was = schema(None, false);
     let ColumnTypes { columns, data } = ColumnTypes::of_log(&was);
-    let mut graph: Graph<Flat> = Graph::new(Layout::new(was.clone()), &columns, &data);
+    let mut graph: Graph<Flat> = Graph::new(Layout::new(was.clone(), &[]), &columns, &data);
     let journal = &mut Journal::default();
     for _ in 0..2 {
         let slot = graph
@@ -411,7 +411,7 @@ fn a_value_that_cannot_be_read_or_a_key_of_two_entities_is_named() {
     let refused = |now: Schema| {
         let ColumnTypes { columns, data } = ColumnTypes::of_log(&now);
         let map = CarryMap::by_name(&was, &now);
-        let carried = graph.carried_over(&Layout::new(now), (&columns, &data), &map);
+        let carried = graph.carried_over(&Layout::new(now, &[]), (&columns, &data), &map);
         carried.err().expect("it is refused").to_string()
     };
     let error = refused(schema(Some(Encoding::U8), false));

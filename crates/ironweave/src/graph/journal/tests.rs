@@ -12,19 +12,19 @@ use crate::schema::{
     Cardinality, ColumnDef, ColumnIx, EdgeDef, EdgeIx, EndDef, EntityDef, Hop, Schema, StateDef,
 };
 
-const TASK: u16 = 0;
-const TEAM: u16 = 1;
+pub const TASK: u16 = 0;
+pub const TEAM: u16 = 1;
 /// Columns: mandatory ones, one that is indexed, one that is not plain, and the data of a state.
-const COUNT: u16 = 0;
+pub const COUNT: u16 = 0;
 const DONE: u16 = 1;
-const RANK: u16 = 2;
-const LABEL: u16 = 3;
-const SINCE: u16 = 4;
-const NOTE: u16 = 5;
+pub const RANK: u16 = 2;
+pub const LABEL: u16 = 3;
+pub const SINCE: u16 = 4;
+pub const NOTE: u16 = 5;
 /// Edges with lists at one end, at the other, at none and at both, and then such with data.
 const EDGES: u16 = 6;
 
-fn types() -> (Vec<ColumnType>, Vec<Option<ColumnType>>) {
+pub fn types() -> (Vec<ColumnType>, Vec<Option<ColumnType>>) {
     let columns = vec![
         ColumnType::of::<u64>(),
         ColumnType::of::<bool>(),
@@ -45,6 +45,10 @@ fn types() -> (Vec<ColumnType>, Vec<Option<ColumnType>>) {
 }
 
 fn layout() -> std::sync::Arc<Layout> {
+    Layout::new(schema(), &[])
+}
+
+pub fn schema() -> Schema {
     let entity = |name: &str| EntityDef {
         name: name.into(),
         states: ["Open", "Held", "Shut"]
@@ -77,7 +81,7 @@ fn layout() -> std::sync::Arc<Layout> {
         (AtMostOne, Many),
         (Many, Many),
     ];
-    Layout::new(Schema {
+    Schema {
         name: "m".into(),
         entities: vec![entity("Task"), entity("Team")],
         columns: vec![
@@ -97,7 +101,7 @@ fn layout() -> std::sync::Arc<Layout> {
             })
             .collect(),
         ..Schema::default()
-    })
+    }
 }
 
 /// Everything that a program can see of a graph, with the order of lists and of free slots.
@@ -129,10 +133,10 @@ fn picture<S: Storage>(graph: &Graph<S>) -> Vec<String> {
     seen
 }
 
-struct Random(u32);
+pub struct Random(pub u32);
 
 impl Random {
-    fn below(&mut self, n: u32) -> u32 {
+    pub fn below(&mut self, n: u32) -> u32 {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (self.0 >> 10) % n.max(1)
     }
@@ -167,7 +171,7 @@ fn set<S: Storage>(
 }
 
 /// Makes a change, as an event could.
-fn change<S: Storage>(graph: &mut Graph<S>, journal: &mut Journal, random: &mut Random) {
+pub fn change<S: Storage>(graph: &mut Graph<S>, journal: &mut Journal, random: &mut Random) {
     let held = StateIx::new(1);
     let (task, team) = (random.of(graph, TASK), random.of(graph, TEAM));
     match (random.below(12), task, team) {

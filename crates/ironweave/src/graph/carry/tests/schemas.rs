@@ -313,7 +313,7 @@ pub(super) fn changed(random: &mut Random, names: &mut Names, was: &Schema, adds
 /// A graph in which each entity has all values, after random changes.
 pub(super) fn graph(random: &mut Random, schema: &Schema) -> Graph<Flat> {
     let ColumnTypes { columns, data } = ColumnTypes::of_log(schema);
-    let mut graph = Graph::new(Layout::new(schema.clone()), &columns, &data);
+    let mut graph = Graph::new(Layout::new(schema.clone(), &[]), &columns, &data);
     let mut journal = Journal::default();
     let fill =
         |graph: &mut Graph<Flat>, journal: &mut Journal, random: &mut Random, entity, slot| {

@@ -147,7 +147,7 @@ fn beds(place: Place, ty: &Type, is_known: bool) -> Schema {
 /// Returns the value after carrying it over to another schema.
 fn carried(was: &Schema, now: &Schema, value: &[u8]) -> Result<Option<Vec<u8>>, String> {
     let ColumnTypes { columns, data } = ColumnTypes::of_log(was);
-    let mut graph: Graph<Flat> = Graph::new(Layout::new(was.clone()), &columns, &data);
+    let mut graph: Graph<Flat> = Graph::new(Layout::new(was.clone(), &[]), &columns, &data);
     let journal = &mut Journal::default();
     let (bed, free, edge) = (EntityIx::new(0), StateIx::new(0), EdgeIx::new(0));
     for _ in 0..2 {
@@ -162,7 +162,7 @@ fn carried(was: &Schema, now: &Schema, value: &[u8]) -> Result<Option<Vec<u8>>, 
     graph.commit(journal);
     let ColumnTypes { columns, data } = ColumnTypes::of_log(now);
     let map = CarryMap::by_name(&was.with_names_of(now), now);
-    let graph = graph.carried_over(&Layout::new(now.clone()), (&columns, &data), &map);
+    let graph = graph.carried_over(&Layout::new(now.clone(), &[]), (&columns, &data), &map);
     let graph = graph.map_err(|e| e.to_string())?;
     Ok(match now.columns.is_empty() {
         true => (graph.link_row(edge, 0, 1)).and_then(|(cells, row)| cells.encoded(row)),
