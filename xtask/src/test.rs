@@ -211,7 +211,7 @@ fn with_features(targets: &[&str]) -> Command {
         "ironweave",
         "--quiet",
         "--features",
-        "sqlite,async,coarse-clock,check,proptest,simulate",
+        "sqlite,async,coarse-clock,jiff,check,proptest,simulate",
     ]);
     command.args(targets);
     command

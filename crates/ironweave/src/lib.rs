@@ -145,7 +145,7 @@ pub use base::meta::Meta;
 pub use base::position::{FrameRef, ParsePositionError, Position};
 pub use base::seq::{ParseSeqError, Seq, SeqRange};
 pub use base::storage_error::StorageError;
-pub use base::time::{ParseTimestampError, Timestamp};
+pub use base::time::{ParseTimestampError, Timestamp, TimestampRangeError};
 pub use db::by_index::ByIndex;
 pub use db::entity::{Any, Ensure, Entity, Handle, Key, Keyed, Place, StateOf};
 pub use db::lists::{Indexed, Links, Places, Selected};

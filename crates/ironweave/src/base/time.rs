@@ -1,10 +1,14 @@
 //! Points in time, in microseconds since 1970-01-01T00:00:00Z.
 
+mod convert;
+
 use std::cell::Cell;
 use std::fmt;
-use std::ops::{Add, RangeInclusive, Sub};
+use std::ops::{Add, AddAssign, RangeInclusive, Sub, SubAssign};
 use std::str::FromStr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
+
+pub use convert::TimestampRangeError;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -25,6 +29,7 @@ use crate::base::id::excerpt;
 /// assert_eq!(yesterday.to_string(), "2026-02-27T12:00:00Z");
 /// assert_eq!(noon.duration_since(yesterday), Duration::from_secs(86_400));
 /// assert_eq!(yesterday.duration_since(noon), Duration::ZERO);
+/// assert_eq!(noon.checked_add(Duration::MAX), None);
 /// # Ok::<(), ironweave::ParseTimestampError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,6 +71,31 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
+    /// Returns this time plus a duration, which is rounded down to a microsecond; `None` if a `Timestamp` cannot represent the
+    /// result. The operator `+` saturates.
+    #[must_use]
+    pub fn checked_add(self, duration: Duration) -> Option<Self> {
+        let micros = u64::try_from(duration.as_micros()).ok()?;
+        self.0.checked_add_unsigned(micros).map(Self)
+    }
+
+    /// Returns this time minus a duration, which is rounded down to a microsecond; `None` if a `Timestamp` cannot represent the
+    /// result. The operator `-` saturates.
+    #[must_use]
+    pub fn checked_sub(self, duration: Duration) -> Option<Self> {
+        let micros = u64::try_from(duration.as_micros()).ok()?;
+        self.0.checked_sub_unsigned(micros).map(Self)
+    }
+
+    /// Returns the duration from `earlier` to this time, or `None` if `earlier` is the later of the two.
+    #[must_use]
+    pub const fn checked_duration_since(self, earlier: Self) -> Option<Duration> {
+        if self.0 < earlier.0 {
+            return None;
+        }
+        Some(Duration::from_micros(self.0.abs_diff(earlier.0)))
+    }
+
     /// Returns the duration from `earlier` to this time, or zero if `earlier` is the later of the two.
     #[must_use]
     pub const fn duration_since(self, earlier: Self) -> Duration {
@@ -97,19 +127,17 @@ impl Sub<Duration> for Timestamp {
     }
 }
 
-impl From<SystemTime> for Timestamp {
-    #[inline(always)]
-    fn from(time: SystemTime) -> Self {
-        match time.duration_since(UNIX_EPOCH) {
-            // A number of seconds that fits in 32 bits needs no product of 128 bits.
-            Ok(since) => match u32::try_from(since.as_secs()) {
-                Ok(secs) => Self(i64::from(secs) * 1_000_000 + i64::from(since.subsec_micros())),
-                Err(_) => Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
-            },
-            Err(before) => {
-                Self(i64::try_from(before.duration().as_micros()).map_or(i64::MIN, |n| -n))
-            }
-        }
+/// As `+`.
+impl AddAssign<Duration> for Timestamp {
+    fn add_assign(&mut self, duration: Duration) {
+        *self = *self + duration;
+    }
+}
+
+/// As `-`.
+impl SubAssign<Duration> for Timestamp {
+    fn sub_assign(&mut self, duration: Duration) {
+        *self = *self - duration;
     }
 }
 
@@ -328,7 +356,7 @@ impl de::Visitor<'_> for TimestampVisitor {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::Duration;
 
     use serde::{Deserialize, Serialize};
 
@@ -346,8 +374,34 @@ mod tests {
         assert_eq!(first.duration_since(last), Duration::ZERO);
         assert_eq!(Timestamp(-1).as_secs(), -1);
         assert_eq!(Timestamp(1_999_999).as_secs(), 1);
-        let before_the_epoch = UNIX_EPOCH - Duration::from_secs(2);
-        assert_eq!(Timestamp::from(before_the_epoch), Timestamp::from_secs(-2));
+        let mut moved = Timestamp(5);
+        moved += Duration::from_micros(3);
+        assert_eq!(moved, Timestamp(8));
+        moved -= Duration::from_micros(10);
+        assert_eq!(moved, Timestamp(-2));
+    }
+
+    #[test]
+    fn checked_arithmetic_returns_none_out_of_range() {
+        let (first, last) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+        let micro = Duration::from_micros(1);
+        assert_eq!(Timestamp(1).checked_add(micro), Some(Timestamp(2)));
+        assert_eq!(Timestamp(1).checked_sub(micro), Some(Timestamp(0)));
+        assert_eq!(
+            [
+                last.checked_add(micro),
+                first.checked_sub(micro),
+                first.checked_add(Duration::MAX),
+                last.checked_sub(Duration::MAX)
+            ],
+            [None; 4]
+        );
+        let all = Duration::from_micros(u64::MAX);
+        assert_eq!(first.checked_add(all), Some(last));
+        assert_eq!(last.checked_sub(all), Some(first));
+        assert_eq!(last.checked_duration_since(first), Some(all));
+        assert_eq!(first.checked_duration_since(last), None);
+        assert_eq!(last.checked_duration_since(last), Some(Duration::ZERO));
     }
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
