@@ -31,6 +31,7 @@ mod describe;
 mod diff;
 mod differ;
 mod differ_rules;
+mod due;
 mod encoding;
 mod form;
 mod ix;

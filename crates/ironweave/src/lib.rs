@@ -166,6 +166,7 @@ pub use history::{AsOf, HistoryEntry, Retained, Retention, RetentionPlan};
 /// | `#[immediate]` | a struct with one field | an event that fires in the step that enables it |
 /// | `create`, `moves`, `link`, `unlink`, `relink`, `set`, `delete` | an event | the changes that the event makes |
 /// | `when`, `guard` | an event | the conditions of the event |
+/// | `#[due(entity.field)]`, `#[due(entity.State.field)]` | an event with one field | the time at which the event is due; see [`Store::due`] |
 /// | `#[may(..)]` | an event | the changes that its handler, an implementation of [`Apply`], may make |
 /// | `#[renamed(from = "..")]` | an item that has a name | the names that it had in earlier logs |
 /// | `#[upcast(from = "..", with = path)]` | an event | how logged events are read as the event; see [`LoggedEvent`] |
@@ -304,6 +305,7 @@ pub use project::sqlite::{SqliteError, SqliteOptions, SqliteProjection};
 pub use project::{Fold, FoldError, ProjectError, Projection};
 pub use snapshot::{AnyOutcome, Outcome, Snapshot, StoreReader};
 pub use step::any_event::AnyEvent;
+pub use step::due::DueEvent;
 pub use step::event::{Applied, Apply, Bound, Event, Handles, Named, Receipt};
 pub use step::guarded::Guarded;
 pub use step::migrate::{Migration, MigrationEntity, MigrationValue, MigrationValues};
@@ -312,10 +314,10 @@ pub use step::upcast::{LoggedEvent, UpcastError};
 pub use step::{Ensured, New, Tx};
 pub use store::{
     AnyApplied, AnyReceipt, Changes, Checkpoint, CheckpointPolicy, Committed, Difference, Dropped,
-    DroppedKind, Durability, Fact, FactEntity, FactIter, FactKind, Facts, Field, Firing,
-    IgnoredCheckpoint, KeyRetention, MigrationReport, NotFired, Occupant, OpenedFrom, Options,
-    Record, RecordedEvent, Records, ReportedDifference, Savepoint, SharedStore, Store, Ticket,
-    Transaction, Verified, VerifyError,
+    DroppedKind, DueDriver, DueNotice, DueReport, Durability, Fact, FactEntity, FactIter, FactKind,
+    Facts, Field, FiredDue, Firing, IgnoredCheckpoint, KeyRetention, MigrationReport, NotFired,
+    Occupant, OpenedFrom, Options, Record, RecordedEvent, Records, RejectedDue, ReportedDifference,
+    Savepoint, SharedStore, Store, Ticket, Transaction, Verified, VerifyError,
 };
 pub use subscribe::Subscription;
 #[cfg(feature = "async")]

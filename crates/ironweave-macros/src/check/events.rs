@@ -17,7 +17,7 @@ use super::names::plain;
 use super::renamed::former_names;
 use super::table::Table;
 use super::types;
-use super::{arcs, json, mays};
+use super::{arcs, due, json, mays};
 use crate::errors::Errors;
 use crate::parse::ast;
 
@@ -190,6 +190,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
             scope.names[path.root].after = Some(*to);
         }
     }
+    let fields_are_known = scope.broken.is_empty();
     let Scope {
         mut def,
         fields,
@@ -200,6 +201,12 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
         ..
     } = scope;
     (def.arcs, def.mays) = (resolved_arcs, mays);
+    if let Some(due) = event.due.as_ref().filter(|_| fields_are_known) {
+        def.due = due::resolve(due, &def, &fields, resolved, errors);
+        if errors.len() == before {
+            due::check(due, &def, resolved, errors);
+        }
+    }
     let event = Event {
         attrs: event.attrs,
         vis: event.vis,
@@ -213,6 +220,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
         literals,
         typed,
         functions,
+        due: event.due.map(|due| due.field),
     };
     (def, event)
 }

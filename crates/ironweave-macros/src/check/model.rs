@@ -239,6 +239,8 @@ pub struct ValueFunction {
     pub types: Vec<Type>,
     /// The operator, at which rustc reports types that do not fit.
     pub at: Span,
+    /// The field that has the time at which it is due, as written in `#[due(..)]`.
+    pub due: Option<Ident>,
 }
 
 /// A field of an event.

@@ -25,7 +25,8 @@ pub fn event(model: &Model, index: EventIx, event: &Event) -> TokenStream {
     let def = &model.schema[index];
     let structure = structure(event, def);
     let name = &event.name;
-    let typed = typed(model, event);
+    let mut typed = typed(model, event);
+    typed.extend(due(model, event, def));
     if def.immediate {
         return quote! { #structure #(#typed)* };
     }
@@ -103,6 +104,14 @@ fn typed(model: &Model, event: &Event) -> Vec<TokenStream> {
         }
     };
     event.typed.iter().filter(differs).map(one).collect()
+}
+
+/// An expression that compiles only if the field that has the due time is of a type of times.
+fn due(model: &Model, event: &Event, def: &EventDef) -> Option<TokenStream> {
+    let at = event.due.as_ref()?.span();
+    let ty = &model.columns[def.due.as_ref()?.column].ty;
+    let ty = spanned(ty.to_token_stream(), at);
+    Some(quote_spanned! { at => const _: () = ::ironweave::plumbing::due_at::<#ty>(); })
 }
 
 /// The same tokens with another span, at which rustc reports their errors.

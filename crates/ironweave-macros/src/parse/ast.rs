@@ -214,6 +214,18 @@ pub struct Event {
     pub renamed: Vec<LitStr>,
     /// `#[upcast(..)]`.
     pub upcasts: Vec<Upcast>,
+    /// `#[due(..)]`.
+    pub due: Option<Due>,
+}
+
+/// `#[due(name.field)]` or `#[due(name.State.field)]`: the time at which an event is due.
+pub struct Due {
+    /// The name that the event binds.
+    pub name: Ident,
+    /// The state that has the field; `None` for a field of the entity.
+    pub state: Option<Ident>,
+    /// The field.
+    pub field: Ident,
 }
 
 /// `#[upcast(from = "LoggedEvent", with = path::of::function)]`: how logged events are read as the event.

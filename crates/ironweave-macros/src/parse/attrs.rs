@@ -6,13 +6,13 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitInt, LitStr, Meta, Result, Token};
 
-use super::ast::{Default, EdgeOptions, OnDelete, To, Upcast};
+use super::ast::{Default, Due, EdgeOptions, OnDelete, To, Upcast};
 use super::serde::is_derived;
 use crate::check::types::text;
 use crate::errors::{Errors, did_you_mean, list, nearest};
 
 /// Attributes of ironweave, on any kind of item.
-const OURS: [&str; 23] = [
+const OURS: [&str; 24] = [
     "entity",
     "states",
     "event",
@@ -36,6 +36,7 @@ const OURS: [&str; 23] = [
     "relink",
     "set",
     "when",
+    "due",
 ];
 
 /// The attributes that concern handlers and guards.
@@ -103,7 +104,7 @@ pub struct Ours {
 }
 
 /// The grammar of each attribute that takes arguments, for messages.
-const SHAPES: [(&str, &str); 19] = [
+const SHAPES: [(&str, &str); 20] = [
     (
         "index",
         "ordered, fields = [field, State.item], while = State | State, name = name",
@@ -136,6 +137,7 @@ const SHAPES: [(&str, &str); 19] = [
     ("relink", "path.edge += path"),
     ("set", "path.field = value"),
     ("when", "all path in State | State"),
+    ("due", "entity.field"),
     ("may", "Entity: State -> State, set Entity.field"),
     ("guard", "path::of::function"),
 ];
@@ -189,7 +191,7 @@ impl Ours {
 }
 
 /// Attributes that may occur only once on an item.
-const ONCE: [&str; 12] = [
+const ONCE: [&str; 13] = [
     "entity",
     "states",
     "event",
@@ -202,6 +204,7 @@ const ONCE: [&str; 12] = [
     "default",
     "initial",
     "terminal",
+    "due",
 ];
 
 /// Whether no derive of serde applies to items of this kind, unless the user writes one.
@@ -418,6 +421,26 @@ fn on_delete(input: ParseStream<'_>) -> Result<OnDelete> {
             Err(syn::Error::new(policy.span(), message))
         }
     }
+}
+
+/// `#[due(entity.field)]` or `#[due(entity.State.field)]`.
+pub fn due(input: ParseStream<'_>) -> Result<Due> {
+    let name = input.parse()?;
+    input.parse::<Token![.]>()?;
+    let first = input.parse()?;
+    if input.peek(Token![.]) {
+        input.parse::<Token![.]>()?;
+        return Ok(Due {
+            name,
+            state: Some(first),
+            field: input.parse()?,
+        });
+    }
+    Ok(Due {
+        name,
+        state: None,
+        field: first,
+    })
 }
 
 /// `#[to(B, verb -> C)]`.

@@ -26,9 +26,9 @@ use ast::{
 use attrs::{Ours, respell, split};
 
 /// Attributes that an event may carry.
-const ON_EVENT: [&str; 12] = [
+const ON_EVENT: [&str; 13] = [
     "create", "delete", "moves", "link", "unlink", "relink", "set", "when", "may", "guard",
-    "renamed", "upcast",
+    "renamed", "upcast", "due",
 ];
 
 /// Parses the module. `None` (with an error) if it is not an inline module at all.
@@ -382,6 +382,7 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
         guards: Vec::new(),
         renamed: attrs::renamed(&marks, errors),
         upcasts: Vec::new(),
+        due: None,
     };
     for mark in marks.into_iter().filter(|mark| mark.name != "renamed") {
         let before = errors.len();
@@ -394,6 +395,10 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
             "set" => mark.parse(errors, arcs::set),
             "delete" => mark.parse(errors, arcs::delete),
             "when" => mark.parse(errors, arcs::when),
+            "due" => {
+                event.due = mark.parse(errors, attrs::due);
+                None
+            }
             "upcast" => {
                 event.upcasts.extend(mark.parse(errors, attrs::upcast));
                 continue;

@@ -1,6 +1,7 @@
 //! The async front of a store: [`AsyncStore`], behind the feature `async`. It works under any executor, since its futures are
 //! woken by a thread of the store. `writer.rs` has that thread.
 
+mod due;
 mod writer;
 
 use std::fmt;
@@ -34,6 +35,7 @@ use crate::subscribe::Subscription;
 /// | the graph as it would be | [`what_if`](AsyncStore::what_if) |
 /// | the past | [`read_log`](AsyncStore::read_log) |
 /// | transactions as they commit | [`subscribe`](AsyncStore::subscribe), [`subscribe_since`](AsyncStore::subscribe_since), [`subscribe_after`](AsyncStore::subscribe_after), [`subscribe_as`](AsyncStore::subscribe_as), with [`Subscription::into_stream`] |
+/// | deadlines | [`due`](AsyncStore::due), [`next_due`](AsyncStore::next_due), [`fire_due`](AsyncStore::fire_due), [`fire_when_due`](AsyncStore::fire_when_due) |
 /// | the end | [`close`](AsyncStore::close) |
 ///
 /// - A future submits its work when it is first polled or, if the queue is full, when there is room. From then on, dropping the

@@ -1,10 +1,11 @@
 //! The clocks that a store can take the times of its transactions from.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use crate::base::alarm::Alarm;
 use crate::base::time::Timestamp;
 
 /// The clock that a store takes the times of its transactions from; see [`Options::clock`](crate::Options::clock).
@@ -41,7 +42,29 @@ impl Clock {
             Self::Manual(clock) => clock.now(),
         }
     }
+
+    /// Returns how long to wait until the clock has a time, for a thread or task that waits for that. `None` if that cannot be
+    /// known: the clock is moved by the program, and [rings](Clock::ring_on_moves) when it is.
+    pub(crate) fn duration_until(&self, time: Timestamp) -> Option<Duration> {
+        match self {
+            Self::Manual(_) => None,
+            // The clock of the system may be set, and the wait is measured with another clock.
+            clock => Some(time.duration_since(clock.now()).min(WAIT_MAX)),
+        }
+    }
+
+    /// Rings the alarm whenever the program moves the clock. Other clocks move by themselves.
+    pub(crate) fn ring_on_moves(&self, alarm: &Arc<Alarm>) {
+        if let Self::Manual(clock) = self {
+            let mut alarms = clock.alarms();
+            alarms.retain(|alarm| alarm.strong_count() > 0);
+            alarms.push(Arc::downgrade(alarm));
+        }
+    }
 }
+
+/// After this duration, a wait for a time looks at the clock again.
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 #[cfg(all(feature = "coarse-clock", target_os = "linux"))]
 fn coarse() -> Timestamp {
@@ -84,9 +107,13 @@ fn coarse() -> Timestamp {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct ManualClock {
+pub struct ManualClock(Arc<ManualState>);
+
+struct ManualState {
     /// In microseconds since the Unix epoch.
-    now: Arc<AtomicI64>,
+    now: AtomicI64,
+    /// Of threads and tasks that wait for a time of this clock.
+    alarms: Mutex<Vec<Weak<Alarm>>>,
 }
 
 impl ManualClock {
@@ -94,27 +121,41 @@ impl ManualClock {
     /// `Timestamp::default()`.
     #[must_use]
     pub fn starting_at(time: Timestamp) -> Self {
-        Self {
-            now: Arc::new(AtomicI64::new(time.as_micros())),
-        }
+        Self(Arc::new(ManualState {
+            now: AtomicI64::new(time.as_micros()),
+            alarms: Mutex::default(),
+        }))
     }
 
     /// Returns the time of the clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.now.load(Ordering::SeqCst))
+        Timestamp::from_micros(self.0.now.load(Ordering::SeqCst))
     }
 
     /// Moves the clock forward. A time that a [`Timestamp`] cannot represent becomes the last one that it can.
     pub fn advance(&self, duration: Duration) {
         let later = |now| Some((Timestamp::from_micros(now) + duration).as_micros());
         // `later` always returns a time, so the update cannot fail.
-        let _ = (self.now).fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+        let _ = (self.0.now).fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+        self.ring();
     }
 
     /// Sets the clock, forward or back.
     pub fn set(&self, time: Timestamp) {
-        self.now.store(time.as_micros(), Ordering::SeqCst);
+        self.0.now.store(time.as_micros(), Ordering::SeqCst);
+        self.ring();
+    }
+
+    // A change under this lock is one call of a list.
+    fn alarms(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Alarm>>> {
+        (self.0.alarms.lock()).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ring(&self) {
+        // Wakers are code of an executor, which does not run under the lock.
+        let alarms: Vec<Arc<Alarm>> = self.alarms().iter().filter_map(Weak::upgrade).collect();
+        alarms.iter().for_each(|alarm| alarm.ring());
     }
 }
 

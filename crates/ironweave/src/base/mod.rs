@@ -1,6 +1,7 @@
 //! The lowest layer, which imports no other: ids, times, clocks, positions, metadata, errors, hashes, pushes to vectors, the
 //! heads of CBOR items, the content of checkpoints as a stream, and what wakes and serves async tasks.
 
+pub(crate) mod alarm;
 pub(crate) mod cbor;
 pub(crate) mod clock;
 pub(crate) mod error;

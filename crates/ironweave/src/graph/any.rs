@@ -61,6 +61,8 @@ macro_rules! reads {
 reads! {
     /// The state of an entity, if it exists; O(1).
     state(entity: EntityIx, id: Id) -> Option<StateIx>;
+    /// The state of the entity at a slot.
+    state_of(entity: EntityIx, slot: u32) -> StateIx;
     /// Whether an entity exists; O(1).
     exists(entity: EntityIx, id: Id) -> bool;
     /// How many slots a type has taken.

@@ -19,6 +19,7 @@ pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
 use crate::base::image::{ImageError, ImageSink, ImageSource};
+use crate::graph::due::DueTime;
 use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::index::{self, Ordered, Slots};
 use crate::graph::paged::Paged;
@@ -106,6 +107,12 @@ impl ColumnType {
     pub fn ordered<T: Value + Ord>() -> Self {
         let equal = Some(equal::<T> as Equal);
         Self::made::<T>(ordered::<T, Flat>, ordered::<T, Paged>, equal)
+    }
+
+    /// A column of times that an event is due at, which is indexed by order.
+    #[must_use]
+    pub fn due<T: DueTime>() -> Self {
+        Self::ordered::<T>()
     }
 
     /// Sets the default, which a new entity has in this column if none is given: a value of the column's type.

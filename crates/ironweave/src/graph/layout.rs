@@ -3,8 +3,12 @@
 //! For each change of an entity it lists what depends on it, so that nothing else is visited: a move updates the watches of
 //! that type, a link the watches of that edge. Without watches neither costs anything.
 
+mod due;
+
 use std::collections::HashMap;
 use std::sync::Arc;
+
+pub(crate) use due::Due;
 
 use crate::base::error::Name;
 use crate::base::hash::salt;
@@ -25,6 +29,8 @@ pub(crate) struct Layout {
     pub acyclic: Vec<EdgeIx>,
     pub watches: Vec<Watch>,
     pub immediates: Vec<Immediate>,
+    /// The events that have a due time, in order of declaration.
+    pub dues: Vec<Due>,
     pub invariants: Vec<Name>,
     /// The indexes of several parts, in the order of the schema.
     pub indexes: Vec<IndexLayout>,
@@ -51,6 +57,8 @@ pub(crate) struct EntityLayout {
     pub counted_by: Vec<u16>,
     /// Watches that belong to entities of this type.
     pub watches: Vec<u16>,
+    /// Events that are due at a time of this type, as indexes of [`Layout::dues`].
+    pub dues: Vec<u16>,
     /// Invariants of this type.
     pub invariants: Vec<InvariantIx>,
     /// Invariants that read this type through `via`: the invariant, and the hop back to its entities.
@@ -229,6 +237,7 @@ impl Layout {
         let mut watches = HashMap::new();
         layout.add_immediates(&mut watches);
         layout.add_counted(&mut watches);
+        layout.add_dues();
         Arc::new(layout)
     }
 
@@ -307,6 +316,7 @@ impl Layout {
             edges,
             watches: Vec::new(),
             immediates: Vec::new(),
+            dues: Vec::new(),
             invariants: Vec::new(),
             indexes: Vec::new(),
             is_untyped: false,
@@ -529,6 +539,7 @@ fn entity(def: &crate::schema::EntityDef) -> EntityLayout {
         bounded: Vec::new(),
         counted_by: Vec::new(),
         watches: Vec::new(),
+        dues: Vec::new(),
         invariants: Vec::new(),
         seen_by: Vec::new(),
         indexes: Vec::new(),

@@ -19,6 +19,7 @@ mod complete;
 mod data;
 mod delete;
 mod differ;
+pub(crate) mod due;
 pub(crate) mod edge;
 pub(crate) mod entry;
 pub(crate) mod fact;

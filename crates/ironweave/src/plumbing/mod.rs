@@ -17,6 +17,7 @@ pub use crate::db::handle::{
 pub use crate::db::lists::{Indexed, Links, Places};
 pub use crate::graph::GraphRef;
 pub use crate::graph::column::ColumnType;
+pub use crate::graph::due::due_at;
 pub use crate::graph::index::composite::IndexType;
 pub use crate::schema::{ColumnIx, EntityIx, EventIx, StateIx};
 pub use crate::step::any_event::{

@@ -31,6 +31,7 @@ use crate::db::Db;
 use crate::graph::GraphRef;
 use crate::schema::Schema;
 use crate::step::Core;
+use crate::step::due::{DueEvent, due_events};
 use crate::step::model::Model;
 use crate::store::version::Version;
 
@@ -131,6 +132,13 @@ impl<M: Model> fmt::Debug for Snapshot<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seq = self.seq().map_or_else(String::new, |seq| seq.to_string());
         write!(f, "Snapshot<{}>({seq})", M::NAME)
+    }
+}
+
+impl<M: Model> Snapshot<M> {
+    /// Returns the events that are due at a time in this graph, in order; see [`Store::due`](crate::Store::due).
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = DueEvent<M>> {
+        due_events(self.graph(), now)
     }
 }
 

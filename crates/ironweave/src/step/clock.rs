@@ -37,6 +37,16 @@ impl TransactionTime {
         }
     }
 
+    /// The clock.
+    pub(crate) fn source(&self) -> &Clock {
+        &self.source
+    }
+
+    /// The time that a transaction would have now.
+    pub(crate) fn read(&self) -> Timestamp {
+        self.source.now().max(self.last)
+    }
+
     /// The time of the open transaction, never before that of the last one.
     pub(crate) fn now(&self) -> Timestamp {
         if let Some(known) = self.known() {

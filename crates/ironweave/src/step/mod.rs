@@ -29,6 +29,7 @@ pub(crate) mod bindings;
 mod bounds;
 pub(crate) mod clock;
 pub(crate) mod compile;
+pub(crate) mod due;
 pub(crate) mod dynamic;
 pub(crate) mod epoch;
 pub(crate) mod event;

@@ -11,6 +11,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod commit;
 #[cfg(test)]
 mod cost;
+pub(crate) mod due;
 pub(crate) mod entity_index;
 pub(crate) mod epoch;
 mod epochs;
@@ -43,6 +44,8 @@ pub(crate) use backend::Backend;
 pub use checkpoint::policy::CheckpointPolicy;
 pub use checkpoint::{Checkpoint, IgnoredCheckpoint, OpenedFrom};
 pub use commit::Durability;
+pub use due::driver::{DueDriver, DueNotice};
+pub use due::{DueReport, FiredDue, RejectedDue};
 pub(crate) use epochs::{Epochs, bad_frame, lost_frame, no_schema};
 pub use keys::KeyRetention;
 pub use migrate::{Dropped, DroppedKind, MigrationReport, ReportedDifference};

@@ -111,8 +111,8 @@ pub struct SharedStore<M: Model> {
 /// What all handles on a store share. Dropping it closes the store.
 struct Handle<M: Model>(Arc<Shared<M>>);
 
-/// What handles and tickets share. A ticket does not keep the store open.
-struct Shared<M: Model> {
+/// What handles, tickets and drivers share. A ticket or driver does not keep the store open.
+pub(super) struct Shared<M: Model> {
     /// `None` once the last handle was dropped.
     store: Mutex<Option<Store<M>>>,
     queue: Queue<M>,
@@ -428,7 +428,7 @@ impl<M: Model> SharedStore<M> {
         Ok(view)
     }
 
-    fn act<R>(
+    pub(super) fn act<R>(
         &self,
         act: impl FnOnce(&mut Store<M>) -> Result<R, StepError>,
     ) -> Result<R, StepError> {
@@ -469,7 +469,7 @@ impl<M: Model> SharedStore<M> {
         queue::Submitter(Arc::clone(self.shared()))
     }
 
-    fn shared(&self) -> &Arc<Shared<M>> {
+    pub(super) fn shared(&self) -> &Arc<Shared<M>> {
         &self.handle.0
     }
 
@@ -494,7 +494,7 @@ impl<M: Model> Shared<M> {
     }
 
     /// See [`SharedStore::wait_until_shown`].
-    fn wait_until_shown(&self, seq: Option<Seq>) -> Result<(), StorageError> {
+    pub(super) fn wait_until_shown(&self, seq: Option<Seq>) -> Result<(), StorageError> {
         match seq {
             Some(seq) => self.acknowledged.wait(seq),
             None => Ok(()),
@@ -502,7 +502,7 @@ impl<M: Model> Shared<M> {
     }
 
     /// See [`SharedStore::exclusive`]. Returns `None` if the store was closed.
-    fn exclusive<R>(&self, act: impl FnOnce(&mut Store<M>) -> R) -> Option<R> {
+    pub(super) fn exclusive<R>(&self, act: impl FnOnce(&mut Store<M>) -> R) -> Option<R> {
         let _held = HeldGuard::enter(self.address());
         let mut store = self.lock();
         let store = store.as_mut()?;

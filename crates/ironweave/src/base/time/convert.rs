@@ -41,9 +41,9 @@ impl From<SystemTime> for Timestamp {
         match time.duration_since(UNIX_EPOCH) {
             // A number of seconds that fits in 32 bits needs no product of 128 bits.
             Ok(since) => match u32::try_from(since.as_secs()) {
-                Ok(secs) => {
-                    Self::from_micros(i64::from(secs) * 1_000_000 + i64::from(since.subsec_micros()))
-                }
+                Ok(secs) => Self::from_micros(
+                    i64::from(secs) * 1_000_000 + i64::from(since.subsec_micros()),
+                ),
                 Err(_) => Self::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
             },
             Err(before) => {
