@@ -229,6 +229,8 @@ pub struct Event {
     pub typed: Vec<Typed>,
     /// The functions that compare and calculate its values, by number.
     pub functions: Vec<ValueFunction>,
+    /// The field that has the time at which it is due, as written in `#[due(..)]`.
+    pub due: Option<Ident>,
 }
 
 /// A function that a function of the runtime makes from types.
@@ -239,8 +241,6 @@ pub struct ValueFunction {
     pub types: Vec<Type>,
     /// The operator, at which rustc reports types that do not fit.
     pub at: Span,
-    /// The field that has the time at which it is due, as written in `#[due(..)]`.
-    pub due: Option<Ident>,
 }
 
 /// A field of an event.
