@@ -13,6 +13,7 @@ pages! {
     FirstModel: "first-model.md",
     Reading: "reading.md",
     Events: "events.md",
+    Deadlines: "deadlines.md",
     WhatIf: "what-if.md",
     Yesterday: "yesterday.md",
     Changes: "changes.md",

@@ -74,9 +74,10 @@ pub fn check(written: &ast::Due, def: &EventDef, resolved: &Resolved, errors: &m
         errors.at(
             field,
             format!(
-                "`{}` would still be due after it has fired: move `{name}` to a state in which it is not, set `{name}.{field}` to a \
+                "`{}` would still be due after it has fired: move `{name}` to a state in which it is not, set `{name}.{}` to a \
                  later time, or delete `{name}`",
-                def.name
+                def.name,
+                written.time()
             ),
         );
     }
@@ -113,12 +114,10 @@ fn only_entity(
     };
     if field.name != written.name {
         let (right, wrong) = (&field.name, &written.name);
+        let time = written.time();
         errors.at(
             wrong,
-            format!(
-                "`{event}` binds `{right}`, not `{wrong}`: write `#[due({right}.{})]`",
-                written.field
-            ),
+            format!("`{event}` binds `{right}`, not `{wrong}`: write `#[due({right}.{time})]`"),
         );
         return None;
     }

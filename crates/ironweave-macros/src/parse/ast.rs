@@ -228,6 +228,16 @@ pub struct Due {
     pub field: Ident,
 }
 
+impl Due {
+    /// The field with its state: `Reserved.until`.
+    pub fn time(&self) -> String {
+        match &self.state {
+            Some(state) => format!("{state}.{}", self.field),
+            None => self.field.to_string(),
+        }
+    }
+}
+
 /// `#[upcast(from = "LoggedEvent", with = path::of::function)]`: how logged events are read as the event.
 pub struct Upcast {
     /// The name of the logged events.

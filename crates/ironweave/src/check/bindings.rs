@@ -9,12 +9,11 @@ use crate::base::time::Timestamp;
 use crate::check::domain::{By, EventChoices, FieldChoices, Keys, Resolved};
 use crate::check::given::Domains;
 use crate::check::interned::Events;
-use crate::graph::Graph;
 use crate::graph::storage::Flat;
+use crate::graph::{Graph, GraphRef};
 use crate::schema::{Cardinality, EntityIx};
-use crate::step::any_event::{AnyEvent, EventMaker};
-use crate::step::event::{Event, decode_event};
-use crate::step::field_codec::{FieldReader, encode_items};
+use crate::step::any_event::{AnyEvent, event_from};
+use crate::step::field_codec::encode_items;
 use crate::step::model::Model;
 use crate::store::Store;
 use crate::value::DecodeError;
@@ -150,6 +149,8 @@ pub(crate) struct Enumeration {
     pub skips_cut: bool,
     /// The time of the state.
     now: Timestamp,
+    /// Of the event whose choices are found; see [`EventChoices::due`].
+    due: Option<u16>,
 }
 
 impl Enumeration {
@@ -180,6 +181,7 @@ impl Enumeration {
             identities: None,
             skips_cut: false,
             now: Timestamp::default(),
+            due: None,
         }
     }
 
@@ -254,10 +256,10 @@ impl Enumeration {
                 let (by_hash, all) = (&mut table.by_hash, &mut table.all);
                 let hash = match &*graph.layout.entities[entity.index()].key {
                     [column] => graph.column(*column).hash(slot).unwrap_or(0),
-                    _ => hash_bytes(&key_bytes(graph, entity, slot)),
+                    _ => hash_bytes(&graph.encoded_key(entity, slot)),
                 };
                 let number = *by_hash.entry(hash).or_insert_with(|| {
-                    all.push(key_bytes(graph, entity, slot));
+                    all.push(graph.encoded_key(entity, slot));
                     all.len() as u32 - 1
                 });
                 table.held.push((slot, number));
@@ -285,6 +287,7 @@ impl Enumeration {
         while self.choices.len() < len {
             self.choices.push(Choices::default());
         }
+        self.due = event.due;
         for (i, field) in event.fields.iter().enumerate() {
             let mut choices = std::mem::take(&mut self.choices[i]);
             choices.clear();
@@ -449,7 +452,11 @@ impl Enumeration {
         (entity, states, by): (EntityIx, &[bool], By),
         beyond: usize,
     ) -> bool {
-        let is_allowed = |slot: u32| states[usize::from(graph.state_of(entity, slot))];
+        let due = self.due.map(|due| &graph.layout.dues[usize::from(due)]);
+        let is_allowed = |slot: u32| {
+            let has_time = |due| GraphRef::Flat(graph).due_time(due, slot).is_some();
+            states[usize::from(graph.state_of(entity, slot))] && due.is_none_or(has_time)
+        };
         self.atoms.clear();
         self.fresh.clear();
         let mut only_next = false;
@@ -536,43 +543,5 @@ fn subsets(atoms: &[u64], others: &[u64], out: &mut Choices) {
         out.words.extend(chosen.map(|(_, atom)| *atom));
         out.words.extend_from_slice(others);
         out.end();
-    }
-}
-
-/// The key of an entity in CBOR.
-pub(super) fn key_bytes(graph: &Graph<Flat>, entity: EntityIx, slot: u32) -> Vec<u8> {
-    let columns = &graph.layout.entities[entity.index()].key;
-    let mut bytes = Vec::new();
-    if columns.len() != 1 {
-        head(&mut bytes, ARRAY, columns.len() as u64);
-    }
-    for column in columns {
-        bytes.extend(graph.column(*column).encoded(slot).unwrap_or_default());
-    }
-    bytes
-}
-
-/// Makes an event, by its number among those that a program can fire, from its encoded fields.
-pub(super) fn event_from<A: AnyEvent>(
-    number: usize,
-    bytes: &[u8],
-    fields: usize,
-) -> Result<A, DecodeError> {
-    let tags: Vec<u16> = (0..fields as u16).collect();
-    A::make(number, Decoded(FieldReader::new(bytes, &tags)?))
-}
-
-/// Makes an event from its encoded fields.
-struct Decoded<'b>(FieldReader<'b>);
-
-impl EventMaker for Decoded<'_> {
-    type Error = DecodeError;
-
-    fn make<E: Event>(self) -> Result<E, DecodeError> {
-        decode_event::<E>(&self.0)
-    }
-
-    fn no_such_event(self) -> DecodeError {
-        DecodeError::new("there is no such event")
     }
 }

@@ -99,6 +99,8 @@ pub(crate) struct EventChoices {
     pub key_fields: Vec<usize>,
     /// The index of a function among [`Domains::bindings`] that gives the bindings instead.
     pub binder: Option<usize>,
+    /// The event as an index of the layout's events with a due time: it is tried only for entities that have the time.
+    pub due: Option<u16>,
     /// The types of which there is one entity more whenever the event fires.
     pub creates: Vec<EntityIx>,
     /// Whether the event can do more than to create entities and to link them.
@@ -252,6 +254,7 @@ impl<M: Model> Resolver<'_, M> {
         let mut immediates = schema.events.iter().filter(|def| def.immediate);
         let may_delete_later = immediates.any(may_delete);
         let mut events = Vec::new();
+        let mut dues = 0..;
         for (ix, def) in EventIx::all(schema.events.len()).zip(&schema.events) {
             let number = <M::Event as AnyEvent>::NAMES
                 .iter()
@@ -286,6 +289,7 @@ impl<M: Model> Resolver<'_, M> {
                 fields,
                 key_fields,
                 binder,
+                due: def.due.as_ref().and_then(|_| dues.next()),
                 creates: creates.collect(),
                 can_progress: can_progress(&schema, def),
             });

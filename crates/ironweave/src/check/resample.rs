@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::base::image::ImageError;
-use crate::check::bindings::{Candidate, Enumeration, key_bytes};
+use crate::check::bindings::{Candidate, Enumeration};
 use crate::check::explore::Exploration;
 use crate::check::live::{Live, Tried};
 use crate::check::rust_test::Shown;
@@ -86,7 +86,7 @@ impl<M: Model> Resampling<M> {
         for (entity, known) in EntityIx::all(renamed.len()).zip(&mut self.keys) {
             if renamed[entity.index()] {
                 known.extend(enumeration.known_keys(entity).iter().cloned());
-                known.extend((graph.living(entity)).map(|slot| key_bytes(graph, entity, slot)));
+                known.extend((graph.living(entity)).map(|slot| graph.encoded_key(entity, slot)));
             }
         }
     }

@@ -8,7 +8,6 @@ use minicbor::data::Type;
 
 use crate::base::cbor::{ARRAY, MAP, UINT, head};
 use crate::base::id::Id;
-use crate::check::bindings::event_from;
 use crate::check::domain::Resolved;
 use crate::check::observed::Observed;
 use crate::check::random::Random;
@@ -17,7 +16,7 @@ use crate::graph::coloured::Renamed;
 use crate::graph::renamed::{Renaming, TypeRenaming};
 use crate::graph::storage::Flat;
 use crate::schema::{Encoding, EntityIx, Schema};
-use crate::step::any_event::AnyEvent;
+use crate::step::any_event::{AnyEvent, event_from};
 use crate::step::field_codec::encode_items;
 use crate::value::DecodeError;
 use crate::value::item::raw_item;

@@ -89,6 +89,8 @@ reads! {
     counted(watch: u16, slot: u32) -> usize;
     /// The column of the data of an edge and the row of one of its links.
     link_row(edge: EdgeIx, from: u32, to: u32) -> Option<(&'g dyn AnyColumn, u32)>;
+    /// The key of an entity in CBOR: of several parts, an array.
+    encoded_key(entity: EntityIx, slot: u32) -> Vec<u8>;
     /// A point in the journal to go back to.
     mark(journal: &mut Journal) -> Mark;
     /// A column.

@@ -19,7 +19,7 @@ pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
 use crate::base::image::{ImageError, ImageSink, ImageSource};
-use crate::graph::due::DueTime;
+use crate::base::time::Timestamp;
 use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::index::{self, Ordered, Slots};
 use crate::graph::paged::Paged;
@@ -109,10 +109,17 @@ impl ColumnType {
         Self::made::<T>(ordered::<T, Flat>, ordered::<T, Paged>, equal)
     }
 
-    /// A column of times that an event is due at, which is indexed by order.
+    /// A column of times that an event is due at, which is indexed by order. The code of the event has the bound on the type.
     #[must_use]
-    pub fn due<T: DueTime>() -> Self {
-        Self::ordered::<T>()
+    pub fn due<T: Value>() -> Self {
+        let ty = TypeId::of::<T>();
+        if ty == TypeId::of::<Timestamp>() {
+            Self::ordered::<Timestamp>()
+        } else if ty == TypeId::of::<Option<Timestamp>>() {
+            Self::ordered::<Option<Timestamp>>()
+        } else {
+            unreachable!("no event is due at a value of another type")
+        }
     }
 
     /// Sets the default, which a new entity has in this column if none is given: a value of the column's type.

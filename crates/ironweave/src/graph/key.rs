@@ -9,6 +9,7 @@ use std::hash::Hash;
 use minicbor::Decoder;
 use serde::Serialize;
 
+use crate::base::cbor::{ARRAY, head};
 use crate::base::error::{Chain, Name, StepError};
 use crate::base::hash::hash_bytes;
 use crate::base::id::Id;
@@ -148,6 +149,19 @@ pub(crate) fn text<'p>(parts: impl Iterator<Item = &'p [u8]>) -> String {
 }
 
 impl<S: Storage> Graph<S> {
+    /// The key of an entity in CBOR: of several parts, an array.
+    pub(crate) fn encoded_key(&self, entity: EntityIx, slot: u32) -> Vec<u8> {
+        let columns = &self.layout.entities[usize::from(entity)].key;
+        let mut bytes = Vec::new();
+        if columns.len() != 1 {
+            head(&mut bytes, ARRAY, columns.len() as u64);
+        }
+        for column in columns {
+            bytes.extend(self.column(*column).encoded(slot).unwrap_or_default());
+        }
+        bytes
+    }
+
     /// Returns the entity that has a key of one or more parts, in CBOR; O(1).
     pub(crate) fn with_key(&self, entity: EntityIx, key: &[&[u8]]) -> Option<Id> {
         let columns = &*self.layout.entities[usize::from(entity)].key;

@@ -7,9 +7,11 @@ use serde::de::{EnumAccess, Error as _, MapAccess, VariantAccess, Visitor};
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::step::event::{DynEvent, Event};
+use crate::step::event::{DynEvent, Event, decode_event};
+use crate::step::field_codec::FieldReader;
 use crate::step::fields::Fields;
 use crate::step::model::Model;
+use crate::value::DecodeError;
 
 /// The type of all events of a model that a program can fire, for events whose type is known only at runtime, such as
 /// events in JSON.
@@ -104,6 +106,34 @@ pub trait EventMaker: Sized {
     fn make<E: Event>(self) -> Result<E, Self::Error>;
     /// The error for a number that no event has.
     fn no_such_event(self) -> Self::Error;
+}
+
+/// Makes an event, by its number among those that a program can fire, from its encoded fields.
+///
+/// # Errors
+/// If there is no such event, or a field is of another type.
+pub(crate) fn event_from<A: AnyEvent>(
+    number: usize,
+    bytes: &[u8],
+    fields: usize,
+) -> Result<A, DecodeError> {
+    let tags: Vec<u16> = (0..fields as u16).collect();
+    A::make(number, Decoded(FieldReader::new(bytes, &tags)?))
+}
+
+/// Makes an event from its encoded fields.
+struct Decoded<'b>(FieldReader<'b>);
+
+impl EventMaker for Decoded<'_> {
+    type Error = DecodeError;
+
+    fn make<E: Event>(self) -> Result<E, DecodeError> {
+        decode_event::<E>(&self.0)
+    }
+
+    fn no_such_event(self) -> DecodeError {
+        DecodeError::new("there is no such event")
+    }
 }
 
 /// Serializes an event as `{"JobStarted": {"run": "JobRun/3.1"}}`.

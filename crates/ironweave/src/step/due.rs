@@ -2,17 +2,14 @@
 
 use std::fmt;
 
-use crate::base::cbor::{ARRAY, MAP, UINT, head};
+use crate::base::cbor::{MAP, UINT, head};
 use crate::base::error::EntityRef;
 use crate::base::time::Timestamp;
 use crate::graph::GraphRef;
 use crate::graph::layout::Due;
 use crate::schema::BindBy;
-use crate::step::any_event::{AnyEvent, EventMaker};
-use crate::step::event::{Event, decode_event};
-use crate::step::field_codec::FieldReader;
+use crate::step::any_event::{AnyEvent, event_from};
 use crate::step::model::Model;
-use crate::value::DecodeError;
 
 /// An event that is due for an entity; see [`Store::due`](crate::Store::due).
 #[non_exhaustive]
@@ -57,41 +54,15 @@ pub(crate) fn due_event<M: Model>(
     head(&mut binding, MAP, 1);
     head(&mut binding, UINT, 0);
     match due.by {
-        BindBy::Key => encode_key(graph, due, slot, &mut binding),
+        BindBy::Key => binding.extend(graph.encoded_key(due.entity, slot)),
         _ => head(&mut binding, UINT, id.to_bits()),
     }
-    match M::Event::make(due.fired, Decode(&binding)) {
+    match event_from(due.fired, &binding, 1) {
         Ok(event) => DueEvent {
             time,
             event,
             entity: graph.who(due.entity, id),
         },
         Err(e) => unreachable!("the only field of a due event names an entity: {e}"),
-    }
-}
-
-/// Appends the key of an entity.
-fn encode_key(graph: GraphRef<'_>, due: &Due, slot: u32, to: &mut Vec<u8>) {
-    let columns = &graph.layout().entities[usize::from(due.entity)].key;
-    if columns.len() > 1 {
-        head(to, ARRAY, columns.len() as u64);
-    }
-    for column in columns {
-        to.extend(graph.column(*column).encoded(slot).unwrap_or_default());
-    }
-}
-
-/// Decodes the binding of an event.
-struct Decode<'b>(&'b [u8]);
-
-impl EventMaker for Decode<'_> {
-    type Error = DecodeError;
-
-    fn make<E: Event>(self) -> Result<E, DecodeError> {
-        decode_event(&FieldReader::new(self.0, &[0])?)
-    }
-
-    fn no_such_event(self) -> DecodeError {
-        DecodeError::new("the model does not have the event")
     }
 }

@@ -1,0 +1,45 @@
+// says: an event that is due has exactly one field, the entity that has the time
+
+#[ironweave::model]
+pub mod theatre {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Seat {
+        #[key]
+        pub number: u64,
+        #[default]
+        pub closes: Option<Timestamp>,
+    }
+    #[states(Seat)]
+    pub enum SeatState {
+        #[initial]
+        #[to(Reserved)]
+        Free,
+        #[to(Free, Reserved)]
+        Reserved { until: Timestamp },
+    }
+
+    #[event]
+    #[moves(seat: Free -> Reserved { until })]
+    pub struct Reserve {
+        pub seat: Seat,
+        pub until: Timestamp,
+    }
+
+    #[event]
+    #[due(seat.Reserved.until)]
+    #[moves(seat: Reserved -> Free)]
+    pub struct Expire {
+        pub seat: Option<Seat>,
+    }
+
+    #[event]
+    #[due(seat.closes)]
+    #[set(seat.closes = None)]
+    pub struct Close {
+        pub seat: Ensure<Seat>,
+    }
+}
+
+fn main() {}

@@ -1,0 +1,36 @@
+// says: `Expire` would still be due after it has fired: move `seat` to a state in which it is not
+
+#[ironweave::model]
+pub mod theatre {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Seat {
+        #[key]
+        pub number: u64,
+        pub closes: Option<Timestamp>,
+    }
+    #[states(Seat)]
+    pub enum SeatState {
+        #[initial]
+        #[to(Reserved)]
+        Free,
+        #[to(Free, Reserved)]
+        Reserved { until: Timestamp },
+    }
+
+    #[event]
+    #[moves(seat: Free -> Reserved { until })]
+    pub struct Reserve {
+        pub seat: Seat,
+        pub until: Timestamp,
+    }
+
+    #[event]
+    #[due(seat.Reserved.until)]
+    pub struct Expire {
+        pub seat: Seat,
+    }
+}
+
+fn main() {}
