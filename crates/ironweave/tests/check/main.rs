@@ -16,6 +16,7 @@ mod an_event_makes_room;
 mod arcs_tell_entities_apart;
 mod code_of_the_program_runs;
 mod domains_are_shared;
+mod due_events_are_tried_in_any_order;
 mod invariants_are_checked_once;
 mod limits_end_an_exploration;
 mod symmetry_is_sampled;
