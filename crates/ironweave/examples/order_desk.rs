@@ -146,7 +146,7 @@ fn work(store: &mut Store<desk::Model>, out: &mut dyn io::Write) -> Result<(), B
             writeln!(out, "  {refused}")?;
         }
     }
-    let ready = Order::with_lines(Line::in_place::<Reserved>());
+    let ready = Order::LINES.any(Line::in_place::<Reserved>());
     for order in store.select(ready).collect::<Vec<_>>() {
         let lines = order.lines(store).filter_map(|line| line.in_state(store));
         let lines = lines.collect();

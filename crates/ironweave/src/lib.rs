@@ -50,6 +50,7 @@
 //! | an actor, a time, an idempotency key, optimistic concurrency | [`Meta`], with [`Store::begin_with`] |
 //! | to try events without committing them | [`Store::what_if`]; on an immutable value that threads can share, [`Snapshot::with`] |
 //! | to read | any [`Db`]: a store, a transaction, a snapshot |
+//! | to find entities by their values and links | a [`Filter`], counted or in pages: [`query`] |
 //! | to open a log of an earlier version of the model | [`Options::migrate`] if its data must change; in a test, [`assert_compatible!`] |
 //! | to find what can never happen in a model | in a test, [`assert_model_is_sound!`], with the feature `net` |
 //! | to read events of an earlier version | `#[upcast(..)]` on the event, with a [`LoggedEvent`] |
@@ -130,6 +131,20 @@ pub mod dynamic {
 pub mod index {
     pub use crate::db::by_index::{ByIndex, Hashed, IndexPart, Linked, Sorted};
     pub use crate::db::lists::Descending;
+}
+
+/// What filters are made of, and what their results are read with: [`FieldPath`] and [`EdgePath`] are the constants of an entity
+/// type by which a [`Filter`] names fields and edges, and a [`Page`] is a part of the results.
+///
+/// [`FieldPath`]: query::FieldPath
+/// [`EdgePath`]: query::EdgePath
+/// [`Page`]: query::Page
+pub mod query {
+    pub use crate::db::query::page::{Page, PageError, PageToken, ParsePageTokenError, Sorted};
+    pub use crate::db::query::path::{
+        AtMostOne, EdgePath, End, FieldPath, IndexedInOrder, Many, Operand, Ordered, Unordered,
+    };
+    pub use crate::db::query::plan::Plan;
 }
 
 #[cfg(feature = "async")]

@@ -105,6 +105,17 @@ pub fn pascal(name: &str) -> String {
         .collect()
 }
 
+/// `BUILT_BY`, the constant by which filters name a field `built_by`.
+pub fn constant(name: &Ident) -> Ident {
+    let text = plain(name);
+    let upper = text.to_uppercase();
+    match syn::parse_str::<Ident>(&upper) {
+        Ok(_) if upper != text => Ident::new(&upper, name.span()),
+        // The accessor of the field has the name already.
+        _ => format_ident!("{}_", text, span = name.span()),
+    }
+}
+
 /// `to_failed`, the default verb.
 pub fn default_verb(target: &Ident) -> Ident {
     format_ident!("to_{}", snake(&plain(target)), span = target.span())
@@ -355,6 +366,12 @@ pub fn members(of: EntityIx, resolved: &Resolved, errors: &mut Errors) -> Vec<Cl
                 format!("the {what} `{name}`"),
                 errors,
             );
+            // Two fields of one name have one constant, which is not another error.
+            if errors.len() == before {
+                let constant = plain(&constant(&field.name));
+                let origin = format!("`{constant}` of the {what} `{name}`");
+                take(&mut taken, &constant, &field.name, origin, errors);
+            }
             for pattern in &extra {
                 let method = pattern.replace('*', &name);
                 let origin = format!("`{method}` of the {what} `{name}`");
@@ -413,7 +430,10 @@ pub fn members(of: EntityIx, resolved: &Resolved, errors: &mut Errors) -> Vec<Cl
             let name = &columns[*column].name;
             if !reserved(name, "state data", errors) {
                 let origin = format!("data of the state `{}`", state.name);
-                take(&mut taken, &plain(name), name, origin, errors);
+                take(&mut taken, &plain(name), name, origin.clone(), errors);
+                if errors.len() == before {
+                    take(&mut taken, &plain(&constant(name)), name, origin, errors);
+                }
             }
             if errors.len() > before {
                 clashes.push(Clash::Data(*column));
@@ -451,7 +471,6 @@ fn methods(field: &Field, resolved: &Resolved) -> Vec<&'static str> {
             if end.cardinality == Cardinality::Many {
                 methods.extend(["*_count", "*_contains"]);
             }
-            methods.push("with_*");
             let edge = end.edge.map(|edge| &resolved.schema[edge]);
             if edge.is_some_and(|edge| edge.data.is_some()) {
                 methods.extend(["*_data", "set_*_data"]);
@@ -488,20 +507,25 @@ fn reserved(name: &Ident, what: &str, errors: &mut Errors) -> bool {
     is
 }
 
+/// Reports a name of a generated method, or of a constant if it has no lower-case letter, that another one has.
 fn take(
     taken: &mut BTreeMap<String, String>,
-    method: &str,
+    name: &str,
     at: &Ident,
     origin: String,
     errors: &mut Errors,
 ) {
-    if let Some(first) = taken.get(method) {
+    if let Some(first) = taken.get(name) {
+        let what = match name.chars().any(char::is_lowercase) {
+            true => "method",
+            false => "constant",
+        };
         errors.at(
             at,
-            format!("the method `{method}` would be generated twice: it is already {first}"),
+            format!("the {what} `{name}` would be generated twice: it is already {first}"),
         );
     } else {
-        taken.insert(method.to_string(), origin);
+        taken.insert(name.to_string(), origin);
     }
 }
 
@@ -515,6 +539,20 @@ mod tests {
         assert_eq!(snake("HTTPServer"), "http_server");
         assert_eq!(snake("Failed"), "failed");
         assert_eq!(pascal("built_by"), "BuiltBy");
+        let constants = [
+            ("built_by", "BUILT_BY"),
+            ("r#type", "TYPE"),
+            ("strasse", "STRASSE"),
+            ("straße", "STRASSE"),
+            // The accessor has the name in capital letters, so that the constant has another one.
+            ("A", "A_"),
+            ("_1", "_1_"),
+            ("名", "名_"),
+        ];
+        for (name, expected) in constants {
+            let name: Ident = syn::parse_str(name).expect("a name");
+            assert_eq!(constant(&name), expected);
+        }
         assert_eq!(pascal("builds"), "Builds");
     }
 }

@@ -1,36 +1,62 @@
-//! Methods that find entities: by an indexed field, and filters of queries over edges.
+//! What finds entities: methods for indexed fields, and the constants by which filters name fields and edges.
 
-use ironweave_schema::{ColumnIx, EntityIx, IndexKind, IndexPart};
+use ironweave_schema::{Cardinality, ColumnIx, IndexKind, IndexPart};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Visibility;
 
 use super::number;
-use crate::check::model::{Column, Entity, Field, FieldKind, Model};
+use crate::check::model::{Column, Entity, Field, FieldEnd, FieldKind, Model};
+use crate::check::names::{constant, plain};
 
-/// The method that finds entities by a field: by an indexed value, or by links along an edge.
-pub fn finder(model: &Model, index: EntityIx, entity: &Entity, field: &Field) -> TokenStream {
-    let (vis, name, owner) = (&field.vis, &field.name, &entity.name);
+/// What finds entities by a field: its path in filters, and the methods of its index.
+pub fn finder(model: &Model, entity: &Entity, field: &Field) -> TokenStream {
     match field.kind {
-        FieldKind::Column(column) => by_value(model, owner, column, vis),
-        FieldKind::End(end) => {
-            let other = &model.entities[end.other].name;
-            let with = format_ident!("with_{}", name);
-            let doc = format!(
-                "Returns a filter for entities with a `{other}` in `{name}` that another filter accepts."
-            );
-            let (edge, forward) = (number(end.edge.unwrap_or_default()), end.forward);
-            let (index, filter) = (number(index), model.taken.local("filter"));
-            quote! {
-                #[doc = #doc]
-                #vis fn #with(#filter: ::ironweave::Filter<#other>) -> ::ironweave::Filter<#owner> {
-                    ::ironweave::plumbing::with(
-                        #index, ::ironweave::plumbing::hop(#edge, #forward), #filter,
-                    )
-                }
-            }
+        FieldKind::Column(column) => {
+            let path = field_path(model, entity, column, &field.vis);
+            let by_value = by_value(model, &entity.name, column, &field.vis);
+            quote! { #path #by_value }
         }
+        FieldKind::End(end) => edge_path(model, entity, field, end),
         FieldKind::Broken => TokenStream::new(),
+    }
+}
+
+/// The path of a field or of a piece of state data.
+pub fn field_path(
+    model: &Model,
+    entity: &Entity,
+    column: ColumnIx,
+    vis: &syn::Visibility,
+) -> TokenStream {
+    let (owner, def) = (&entity.name, &model.columns[column]);
+    let (path, ty, kind) = (constant(&def.name), &def.ty, model.schema[column].index);
+    let doc = format!("`{}` in filters.", plain(&def.name));
+    let index = (kind == Some(IndexKind::Ordered)).then(|| quote!(, ::ironweave::query::Ordered));
+    let column = number(column);
+    quote! {
+        #[doc = #doc]
+        #vis const #path: ::ironweave::query::FieldPath<#owner, #ty #index> = ::ironweave::plumbing::field_path(#column);
+    }
+}
+
+/// The path of an end of an edge.
+fn edge_path(model: &Model, entity: &Entity, field: &Field, end: FieldEnd) -> TokenStream {
+    let (vis, owner, other) = (&field.vis, &entity.name, &model.entities[end.other].name);
+    let holds = match end.cardinality {
+        Cardinality::One => quote!(#other),
+        Cardinality::Option => quote!(::core::option::Option<#other>),
+        Cardinality::Many => quote!(::ironweave::query::Many<#other>),
+    };
+    let (path, doc) = (
+        constant(&field.name),
+        format!("`{}` in filters.", plain(&field.name)),
+    );
+    let (edge, forward) = (number(end.edge.unwrap_or_default()), end.forward);
+    quote! {
+        #[doc = #doc]
+        #vis const #path: ::ironweave::query::EdgePath<#owner, #holds> =
+            ::ironweave::plumbing::edge_path(::ironweave::plumbing::hop(#edge, #forward));
     }
 }
 

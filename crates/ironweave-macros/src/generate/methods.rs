@@ -81,7 +81,7 @@ pub fn finding(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     let indexes = (0..).zip(&model.schema.indexes);
     let indexes = indexes.filter(|(at, def)| def.entity == index && !model.indexes[*at].hidden);
     let finders: Vec<TokenStream> = shown(entity)
-        .map(|field| find::finder(model, index, entity, field))
+        .map(|field| find::finder(model, entity, field))
         .chain(data.map(|column| find::by_value(model, name, *column, &entity.vis)))
         .chain(indexes.map(|(at, _)| find::by_parts(model, entity, at)))
         .collect();
@@ -110,7 +110,8 @@ pub fn on_tokens(model: &Model, index: EntityIx, entity: &Entity, state: StateIx
         let attrs = documented(&column_def.attrs, &fallback);
         let read = accessor(model, index, *column, &attrs, &entity.vis);
         let write = settable(model, *column).then(|| setter(model, index, *column, &entity.vis));
-        quote! { #read #write }
+        let path = find::field_path(model, entity, *column, &entity.vis);
+        quote! { #read #write #path }
     });
     let to = &model.schema[index][state].to;
     let verbs = (to.iter().zip(&def.verbs))

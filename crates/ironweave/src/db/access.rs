@@ -53,12 +53,6 @@ fn no_value(graph: GraphRef<'_>, column: ColumnIx, entity: EntityIx, slot: u32) 
     panic!("{} has no {path} any more", graph.entity_ref(entity, slot))
 }
 
-/// The filter for entities that are linked over an edge with an entity that another filter takes.
-#[must_use]
-pub fn with<T: Entity, F: Entity>(_: u16, hop: Hop, filter: Filter<F>) -> Filter<T> {
-    Filter::with(hop, filter)
-}
-
 /// The filter for the entities in a place.
 #[must_use]
 pub fn in_place<T: Entity, S: Place<T>>() -> Filter<T> {

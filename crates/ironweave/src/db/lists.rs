@@ -75,8 +75,8 @@ impl<T> fmt::Debug for Selected<'_, T> {
 impl<'g, T: Entity> Selected<'g, T> {
     pub(crate) fn new(graph: GraphRef<'g>, filter: Filter<T>) -> Self {
         let slots = match graph {
-            Either::Flat(graph) => Either::Flat(filter.members(graph)),
-            Either::Paged(graph) => Either::Paged(filter.members(graph)),
+            Either::Flat(graph) => Either::Flat(filter.members(graph, 0)),
+            Either::Paged(graph) => Either::Paged(filter.members(graph, 0)),
         };
         Self {
             graph,
@@ -92,6 +92,10 @@ impl<T: Entity> Iterator for Selected<'_, T> {
     fn next(&mut self) -> Option<T> {
         let slot = either!(&mut self.slots, slots => slots.next())?;
         Some(T::from_id(self.graph.id(T::INDEX, slot)))
+    }
+
+    fn count(mut self) -> usize {
+        either!(&mut self.slots, slots => slots.count_rest())
     }
 }
 

@@ -81,12 +81,11 @@ pub trait Db {
     }
 
     /// Returns the entities that a filter accepts, in order of ids. They are searched for during the iteration, 64 slots at a
-    /// time: O(entities and links that the filter reads for the entities that are taken + slots up to the last of them / 4096).
+    /// time: O(values and links that the filter reads for the entities that are taken + slots up to the last of them / 4096).
     ///
-    /// A filter over an edge reads the links of one entity after the other. As soon as that has cost as much as it costs to
-    /// read the links of all entities that its inner filter accepts, it reads those instead. So it costs at most about twice
-    /// as much as the cheaper of these two ways. The complement of such a filter (`!`) tests each entity of the type, unless
-    /// `&` combines it with another filter.
+    /// A query costs at most a few times as much as the cheapest way to find the entities that are taken: see
+    /// [*Cost*](Filter#cost). To count them, to take the first or to take a page, call the methods of the filter, which
+    /// copy no list of a transaction.
     fn select<T: Entity>(&self, filter: Filter<T>) -> Self::List<'_, Selected<'_, T>> {
         self.asks("select");
         self.list(Selected::new(self.graph(), filter))

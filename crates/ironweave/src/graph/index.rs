@@ -19,6 +19,9 @@ use crate::value::Value;
 /// Slots that an index finds, in its order. Each is looked up when it is taken.
 pub type Slots<'i> = Box<dyn DoubleEndedIterator<Item = u32> + Send + Sync + 'i>;
 
+/// A range of positions in an index by order: values, each with a slot.
+pub type Positions<T> = (Bound<(T, u32)>, Bound<(T, u32)>);
+
 /// An index of a column of `T`, without the bounds on `T` that its kind requires.
 pub trait Index<T>: Any + Send + Sync {
     /// The slot that has a value already, if values are unique; `cell` gives the value at a slot.
@@ -52,7 +55,22 @@ pub trait Index<T>: Any + Send + Sync {
         Box::new(std::iter::empty())
     }
     /// In an index by order, the slots whose values are in a range, by value and then by slot.
-    fn range(&self, _range: (Bound<T>, Bound<T>)) -> Slots<'_> {
+    fn range(&self, (from, to): (Bound<T>, Bound<T>)) -> Slots<'_> {
+        // No entity has the greatest slot.
+        let from = match from {
+            Bound::Included(from) => Bound::Included((from, 0)),
+            Bound::Excluded(from) => Bound::Excluded((from, u32::MAX)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        let to = match to {
+            Bound::Included(to) => Bound::Included((to, u32::MAX)),
+            Bound::Excluded(to) => Bound::Excluded((to, 0)),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        self.between((from, to))
+    }
+    /// In an index by order, the slots between two positions in the order of values and then of slots.
+    fn between(&self, _range: Positions<T>) -> Slots<'_> {
         Box::new(std::iter::empty())
     }
     /// A copy.
@@ -220,19 +238,8 @@ impl<T: Value + Ord, S: Storage> Index<T> for Ordered<T, S> {
         self.0.len()
     }
 
-    fn range(&self, (from, to): (Bound<T>, Bound<T>)) -> Slots<'_> {
-        // No entity has the greatest slot.
-        let from = match from {
-            Bound::Included(from) => Bound::Included((from, 0)),
-            Bound::Excluded(from) => Bound::Excluded((from, u32::MAX)),
-            Bound::Unbounded => Bound::Unbounded,
-        };
-        let to = match to {
-            Bound::Included(to) => Bound::Included((to, u32::MAX)),
-            Bound::Excluded(to) => Bound::Excluded((to, 0)),
-            Bound::Unbounded => Bound::Unbounded,
-        };
-        Box::new(self.0.range((from, to)).map(|(_, slot)| *slot))
+    fn between(&self, range: Positions<T>) -> Slots<'_> {
+        Box::new(self.0.range(range).map(|(_, slot)| *slot))
     }
 
     fn fork(&self) -> Box<dyn Index<T>> {

@@ -220,8 +220,13 @@ pub(crate) struct Cursor {
 impl Cursor {
     /// A cursor before the first slot of a set with this number of groups.
     pub(crate) fn new(groups: usize) -> Self {
+        Self::between(0, groups)
+    }
+
+    /// A cursor before the first slot of a group of a set with this number of groups.
+    pub(crate) fn between(first: usize, groups: usize) -> Self {
         Self {
-            groups: 0..groups,
+            groups: first..groups,
             group: 0,
             words: 0,
             word: 0,
@@ -249,6 +254,22 @@ impl Cursor {
         let slot = self.word as u32 * 64 + self.slots.trailing_zeros();
         self.slots &= self.slots - 1;
         Some(slot)
+    }
+
+    /// The number of slots that are still to be visited, of the set that has these groups and words.
+    pub(crate) fn count<X>(
+        &mut self,
+        set: &mut X,
+        group: impl Fn(&X, usize) -> u64,
+        word: impl Fn(&mut X, usize) -> u64,
+    ) -> usize {
+        let mut count = 0;
+        // Each turn finds the first slot of a word, and counts the others at once.
+        while self.next(set, &group, &word).is_some() {
+            count += 1 + self.slots.count_ones() as usize;
+            self.slots = 0;
+        }
+        count
     }
 }
 

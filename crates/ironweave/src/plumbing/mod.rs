@@ -8,13 +8,14 @@ mod handle;
 pub use crate::db::Reader;
 pub use crate::db::access::{
     alive, by, by_range, count, counted, field, hop, in_place, in_state, is, link_data, linked,
-    many, one, only_link_data, option, state_of, with,
+    many, one, only_link_data, option, state_of,
 };
 pub use crate::db::by_index::by_index;
 pub use crate::db::handle::{
     hash, no_such_state, order, parse_handle, read_handle, same, show, write_handle,
 };
 pub use crate::db::lists::{Indexed, Links, Places};
+pub use crate::db::query::path::{edge_path, field_path};
 pub use crate::graph::GraphRef;
 pub use crate::graph::column::ColumnType;
 pub use crate::graph::due::due_at;

@@ -16,8 +16,8 @@ fn filters_join_places_and_edges() {
     };
     store.step(event);
     let select = |filter: Filter<Order>| store.select(filter).collect::<Vec<_>>();
-    let packed = || Order::with_lines(Line::in_place::<Packed>());
-    let wanted = || Order::with_lines(Line::in_place::<Wanted>());
+    let packed = || Order::LINES.any(Line::in_place::<Packed>());
+    let wanted = || Order::LINES.any(Line::in_place::<Wanted>());
     let open = Order::in_place::<Open>;
     assert_eq!(select(packed()), [b]);
     assert_eq!(select(wanted()), [a, b]);
@@ -27,9 +27,9 @@ fn filters_join_places_and_edges() {
     assert_eq!(select(!(open() | packed())), [c]);
     assert_eq!(select(!(open() & packed())), [a, c]);
     assert_eq!(select(!!packed()), [b]);
-    let with_open = Customer::with_orders(open());
+    let with_open = Customer::ORDERS.any(open());
     assert_eq!(store.select(with_open).count(), 1);
-    let of_packed = Line::with_order(packed()) & Line::in_place::<Wanted>();
+    let of_packed = Line::ORDER.any(packed()) & Line::in_place::<Wanted>();
     assert_eq!(store.select(of_packed).count(), 1);
 }
 

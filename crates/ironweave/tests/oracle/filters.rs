@@ -1,6 +1,7 @@
 //! Random filters, answered by `select` and by looking at one entity after the other.
 
 use ironweave::plumbing;
+use ironweave::query::Many;
 use ironweave::schema::{EntityIx, Hop, Schema, StateIx};
 use ironweave::{Db, Entity, Filter, Handle as _};
 
@@ -66,14 +67,17 @@ fn filter<const E: usize>(asked: &Asked) -> Filter<Ent<E, 0>> {
             state => unreachable!("state {state}"),
         },
         Asked::With(hop, there, inner) => {
-            let own = Ent::<E, 0>::INDEX.get();
+            fn with<const E: usize, const F: usize>(hop: Hop, inner: &Asked) -> Filter<Ent<E, 0>> {
+                let path = plumbing::edge_path::<Ent<E, 0>, Many<Ent<F, 0>>>(hop);
+                path.any(filter::<F>(inner))
+            }
             match there.get() {
-                0 => plumbing::with(own, *hop, filter::<0>(inner)),
-                1 => plumbing::with(own, *hop, filter::<1>(inner)),
-                2 => plumbing::with(own, *hop, filter::<2>(inner)),
-                3 => plumbing::with(own, *hop, filter::<3>(inner)),
-                4 => plumbing::with(own, *hop, filter::<4>(inner)),
-                _ => plumbing::with(own, *hop, filter::<5>(inner)),
+                0 => with::<E, 0>(*hop, inner),
+                1 => with::<E, 1>(*hop, inner),
+                2 => with::<E, 2>(*hop, inner),
+                3 => with::<E, 3>(*hop, inner),
+                4 => with::<E, 4>(*hop, inner),
+                _ => with::<E, 5>(*hop, inner),
             }
         }
         Asked::Both(a, b) => filter::<E>(a) & filter::<E>(b),

@@ -12,7 +12,7 @@ use crate::graph::cells::Cells;
 use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::image::cells::CellForm;
-use crate::graph::index::{Hashed, Index, Slots, Unique};
+use crate::graph::index::{Hashed, Index, Positions, Slots, Unique};
 use crate::graph::paged::key_hash;
 use crate::graph::storage::Storage;
 use crate::value::{
@@ -74,6 +74,15 @@ impl<T: Value, S: Storage> Column<T, S> {
     #[inline]
     pub fn get(&self, slot: u32) -> Option<&T> {
         self.cells.get(slot)
+    }
+
+    /// The slots between two positions of an index by order, in its order; none if the column has no such index.
+    #[must_use]
+    pub fn between(&self, range: Positions<T>) -> Slots<'_> {
+        match &self.index {
+            Some(index) => index.between(range),
+            None => Box::new(std::iter::empty()),
+        }
     }
 
     /// The slot that has a key; O(1).

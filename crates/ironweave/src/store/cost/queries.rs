@@ -43,26 +43,26 @@ fn asked(db: &impl Db) -> Vec<(&'static str, usize, usize)> {
     each_way!("of a state", db.select(ready()));
     each_way!("not of a state", db.select(!running()));
     each_way!("of either state", db.select(ready() | running()));
-    each_way!("linked", db.select(Task::with_worker(idle())));
-    each_way!("linked with many", db.select(Worker::with_tasks(ready())));
-    each_way!("both", db.select(ready() & Task::with_worker(idle())));
+    each_way!("linked", db.select(Task::WORKER.any(idle())));
+    each_way!("linked with many", db.select(Worker::TASKS.any(ready())));
+    each_way!("both", db.select(ready() & Task::WORKER.any(idle())));
     each_way!(
         "both, the other way",
-        db.select(Task::with_worker(idle()) & ready())
+        db.select(Task::WORKER.any(idle()) & ready())
     );
     each_way!(
         "linked twice",
-        db.select(Task::with_worker(Worker::with_tasks(ready())))
+        db.select(Task::WORKER.any(Worker::TASKS.any(ready())))
     );
     each_way!(
         "linked and not",
-        db.select(Task::with_worker(idle()) & !Task::with_needs(running()))
+        db.select(Task::WORKER.any(idle()) & !Task::NEEDS.any(running()))
     );
     note("linked with none", &|| {
-        db.select(Task::with_worker(busy())).count()
+        db.select(Task::WORKER.any(busy())).count()
     });
     note("both, with none", &|| {
-        db.select(running() & Task::with_worker(idle())).count()
+        db.select(running() & Task::WORKER.any(idle())).count()
     });
     note("in both states, with none", &|| {
         db.select(ready() & running()).count()
@@ -77,7 +77,7 @@ fn asked(db: &impl Db) -> Vec<(&'static str, usize, usize)> {
         db.select(!!(running() & ready())).count()
     });
     note("both none", &|| {
-        db.select(running() & Task::with_worker(busy())).count()
+        db.select(running() & Task::WORKER.any(busy())).count()
     });
     costs
 }
@@ -127,7 +127,7 @@ fn a_filter_over_an_edge_does_not_read_the_links_of_a_hub_for_a_few_entities() {
         );
     }
     let running = Task::in_place::<Running>;
-    let filter = || running() & Task::with_needs(running());
+    let filter = || running() & Task::NEEDS.any(running());
     let snapshot = store.snapshot();
     for (rows, found) in [
         rows(|| store.select(filter()).count()),
@@ -145,8 +145,8 @@ fn an_intersection_reads_the_links_of_the_entities_in_the_other_set() {
     step(&mut store, Started { task });
     let (ready, running) = (Task::in_place::<Ready>, Task::in_place::<Running>);
     for filter in [
-        running() & Task::with_needs(ready()),
-        Task::with_needs(ready()) & running(),
+        running() & Task::NEEDS.any(ready()),
+        Task::NEEDS.any(ready()) & running(),
     ] {
         let (rows, found) = rows(|| store.select(filter).count());
         assert_eq!(found, 1);

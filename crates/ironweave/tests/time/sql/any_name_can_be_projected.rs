@@ -73,7 +73,7 @@ pub mod bad {
     #[entity]
     pub struct Größe {
         pub größe: u32,
-        pub GRÖSSE: u32,
+        pub GRÖSSEN: u32,
         pub _2: u32,
     }
 
@@ -82,7 +82,7 @@ pub mod bad {
     #[create(second: ORDER { a = 6, b = 7 })]
     #[create(third: Ironweave)]
     #[create(fourth: Sqlite { from_slot = 8, data = 9 })]
-    #[create(fifth: Größe { größe = 10, GRÖSSE = 11, _2 = 12 })]
+    #[create(fifth: Größe { größe = 10, GRÖSSEN = 11, _2 = 12 })]
     #[link(first.hand += first)]
     #[link(first.hand_to += second)]
     #[link(first.view += second)]
@@ -119,7 +119,7 @@ fn a_model_can_be_projected_whatever_its_names_are() {
         ("SELECT a, b FROM ORDER_2", ints(&[6, 7])),
         ("SELECT slot FROM Ironweave_2", ints(&[0])),
         ("SELECT slot, from_slot, data FROM Sqlite", ints(&[0, 8, 9])),
-        ("SELECT größe, GRÖSSE, _2 FROM Größe", ints(&[10, 11, 12])),
+        ("SELECT größe, GRÖSSEN, _2 FROM Größe", ints(&[10, 11, 12])),
         ("SELECT from_slot, to_slot FROM Order_hand", ints(&[0, 0])),
         (
             "SELECT from_slot, to_slot FROM Order_hand_to",

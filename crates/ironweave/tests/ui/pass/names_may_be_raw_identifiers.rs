@@ -70,4 +70,6 @@ fn main() {
         ("gone", "nowhere")
     );
     assert_eq!(second.use_count(&store), 0);
+    let gone = Item::TYPE.eq("gone") & Item::<Done>::WHERE.ne("here") & Item::USE.is_empty();
+    assert_eq!(gone.first(&store), Some(first));
 }

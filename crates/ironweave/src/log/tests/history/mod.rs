@@ -195,7 +195,7 @@ fn look_at_all(store: &Club) -> Seen {
         let record = record.unwrap();
         for fact in record.facts() {
             let index = |e: FactEntity<'_>| match e.type_name() {
-                Person::NAME => Person::INDEX,
+                <Person as crate::Entity>::NAME => Person::INDEX,
                 _ => Room::INDEX,
             };
             let entity = fact.entity();
