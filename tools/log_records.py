@@ -91,9 +91,12 @@ def read_records(payload, schema, is_migration=False):
         raise Invalid("there are values that are of no fact")
     facts_end = binding_end = 0
     for index, flags, facts_to, binding_to, reserved in FIRING.iter_unpack(firings):
-        if flags or reserved:
-            raise Newer(f"a firing has the flags {flags:#x} and {reserved:#x}, which are for later versions")
         event = at(schema.events, index, "event")
+        known = CHOSE if event.chosen else 0
+        if flags & ~known or reserved:
+            raise Newer(f"a firing has the flags {flags:#x} and {reserved:#x}, which are for later versions")
+        if flags != known:
+            raise Invalid("an event without the entities that it chose")
         if not (facts_end <= facts_to <= len(transaction.facts) and binding_end <= binding_to <= len(bindings)):
             raise Invalid("the ends of its firings are not in order")
         transaction.firings.append((event, read_binding(event, bindings[binding_end:binding_to]), facts_to))
@@ -163,6 +166,14 @@ def read_binding(event, binding):
                 raise Invalid("a value of an event is not followed by zeros")
             values.append(value)
             begin += padded
+    for count in event.chosen:
+        n = word()
+        if n != 1 and count != "Many":
+            raise Invalid("an event chose another number of entities than its name has")
+        if n > (len(binding) - begin) // 8:
+            raise Invalid("an event ends before the entities that it chose")
+        for _ in range(n):
+            check_id(word())
     if begin != len(binding):
         raise Invalid("bytes follow the fields of an event")
     return values

@@ -149,7 +149,8 @@ pub struct ChooseWhere {
     pub function: FunctionIx,
 }
 
-/// An order of entities by a column; entities with equal values are in the order of their slots.
+/// An order of entities by a column; entities with equal values are in the order of their slots. Entities without the value,
+/// because they are in another state, come last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SortBy {
     /// The column.
@@ -166,10 +167,20 @@ pub enum Take {
     /// One. The name is bound to one entity.
     #[default]
     One,
-    /// As many as the value of an integer type says. The name is bound to a set.
-    Exactly(Source),
-    /// All candidates, but at most as many as the value of an integer type says. The name is bound to a set.
-    UpTo(Source),
+    /// As many as a value of an integer type says. The name is bound to a set. The event is not enabled if there are fewer.
+    Exactly {
+        /// The number.
+        number: Source,
+        /// The function that gives the number as an integer.
+        function: FunctionIx,
+    },
+    /// All candidates, but at most as many as a value of an integer type says. The name is bound to a set.
+    UpTo {
+        /// The number.
+        number: Source,
+        /// The function that gives the number as an integer.
+        function: FunctionIx,
+    },
 }
 
 /// An arc: one effect or condition of an event.

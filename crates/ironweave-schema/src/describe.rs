@@ -433,7 +433,12 @@ small_record!(ChooseWhere {
 });
 choice!(IndexPart {} of { Column, End } with {});
 choice!(ChooseFrom { Place } of { Path } with {});
-choice!(Take { One } of { Exactly, UpTo } with {});
+choice!(
+    Take { One } of {} with {
+        Exactly { number, function }
+        UpTo { number, function }
+    }
+);
 choice!(Arithmetic { Add, Subtract });
 choice!(Comparison {
     Equal,

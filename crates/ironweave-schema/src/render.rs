@@ -152,8 +152,8 @@ impl Schema {
                 let entity = of.def(*name).map_or(EntityIx::MAX, |def| def.entity);
                 let take = match take {
                     Take::One => String::new(),
-                    Take::Exactly(number) => format!("{} of ", of.source(number)),
-                    Take::UpTo(number) => format!("up to {} of ", of.source(number)),
+                    Take::Exactly { number, .. } => format!("{} of ", of.source(number)),
+                    Take::UpTo { number, .. } => format!("up to {} of ", of.source(number)),
                 };
                 let from = match from {
                     ChooseFrom::Place => self.entity_name(entity).to_owned(),
@@ -180,7 +180,7 @@ impl Schema {
     /// Returns a condition on a candidate of a `choose` arc, such as `price <= bid.price`.
     #[must_use]
     pub fn condition_text(&self, event: &EventDef, condition: &ChooseWhere) -> String {
-        let column = self.column_name(condition.column);
+        let column = self.qualified_name(condition.column);
         let with = self.source_text(event, &condition.with);
         format!("{column} {} {with}", condition.comparison)
     }
@@ -188,10 +188,20 @@ impl Schema {
     /// Returns an order, such as `price desc`.
     #[must_use]
     pub fn order_text(&self, order: SortBy) -> String {
-        let column = self.column_name(order.column);
+        let column = self.qualified_name(order.column);
         match order.descending {
             true => format!("{column} desc"),
-            false => column.to_owned(),
+            false => column,
+        }
+    }
+
+    /// The name of a field, or of data of a state after the name of that state.
+    fn qualified_name(&self, column: ColumnIx) -> String {
+        let name = self.column_name(column);
+        let def = self.columns.get(column.index());
+        match def.and_then(|def| Some((def.entity, def.state?))) {
+            Some((entity, state)) => format!("{}.{name}", self.state_name(entity, state)),
+            None => name.to_owned(),
         }
     }
 
@@ -202,13 +212,7 @@ impl Schema {
             schema: self,
             event,
         };
-        let def = self.columns.get(due.column.index());
-        let state = def.and_then(|def| Some((def.entity, def.state?)));
-        let state = state.map_or_else(String::new, |(entity, state)| {
-            format!("{}.", self.state_name(entity, state))
-        });
-        let column = self.column_name(due.column);
-        format!("{}.{state}{column}", of.name(due.name))
+        format!("{}.{}", of.name(due.name), self.qualified_name(due.column))
     }
 
     /// Returns an index, such as `index(ordered, fields = [symbol, price], while = Open)`.

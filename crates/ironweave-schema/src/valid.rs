@@ -420,7 +420,9 @@ impl Schema {
                 }
                 match take {
                     Take::One => Ok(()),
-                    Take::Exactly(number) | Take::UpTo(number) => self.source(event, number),
+                    Take::Exactly { number, .. } | Take::UpTo { number, .. } => {
+                        self.source(event, number)
+                    }
                 }
             }
             Arc::Unknown(_) => Ok(()),

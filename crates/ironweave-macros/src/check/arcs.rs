@@ -11,7 +11,7 @@ use super::model::{FieldKind, Resolved};
 use super::names::plain;
 use super::paths::{self, path};
 use super::values::{self, assigns, settable};
-use super::{links, operands, state};
+use super::{choose, links, operands, state};
 use crate::errors::Errors;
 use crate::parse::ast;
 
@@ -54,6 +54,7 @@ pub fn one(scope: &mut Scope<'_>, arc: &ast::Arc, errors: &mut Errors) -> Option
             compared,
         } => operands::count(scope, path, states, compared, errors),
         ast::Arc::Compare(left, compared) => operands::compare(scope, left, compared, errors),
+        ast::Arc::Choose(written) => choose::choose(scope, written, errors),
         ast::Arc::When {
             quantifier,
             path: written,

@@ -17,7 +17,7 @@ use super::names::plain;
 use super::renamed::former_names;
 use super::table::Table;
 use super::types;
-use super::{arcs, due, json, mays};
+use super::{arcs, choose, due, json, mays};
 use crate::errors::Errors;
 use crate::parse::ast;
 
@@ -35,6 +35,8 @@ pub struct Scope<'e> {
     pub names: Table<NameIx, Name>,
     /// The number of names that exist when the current arc acts.
     pub known: usize,
+    /// The names of `choose` arcs that have not been resolved yet.
+    pub later: Vec<String>,
     /// The keywords of arcs that could not be parsed.
     pub unread: Vec<String>,
     /// Names that were reported already, and must not be reported again.
@@ -63,7 +65,7 @@ impl Scope<'_> {
     }
 
     /// Adds a name.
-    fn add(&mut self, name: Name, (entity, count, by): Binding) -> NameIx {
+    pub fn add(&mut self, name: Name, (entity, count, by): Binding) -> NameIx {
         self.def.names.push(NameDef {
             name: plain(&name.name),
             entity,
@@ -111,6 +113,12 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
         fields: Table::default(),
         names: Table::default(),
         known: 0,
+        later: (event.arcs.iter())
+            .filter_map(|arc| match arc {
+                ast::Arc::Choose(choose) => Some(plain(&choose.name)),
+                _ => None,
+            })
+            .collect(),
         unread: event.unread,
         broken: BTreeSet::new(),
         literals: Vec::new(),
@@ -153,16 +161,24 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
         }
     }
     let mut resolved_arcs = Vec::new();
-    // Creates come first, in written order.
-    let (creates, others): (Vec<_>, Vec<_>) =
-        (event.arcs.iter()).partition(|arc| matches!(arc, ast::Arc::Create { .. }));
-    let written: Vec<&ast::Arc> = creates.into_iter().chain(others).collect();
+    // Creates come first, then chooses, each in written order.
+    let mut written: Vec<&ast::Arc> = event.arcs.iter().collect();
+    written.sort_by_key(|arc| match arc {
+        ast::Arc::Create { .. } => 0,
+        ast::Arc::Choose(_) => 1,
+        _ => 2,
+    });
     for arc in written.iter().copied() {
         scope.known = match arc {
             ast::Arc::Create { name, .. } => scope.created(name).map_or(0, NameIx::index),
             _ => scope.names.len(),
         };
         resolved_arcs.extend(arcs::one(&mut scope, arc, errors));
+        if let ast::Arc::Choose(choose) = arc {
+            let name = plain(&choose.name);
+            let at = scope.later.iter().position(|later| *later == name);
+            at.map(|at| scope.later.remove(at));
+        }
     }
     let before_mays = errors.len();
     let mut mays = mays::resolve(&event.mays, resolved, errors);
@@ -171,12 +187,16 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
     }
     if errors.len() == before && scope.broken.is_empty() {
         arcs::together(&scope, &written, &resolved_arcs, errors);
+        choose::moves_are_possible(&scope, &written, &resolved_arcs, errors);
         if scope.unread.is_empty() {
             ends_are_filled(&scope, &resolved_arcs, &mays, errors);
         }
     }
     if event.immediate {
         immediate(&scope, &event.arcs, event.has_may, &event.guards, errors);
+        choose::of_immediate(&scope, &event.arcs, errors);
+        let order = event.order.as_ref();
+        scope.def.order = order.and_then(|by| choose::firing_order(&mut scope, by, errors));
     }
     for arc in &resolved_arcs {
         if let Arc::Move {

@@ -5,6 +5,7 @@
 
 mod arcs;
 mod bindings;
+mod choose;
 mod due;
 mod edges;
 mod entities;

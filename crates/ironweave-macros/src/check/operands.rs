@@ -19,7 +19,7 @@ use crate::parse::ast::{self, Compared, Value};
 pub type Operand = (Source, Type);
 
 /// Adds a function to the code of the event: one that a function of the runtime makes from types.
-fn function<const N: usize>(
+pub fn function<const N: usize>(
     scope: &mut Scope<'_>,
     make: &'static str,
     types: [&Type; N],
@@ -66,7 +66,7 @@ fn is_literal(value: &Value) -> bool {
 }
 
 /// Resolves a value of any type. A literal gets the type `other`.
-fn operand(
+pub fn operand(
     scope: &mut Scope<'_>,
     value: &Value,
     other: Option<&Type>,

@@ -83,7 +83,21 @@ fn root(scope: &Scope<'_>, name: &Ident, errors: &mut Errors) -> Option<NameIx> 
     if found.is_some() || scope.broken.contains(&plain(name)) {
         return found;
     }
-    if scope.unread.iter().any(|word| word == "create") {
+    if scope
+        .unread
+        .iter()
+        .any(|word| word == "create" || word == "choose")
+    {
+        return None;
+    }
+    if scope.later.contains(&plain(name)) {
+        errors.at(
+            name,
+            format!(
+                "`{name}` is not chosen yet: write its `choose` before this one. Entities are created before any is chosen, so set \
+                 what depends on the choice by `#[set(..)]`"
+            ),
+        );
         return None;
     }
     let event = scope.event;

@@ -127,6 +127,7 @@ fn described(model: &Model, def: &EventDef, ix: NameIx) -> String {
     });
     let how = match (name.by, moved) {
         (BindBy::Created, _) => "created",
+        (BindBy::Chosen, _) => "chosen",
         (_, true) => "moved",
         _ => "bound",
     };

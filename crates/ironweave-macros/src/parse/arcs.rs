@@ -13,7 +13,7 @@ use super::values::compared;
 impl Parse for Path {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
         let root: Ident = input.parse()?;
-        if input.peek(syn::Ident) {
+        if input.peek(syn::Ident) && !continues_choose(input) {
             let rest = rest(input);
             return Err(syn::Error::new(
                 root.span(),
@@ -30,6 +30,16 @@ impl Parse for Path {
         }
         Ok(Self { root, hops })
     }
+}
+
+/// Whether the next word is one that follows a value or a path in a `choose`.
+fn continues_choose(input: ParseStream<'_>) -> bool {
+    let word = input.fork().parse::<Ident>();
+    word.is_ok_and(|word| {
+        ["by", "of", "desc", "asc"]
+            .iter()
+            .any(|known| word == known)
+    })
 }
 
 /// The rest of the input, formatted as source text.
@@ -68,7 +78,7 @@ fn assigns(input: ParseStream<'_>) -> Result<Vec<Assign>> {
 }
 
 /// `A | B`.
-fn states(input: ParseStream<'_>) -> Result<Vec<Ident>> {
+pub fn states(input: ParseStream<'_>) -> Result<Vec<Ident>> {
     let mut states = vec![input.parse()?];
     while input.peek(Token![|]) {
         input.parse::<Token![|]>()?;

@@ -196,6 +196,8 @@ pub struct Event {
     pub name: Ident,
     /// Whether it fires by itself.
     pub immediate: bool,
+    /// Which of the entities on which it is enabled it fires on first.
+    pub order: Option<FiringOrder>,
     /// Its fields.
     pub fields: Vec<EventField>,
     /// Its arcs, in written order.
@@ -494,6 +496,66 @@ pub enum Arc {
     },
     /// `when(value < value)`.
     Compare(Value, Compared),
+    /// `choose(name: path in A | B where field == value by field desc)`.
+    Choose(Box<Choose>),
+}
+
+/// A name that is bound to entities which the event chooses.
+pub struct Choose {
+    /// The name it introduces.
+    pub name: Ident,
+    /// How many.
+    pub take: Take,
+    /// An entity type, or a path to the candidates.
+    pub from: Path,
+    /// The states of a candidate.
+    pub states: Vec<Ident>,
+    /// Further conditions on a candidate.
+    pub conditions: Vec<CandidateWhere>,
+    /// Which candidate is the first.
+    pub order: Option<ChosenOrder>,
+}
+
+/// How many candidates are chosen.
+pub enum Take {
+    /// One.
+    One,
+    /// `3 of`, with the place of the number.
+    Exactly(Span, Value),
+    /// `up to 3 of`, with the place of the number.
+    UpTo(Span, Value),
+}
+
+/// `field` or `State.field` of a candidate.
+pub struct CandidateColumn {
+    /// The state.
+    pub state: Option<Ident>,
+    /// The field.
+    pub name: Ident,
+}
+
+/// `field <= value`: a condition on a candidate.
+pub struct CandidateWhere {
+    /// The left operand.
+    pub column: CandidateColumn,
+    /// The comparison and the right operand.
+    pub compared: Compared,
+}
+
+/// `by field desc`.
+pub struct ChosenOrder {
+    /// The field.
+    pub column: CandidateColumn,
+    /// Whether the greatest value comes first.
+    pub descending: bool,
+}
+
+/// `immediate(by = name.field desc)`.
+pub struct FiringOrder {
+    /// The name of the only field of the event.
+    pub root: Ident,
+    /// What it is ordered by.
+    pub order: ChosenOrder,
 }
 
 /// One thing that a handler may do.

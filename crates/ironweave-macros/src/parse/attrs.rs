@@ -12,7 +12,7 @@ use crate::check::types::text;
 use crate::errors::{Errors, did_you_mean, list, nearest};
 
 /// Attributes of ironweave, on any kind of item.
-const OURS: [&str; 24] = [
+const OURS: [&str; 25] = [
     "entity",
     "states",
     "event",
@@ -29,6 +29,7 @@ const OURS: [&str; 24] = [
     "terminal",
     "to",
     "create",
+    "choose",
     "delete",
     "moves",
     "link",
@@ -104,7 +105,7 @@ pub struct Ours {
 }
 
 /// The grammar of each attribute that takes arguments, for messages.
-const SHAPES: [(&str, &str); 20] = [
+const SHAPES: [(&str, &str); 22] = [
     (
         "index",
         "ordered, fields = [field, State.item], while = State | State, name = name",
@@ -127,6 +128,11 @@ const SHAPES: [(&str, &str); 20] = [
         "create",
         "name: Entity { field, field = value } in State { data }",
     ),
+    (
+        "choose",
+        "name: path in State | State where field == value by field",
+    ),
+    ("immediate", "by = name.field desc"),
     ("delete", "path"),
     (
         "moves",
@@ -179,9 +185,14 @@ impl Ours {
         Some(format!("#[{}{}]", self.name, words.join(" ")))
     }
 
+    /// Whether it has no arguments.
+    pub fn is_bare(&self) -> bool {
+        matches!(self.attr.meta, Meta::Path(_))
+    }
+
     /// Reports arguments of an attribute that takes none.
     pub fn bare(&self, errors: &mut Errors) {
-        if !matches!(self.attr.meta, Meta::Path(_)) {
+        if !self.is_bare() {
             errors.at(
                 &self.attr.meta,
                 format!("`#[{}]` takes no arguments", self.name),

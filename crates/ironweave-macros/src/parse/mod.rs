@@ -5,6 +5,7 @@
 pub mod arcs;
 pub mod ast;
 pub mod attrs;
+pub mod choose;
 mod indexes;
 mod misplaced;
 mod serde;
@@ -26,9 +27,9 @@ use ast::{
 use attrs::{Ours, respell, split};
 
 /// Attributes that an event may carry.
-const ON_EVENT: [&str; 13] = [
-    "create", "delete", "moves", "link", "unlink", "relink", "set", "when", "may", "guard",
-    "renamed", "upcast", "due",
+const ON_EVENT: [&str; 14] = [
+    "create", "choose", "delete", "moves", "link", "unlink", "relink", "set", "when", "may",
+    "guard", "renamed", "upcast", "due",
 ];
 
 /// Parses the module. `None` (with an error) if it is not an inline module at all.
@@ -138,6 +139,9 @@ fn promote(ast: &mut Module, errors: &mut Errors) {
     for event in &ast.events {
         meant.extend(event.arcs.iter().filter_map(|arc| match arc {
             ast::Arc::Create { entity, .. } => Some(entity.clone()),
+            ast::Arc::Choose(choose) if choose.from.hops.is_empty() => {
+                Some(choose.from.root.clone())
+            }
             _ => None,
         }));
     }
@@ -373,6 +377,7 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
         vis: item.vis,
         name: item.ident,
         immediate,
+        order: None,
         fields: Vec::new(),
         arcs: Vec::new(),
         written: Vec::new(),
@@ -398,6 +403,12 @@ fn event(item: ItemStruct, immediate: bool, errors: &mut Errors) -> Option<Event
             "due" => {
                 event.due = mark.parse(errors, attrs::due);
                 None
+            }
+            "choose" => mark.parse(errors, choose::choose),
+            "immediate" if !mark.is_bare() => {
+                event.order = mark.parse(errors, choose::firing_order);
+                event.written.extend(mark.written());
+                continue;
             }
             "upcast" => {
                 event.upcasts.extend(mark.parse(errors, attrs::upcast));

@@ -27,7 +27,7 @@ impl Parse for Value {
 }
 
 /// Values with `+` and `-` between them.
-fn sum(input: ParseStream<'_>) -> Result<Value> {
+pub fn sum(input: ParseStream<'_>) -> Result<Value> {
     let mut value = operand(input)?;
     loop {
         let at = input.span();

@@ -84,8 +84,8 @@ impl Derive<'_> {
             places: places.clone(),
             take: match take {
                 TakeDef::One => Take::One,
-                TakeDef::Exactly(number) => Take::Exactly(self.number(number)),
-                TakeDef::UpTo(number) => Take::UpTo(self.number(number)),
+                TakeDef::Exactly { number, .. } => Take::Exactly(self.number(number)),
+                TakeDef::UpTo { number, .. } => Take::UpTo(self.number(number)),
             },
             conditions: texts.collect(),
             order: order.map(|order| self.schema.order_text(order)),
@@ -200,7 +200,7 @@ fn sources(arc: &ArcDef) -> Vec<&Source> {
             let with = conditions.iter().map(|condition| &condition.with);
             let number = match take {
                 TakeDef::One => None,
-                TakeDef::Exactly(number) | TakeDef::UpTo(number) => Some(number),
+                TakeDef::Exactly { number, .. } | TakeDef::UpTo { number, .. } => Some(number),
             };
             with.chain(number).collect()
         }

@@ -247,8 +247,14 @@ impl Random {
                 order: self.option(Self::order),
                 take: match self.below(3) {
                     0 => Take::One,
-                    1 => Take::Exactly(self.source()),
-                    _ => Take::UpTo(self.source()),
+                    1 => Take::Exactly {
+                        number: self.source(),
+                        function: self.ix(),
+                    },
+                    _ => Take::UpTo {
+                        number: self.source(),
+                        function: self.ix(),
+                    },
                 },
             },
             _ => Arc::Unknown(Raw::from_cbor(b"\xa1\x65Sleep\x05").expect("an item")),

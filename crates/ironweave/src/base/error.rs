@@ -161,6 +161,21 @@ pub enum StepError {
         /// The events that led to it; see [`StepError::chain`].
         chain: Chain,
     },
+    /// Too few entities can be chosen by a `choose`.
+    NothingToChoose {
+        /// The event.
+        event: Name,
+        /// The name that the event chooses entities for.
+        name: Name,
+        /// The arc, as written in the model: `choose(bed: ward.beds in Free by number)`.
+        candidates: Name,
+        /// How many entities can be chosen.
+        found: usize,
+        /// How many it chooses.
+        wanted: usize,
+        /// The events that led to it; see [`StepError::chain`].
+        chain: Chain,
+    },
     /// A value that the event calculates, or that a `when` compares, overflows.
     Overflow {
         /// The event.

@@ -254,6 +254,11 @@ pub trait AnyColumn: Any + Send + Sync {
     /// In a column that is indexed by order, the slots whose values are in a range, by value and then by slot. The bounds
     /// are of the column's type.
     fn range(&self, range: (Bound<&dyn Any>, Bound<&dyn Any>)) -> Slots<'_>;
+    /// Whether a value is of the column's type.
+    fn is_of_type(&self, value: &dyn Any) -> bool;
+    /// In an indexed column, the slots whose values equal one, in order, and in an index by equality perhaps a few others. `None`
+    /// if the column has no index, or if the value is of another type.
+    fn equal_to(&self, value: &dyn Any) -> Option<Slots<'_>>;
     /// In a column of unique values, the slot whose value has this encoding; O(1).
     fn holder(&self, encoded: &[u8]) -> Option<u32>;
     /// How many cells there are.

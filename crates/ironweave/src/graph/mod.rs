@@ -12,6 +12,7 @@ mod canonical;
 pub(crate) mod carry;
 mod cells;
 pub(crate) mod check;
+pub(crate) mod choice;
 #[cfg(feature = "check")]
 pub(crate) mod coloured;
 pub mod column;

@@ -42,7 +42,8 @@ pub use crate::step::tx::{
     unlink,
 };
 pub use crate::value::calculate::{
-    ValueFunction, Whole, compare, difference, equal, no_such_function, no_such_value, number, sum,
+    ValueFunction, Whole, compare, difference, equal, no_such_function, no_such_value, number,
+    sorted, sum,
 };
 pub use crate::value::{DecodeError, EncodeError, Equal, Equality, Unequal, Value, is_faithful};
 pub use crate::{__any_event as any_event, __handle as handle};

@@ -1,6 +1,7 @@
 //! The fields of an event as bytes: how a log and a decoded transaction have them.
 
 use minicbor::Decoder;
+use minicbor::data::Type;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,10 +21,11 @@ pub(crate) const WORD_BYTES: usize = 8;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum BindingForm {
     /// As in a frame of the log: a word for each field, in order. A value that needs more than a word follows the word of
-    /// its length.
+    /// its length. If the event chose entities, the number of those of each name and their ids follow.
     #[default]
     Words,
-    /// As in a decoded transaction: a CBOR map of the fields by index.
+    /// As in a decoded transaction: a CBOR map of the fields by index. If the event chose entities, an array of those of each
+    /// name follows.
     Items,
 }
 
@@ -164,6 +166,54 @@ pub(crate) fn write_immediate(bytes: &mut Vec<u8>, form: BindingForm, on: Id) {
         BindingForm::Words => bytes.extend_from_slice(&on.to_bits().to_le_bytes()),
         BindingForm::Items => head(bytes, UINT, on.to_bits()),
     }
+}
+
+/// Appends the entities of each name that an event chose to its binding.
+pub(crate) fn write_chosen<'i>(
+    bytes: &mut Vec<u8>,
+    form: BindingForm,
+    names: impl ExactSizeIterator<Item = &'i [Id]>,
+) {
+    if form == BindingForm::Items {
+        head(bytes, ARRAY, names.len() as u64);
+    }
+    for ids in names {
+        match form {
+            BindingForm::Items => head(bytes, ARRAY, ids.len() as u64),
+            BindingForm::Words => bytes.extend_from_slice(&(ids.len() as u64).to_le_bytes()),
+        }
+        for id in ids {
+            match form {
+                BindingForm::Items => head(bytes, UINT, id.to_bits()),
+                BindingForm::Words => bytes.extend_from_slice(&id.to_bits().to_le_bytes()),
+            }
+        }
+    }
+}
+
+/// Reads the entities of each name that an event chose from behind its fields in a decoded transaction. A name that the log
+/// does not have has none.
+pub(crate) fn read_chosen(binding: &[u8]) -> Result<Vec<Option<Vec<Id>>>, DecodeError> {
+    let mut d = Decoder::new(binding);
+    raw_item(&mut d)?;
+    if d.position() == binding.len() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for _ in 0..item::array(&mut d)? {
+        if d.datatype()? == Type::Null {
+            d.null()?;
+            names.push(None);
+            continue;
+        }
+        let mut ids = Vec::new();
+        for _ in 0..item::array(&mut d)? {
+            let id = Id::from_bits(d.u64()?);
+            ids.push(id.ok_or_else(|| DecodeError::new("no id"))?);
+        }
+        names.push(Some(ids));
+    }
+    Ok(names)
 }
 
 /// In place of the index of a field that the event of the program does not have.

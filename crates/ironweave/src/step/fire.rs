@@ -99,7 +99,11 @@ impl<S: Storage> Core<S> {
         event: &E,
         start: usize,
     ) -> Result<(), StepError> {
-        self.record(plan, event)?;
+        if def.chooses.is_empty() {
+            self.record(plan, event)?;
+        } else {
+            self.record_with_chosen(plan, event.erased())?;
+        }
         self.conclude_recorded(plan, def, start)
     }
 

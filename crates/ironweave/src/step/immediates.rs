@@ -30,6 +30,7 @@ use crate::schema::{EntityIx, EventIx, NameIx};
 use crate::step::Core;
 use crate::step::field_codec::write_immediate;
 use crate::step::plan::Plan;
+use crate::step::record::write_chosen;
 
 /// The limits on the immediate events of one step, see the module.
 #[derive(Clone, Copy, Debug)]
@@ -170,7 +171,13 @@ impl<S: Storage> Core<S> {
         if self.open.recording {
             write_immediate(&mut self.open.event_bytes, self.open.binding_form, id);
         }
-        self.record_firing(event, cause)?;
+        if def.chooses.is_empty() || !self.open.recording {
+            self.record_firing(event, cause)?;
+        } else {
+            write_chosen(&mut self.open, def, &self.immediate_bindings);
+            self.record_firing(event, cause)?;
+            self.mark_chosen();
+        }
         if def.bounded {
             self.check_bounds(start)?;
         }

@@ -108,6 +108,8 @@ pub struct OpenTransaction {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Firing {
     pub event: EventIx,
+    /// Whether its binding has the entities that it chose.
+    pub chose: bool,
     /// Where its binding ends in `event_bytes`.
     pub binding_end: u32,
     /// Where its facts end.
@@ -124,6 +126,7 @@ impl Firing {
     pub(crate) fn read(event: EventIx, binding_end: u32, facts_end: u32) -> Self {
         Self {
             event,
+            chose: false,
             binding_end,
             facts_end,
             cause: Self::NOTHING,

@@ -9,6 +9,7 @@ use crate::base::clock::Clock;
 use crate::base::error::{Chain, Name, Reject};
 use crate::base::id::Id;
 use crate::db::Reader;
+use crate::graph::choice::plan::ChoosePlan;
 use crate::graph::column::ColumnTypes;
 use crate::graph::layout::{Layout, StateSet};
 use crate::schema::compiled::phase;
@@ -117,6 +118,7 @@ fn named(def: &EventDef) -> EventPlan {
             .collect(),
         guards: def.guards.iter().map(|g| g.as_str().into()).collect(),
         creates: Vec::new(),
+        chooses: Vec::new(),
         conditions: Vec::new(),
         copied: Vec::new(),
         calculated: Vec::new(),
@@ -207,7 +209,8 @@ impl EventPlan {
     fn add(&mut self, layout: &Layout, def: &EventDef, arc: &ArcDef) {
         match arc {
             // Of a newer version, which a program of this one does not have.
-            ArcDef::Unknown(_) | ArcDef::Choose { .. } => {}
+            ArcDef::Unknown(_) => {}
+            ArcDef::Choose { .. } => self.chooses.extend(ChoosePlan::new(layout, def, arc)),
             ArcDef::Create {
                 name,
                 state,

@@ -6,10 +6,11 @@ use crate::base::error::{Chain, Name, StepError};
 use crate::graph::storage::Storage;
 use crate::schema::EventIx;
 use crate::step::Core;
+use crate::step::bindings::Bindings;
 use crate::step::event::DynEvent;
-use crate::step::field_codec::{BindingForm, FieldWriter};
-use crate::step::open::Firing;
-use crate::step::plan::Plan;
+use crate::step::field_codec::{self, BindingForm, FieldWriter};
+use crate::step::open::{Firing, OpenTransaction};
+use crate::step::plan::{EventPlan, Plan};
 
 impl<S: Storage> Core<S> {
     /// Records that an event of the program fired. Without a log nothing is kept encoded, but an event with a field that
@@ -62,6 +63,32 @@ impl<S: Storage> Core<S> {
         self.record_firing(event.index(), Firing::NOTHING)
     }
 
+    /// As [`Core::record`], for an event that chooses entities, which are added to its binding.
+    #[cold]
+    pub(super) fn record_with_chosen(
+        &mut self,
+        plan: &Plan,
+        event: &dyn DynEvent,
+    ) -> Result<(), StepError> {
+        if !self.open.recording {
+            return self.record(plan, event);
+        }
+        let def = &plan.events[usize::from(event.index())];
+        let (form, fields) = (self.open.binding_form, usize::from(def.fields));
+        write_fields(plan, event, (form, fields), &mut self.open.event_bytes)?;
+        write_chosen(&mut self.open, def, &self.bindings);
+        self.record_firing(event.index(), Firing::NOTHING)?;
+        self.mark_chosen();
+        Ok(())
+    }
+
+    /// Records of the last firing that its binding has the entities that it chose.
+    pub(super) fn mark_chosen(&mut self) {
+        if let Some(firing) = self.open.firings.last_mut() {
+            firing.chose = true;
+        }
+    }
+
     #[inline]
     pub(super) fn record_firing(&mut self, event: EventIx, cause: u32) -> Result<(), StepError> {
         let journal = &self.open.journal;
@@ -77,6 +104,7 @@ impl<S: Storage> Core<S> {
         }
         self.open.firings.push(Firing {
             event,
+            chose: false,
             binding_end: binding_end as u32,
             facts_end: facts_end as u32,
             cause,
@@ -100,6 +128,12 @@ impl<S: Storage> Core<S> {
         let name = |event: &EventIx| Arc::clone(&plan.events[usize::from(*event)].name);
         chain.iter().rev().map(name).collect()
     }
+}
+
+/// Appends the entities that an event chose to its binding.
+pub(super) fn write_chosen(open: &mut OpenTransaction, def: &EventPlan, bindings: &Bindings) {
+    let chosen = def.chooses.iter().map(|choose| bindings.ids(choose.name));
+    field_codec::write_chosen(&mut open.event_bytes, open.binding_form, chosen);
 }
 
 /// Encodes the fields of an event.

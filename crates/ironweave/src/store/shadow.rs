@@ -102,7 +102,7 @@ fn read_back(plan: &Plan, decoded: &Decoded, (firing, of): (usize, EventIx)) -> 
         BindingForm::Items,
         fields,
     ));
-    if bytes == decoded.binding(firing) {
+    if bytes == decoded.fields_of(firing) {
         Ok(())
     } else {
         Err(format!("event {name} is decoded as a different event"))

@@ -11,7 +11,8 @@ use crate::base::cbor::CborWord;
 use crate::graph::fact::Fact;
 use crate::graph::image::ImageOrder;
 use crate::schema::{
-    Cardinality, ColumnIx, EdgeIx, Encoding, EntityIx, EventDef, EventIx, NameDef, Schema, StateIx,
+    BindBy, Cardinality, ColumnIx, EdgeIx, Encoding, EntityIx, EventDef, EventIx, NameDef, Schema,
+    StateIx,
 };
 use crate::value::DecodeError;
 use crate::value::fixed::FixedEncoding;
@@ -98,6 +99,10 @@ pub(super) struct EventTags {
     pub words: Vec<Option<FixedEncoding>>,
     /// The cardinality of each logged name.
     pub names: Vec<Cardinality>,
+    /// The cardinality of each logged name that the event chose.
+    pub chosen: Vec<Cardinality>,
+    /// For each name that the event chooses in this program's schema, the index among the logged ones. `None` as for `named`.
+    pub chosen_now: Vec<Option<usize>>,
     /// For each name of the event in this program's schema, the index of the logged name. `None` if the logged event has no
     /// such name or binds it differently.
     pub named: Vec<Option<usize>>,
@@ -143,8 +148,21 @@ fn event_tags(
         } = logged.names[then];
         ((entity(of), count) == (Some(now.entity), now.count)).then_some(then)
     });
+    let named: Vec<Option<usize>> = named.collect();
+    let is_chosen = |name: &NameDef| name.by == BindBy::Chosen;
+    let chosen: Vec<usize> = (0..logged.names.len())
+        .filter(|at| is_chosen(&logged.names[*at]))
+        .collect();
+    let among_chosen = |then: usize| chosen.iter().position(|at| *at == then);
+    let chosen_now = (ours[event].names.iter().zip(&named))
+        .filter(|(name, _)| is_chosen(name))
+        .map(|(_, then)| then.and_then(among_chosen))
+        .collect();
+    let chosen = chosen.iter().map(|at| logged.names[*at].count).collect();
     Some(EventTags {
-        named: named.collect(),
+        named,
+        chosen,
+        chosen_now,
         event,
         immediate: logged.immediate,
         fields: fields.into(),

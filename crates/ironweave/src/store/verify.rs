@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::base::error::{ErrorKind, FrameLocation, ReadError};
+use crate::base::id::Id;
 use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::base::time::Timestamp;
@@ -11,8 +12,9 @@ use crate::graph::Graph;
 use crate::graph::fact::Facts;
 use crate::graph::paged::Paged;
 use crate::log::{FrameHeader, FrameKind};
-use crate::schema::EventIx;
+use crate::schema::{BindBy, EventIx, NameDef};
 use crate::step::epoch::NotEntered;
+use crate::step::field_codec::read_chosen;
 use crate::step::fire::By;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
@@ -218,6 +220,7 @@ fn verify(view: &LogView<'_>) -> Result<Verified, VerifyError> {
     let plan = &*view.plan;
     let begin = Beginning::of(view);
     let mut core = flat::core(plan, begin.graph(view));
+    core.open.record_items();
     let mut not_fired: BTreeMap<String, (u64, Seq)> = BTreeMap::new();
     let mut agreed = 0;
     for frame in view.frames(begin.next())? {
@@ -263,7 +266,7 @@ fn verify(view: &LogView<'_>) -> Result<Verified, VerifyError> {
                 .first()
                 .map_or_else(String::new, |f| name(plan, f.event))
         };
-        refire(&mut core, plan, &decoded)
+        refire(&mut core, plan, &decoded, foreign.is_some())
             .and_then(|()| {
                 let broken = |e: crate::base::error::StepError| {
                     (first(), "the transaction".to_owned(), e.to_string())
@@ -323,7 +326,12 @@ fn name(plan: &Plan, event: EventIx) -> String {
 }
 
 /// Fires the events of one transaction. The error is the event, what the log has, and what the current code does.
-fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String, String, String)> {
+fn refire(
+    core: &mut Core,
+    plan: &Plan,
+    decoded: &Decoded,
+    is_foreign: bool,
+) -> Result<(), (String, String, String)> {
     let nothing = || "nothing more".to_owned();
     for (i, firing) in decoded.firings.iter().enumerate() {
         // Immediate events fire by themselves, or that is the difference.
@@ -353,6 +361,9 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
         if l.map(|f| f.event) != t.map(|f| f.event) {
             return Err((event, fired(l.map(|f| f.event)), fired(t.map(|f| f.event))));
         }
+        if !is_foreign && let Some((l, t)) = other_choice(core, plan, decoded, i) {
+            return Err((event, l, t));
+        }
         let (l_end, t_end) = (
             l.map_or(at, |f| f.facts_end as usize),
             t.map_or(at, |f| f.facts_end as usize),
@@ -370,6 +381,40 @@ fn refire(core: &mut Core, plan: &Plan, decoded: &Decoded) -> Result<(), (String
         }
     }
     Ok(())
+}
+
+/// What the log has and what is chosen today, if a firing chooses other entities.
+fn other_choice(
+    core: &Core,
+    plan: &Plan,
+    decoded: &Decoded,
+    firing: usize,
+) -> Option<(String, String)> {
+    let of = core.open.firings.get(firing).filter(|of| of.chose)?;
+    let start = firing
+        .checked_sub(1)
+        .map_or(0, |before| core.open.firings[before].binding_end);
+    let binding = core
+        .open
+        .event_bytes
+        .get(start as usize..of.binding_end as usize)?;
+    let (logged, today) = (decoded.chosen(firing), read_chosen(binding).ok()?);
+    let names = plan.layout.schema[of.event].names.iter();
+    let names = names.filter(|name| name.by == BindBy::Chosen);
+    let differs = names.zip(logged.into_iter().zip(today));
+    let text = |name: &NameDef, ids: &[Id]| {
+        let entity = &plan.layout.entities[usize::from(name.entity)].name;
+        let ids: Vec<String> = ids.iter().map(|id| format!("{entity}/{id}")).collect();
+        format!("it chooses `{}`: {}", name.name, ids.join(", "))
+    };
+    for (name, (logged, today)) in differs {
+        if let (Some(logged), Some(today)) = (logged, today)
+            && logged != today
+        {
+            return Some((text(name, &logged), text(name, &today)));
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -68,6 +68,12 @@ pub fn equal<A: PartialEq<B> + 'static, B: 'static>() -> ValueFunction {
     ValueFunction::Equate(|a, b| typed::<A>(a) == typed::<B>(b))
 }
 
+/// Compares values of one type, all of which are in an order.
+#[must_use]
+pub fn sorted<T: Ord + 'static>() -> ValueFunction {
+    ValueFunction::Compare(|a, b| Some(typed::<T>(a).cmp(typed::<T>(b))))
+}
+
 /// Adds values.
 #[must_use]
 pub fn sum<A: CheckedAdd<B, Output = T> + 'static, B: 'static, T: Send + Sync + 'static>()
@@ -94,11 +100,11 @@ pub fn number<T: Whole>() -> ValueFunction {
     ValueFunction::Number(|value| typed::<T>(value).whole())
 }
 
-/// An integer, with which a number of entities can be compared.
+/// An integer, as a number of entities is.
 #[diagnostic::on_unimplemented(
-    message = "a number of entities cannot be compared with `{Self}`",
+    message = "`{Self}` is not an integer, as a number of entities is",
     label = "not an integer",
-    note = "`count` is compared with an integer"
+    note = "`count` is compared with an integer, and `choose` takes an integer number of candidates"
 )]
 pub trait Whole: 'static {
     /// The integer, or the greatest one that is representable.
@@ -124,6 +130,14 @@ impl ValueFunction {
             (Self::Equate(equal), Comparison::Equal) => equal(a, b),
             (Self::Equate(equal), Comparison::NotEqual) => !equal(a, b),
             (Self::Compare(compare), _) => ordered(comparison, compare(a, b)),
+            _ => self.is_another(),
+        }
+    }
+
+    /// The order of two values of one type.
+    pub(crate) fn compare(self, a: &dyn Any, b: &dyn Any) -> Ordering {
+        match self {
+            Self::Compare(compare) => compare(a, b).unwrap_or(Ordering::Equal),
             _ => self.is_another(),
         }
     }

@@ -10,6 +10,7 @@ mod an_entity_without_states_exists;
 mod deletes_follow_on_delete;
 mod encodings_are_those_of_the_types;
 mod events_are_read_from_json;
+mod events_choose_entities;
 mod fields_have_defaults;
 mod filters_combine_places_and_edges;
 mod guards_see_what_their_event_names;

@@ -39,8 +39,14 @@ pub(super) fn choose(schema: &Schema, event: &mut EventDef, text: &str) -> Arc {
         match take {
             None => Take::One,
             Some(take) => match take.strip_prefix("up to ") {
-                Some(number) => Take::UpTo(source(schema, event, number)),
-                None => Take::Exactly(source(schema, event, take)),
+                Some(number) => Take::UpTo {
+                    number: source(schema, event, number),
+                    function: FunctionIx::new(0),
+                },
+                None => Take::Exactly {
+                    number: source(schema, event, take),
+                    function: FunctionIx::new(0),
+                },
             },
         },
     );

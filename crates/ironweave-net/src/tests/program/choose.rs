@@ -66,8 +66,8 @@ impl Program<'_> {
             candidates.retain(|slot| states.contains(&graph.state(entity, *slot).unwrap()));
             let (min, max) = match take {
                 Take::One => (1, 1),
-                Take::Exactly(n) => (number(n), number(n)),
-                Take::UpTo(n) => (0, number(n)),
+                Take::Exactly { number: n, .. } => (number(n), number(n)),
+                Take::UpTo { number: n, .. } => (0, number(n)),
             };
             if (candidates.len() as i64) < min {
                 return None;

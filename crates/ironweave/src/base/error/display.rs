@@ -138,6 +138,22 @@ impl StepError {
                 ..
             } => write!(f, "{entity} is {found}, not {expected}"),
             Self::When { condition, .. } => write!(f, "`when({condition})` does not hold"),
+            Self::NothingToChoose {
+                name,
+                candidates,
+                found,
+                wanted,
+                ..
+            } => match wanted {
+                1 => write!(
+                    f,
+                    "there is nothing to choose as `{name}`: `{candidates}` finds no entity"
+                ),
+                _ => write!(
+                    f,
+                    "there is too little to choose as `{name}`: `{candidates}` finds {found} of {wanted} entities"
+                ),
+            },
             Self::Overflow { calculation, .. } => {
                 write!(f, "`{calculation}` overflows")
             }
@@ -240,6 +256,7 @@ impl StepError {
             | Self::UnknownKey { event, .. }
             | Self::NotInPlace { event, .. }
             | Self::When { event, .. }
+            | Self::NothingToChoose { event, .. }
             | Self::Overflow { event, .. }
             | Self::Guard { event, .. }
             | Self::Rejected { event, .. }

@@ -16,6 +16,7 @@ impl StepError {
             | Self::Changed { .. }
             | Self::ReceiptLost { .. } => ErrorKind::Conflict,
             Self::When { .. }
+            | Self::NothingToChoose { .. }
             | Self::Overflow { .. }
             | Self::Guard { .. }
             | Self::Rejected { .. }
@@ -148,6 +149,7 @@ macro_rules! chain_of {
             | StepError::UnknownKey { chain, .. }
             | StepError::NotInPlace { chain, .. }
             | StepError::When { chain, .. }
+            | StepError::NothingToChoose { chain, .. }
             | StepError::Overflow { chain, .. }
             | StepError::Guard { chain, .. }
             | StepError::Rejected { chain, .. }

@@ -78,6 +78,30 @@ fn steps() -> Vec<(StepError, ErrorKind, &'static str)> {
             "Admitted: `when(any ward.beds: Free)` does not hold",
         ),
         (
+            StepError::NothingToChoose {
+                event: event(),
+                name: name("bed"),
+                candidates: name("choose(bed: ward.beds in Free)"),
+                found: 0,
+                wanted: 1,
+                chain: chain(),
+            },
+            Forbidden,
+            "Admitted: there is nothing to choose as `bed`: `choose(bed: ward.beds in Free)` finds no entity",
+        ),
+        (
+            StepError::NothingToChoose {
+                event: event(),
+                name: name("beds"),
+                candidates: name("choose(beds: 3 of ward.beds in Free)"),
+                found: 2,
+                wanted: 3,
+                chain: chain(),
+            },
+            Forbidden,
+            "Admitted: there is too little to choose as `beds`: `choose(beds: 3 of ward.beds in Free)` finds 2 of 3 entities",
+        ),
+        (
             StepError::Overflow {
                 event: event(),
                 calculation: name("meta.time + hold"),

@@ -80,6 +80,7 @@ fn reason(error: &StepError) -> String {
         StepError::UnknownKey { .. } => "a key that no entity has".to_owned(),
         StepError::Duplicate { .. } => "a key that an entity has".to_owned(),
         StepError::When { condition, .. } => format!("when {condition}"),
+        StepError::NothingToChoose { candidates, .. } => format!("{candidates} finds too little"),
         StepError::Overflow { calculation, .. } => format!("{calculation} overflows"),
         StepError::Guard { guard, .. } => format!("guard {guard}"),
         StepError::Rejected { .. } => "the handler".to_owned(),

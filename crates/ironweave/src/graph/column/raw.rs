@@ -140,6 +140,14 @@ impl<T: Value + Default> AnyColumn for RawColumn<T> {
         Box::new(std::iter::empty())
     }
 
+    fn is_of_type(&self, value: &dyn Any) -> bool {
+        value.is::<T>()
+    }
+
+    fn equal_to(&self, _: &dyn Any) -> Option<Slots<'_>> {
+        None
+    }
+
     fn holder(&self, _: &[u8]) -> Option<u32> {
         None
     }

@@ -320,6 +320,26 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         }
     }
 
+    fn is_of_type(&self, value: &dyn Any) -> bool {
+        value.is::<T>()
+    }
+
+    fn equal_to(&self, value: &dyn Any) -> Option<Slots<'_>> {
+        let (index, value) = (self.index.as_ref()?, value.downcast_ref::<T>()?);
+        if let Some(slot) = index.holder(value, &|slot| self.get(slot)) {
+            return Some(Box::new(std::iter::once(slot)));
+        }
+        let mut bytes = Vec::new();
+        encode_value(value, &mut bytes).ok()?;
+        // An index has one of the two.
+        let equal = index.equal(hash_bytes(&bytes));
+        let range = (
+            Bound::Included(value.clone()),
+            Bound::Included(value.clone()),
+        );
+        Some(Box::new(equal.chain(index.range(range))))
+    }
+
     fn holder(&self, encoded: &[u8]) -> Option<u32> {
         let value = decode_value(encoded).ok()?;
         self.index.as_ref()?.holder(&value, &|slot| self.get(slot))

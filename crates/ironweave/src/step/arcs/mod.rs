@@ -3,6 +3,7 @@
 //! [`Arcs::run`] executes any event, and is compiled once for each storage. On a store, the arcs of nearly every event are
 //! compiled for its type instead (`compiled.rs`), and come here only if one of their checks fails.
 
+mod choose;
 pub(crate) mod compiled;
 mod conditions;
 mod conflicts;
@@ -117,6 +118,9 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
         let def = self.def;
         self.targets.clear();
         self.create()?;
+        if !def.chooses.is_empty() {
+            self.choose()?;
+        }
         self.evaluate()?;
         for required in &def.source_states {
             self.check_source_states(required)?;

@@ -1,7 +1,5 @@
 //! The entities that the arcs of a firing event act on.
 
-use std::collections::HashSet;
-
 use crate::base::id::Id;
 use crate::graph::Graph;
 use crate::graph::storage::Storage;
@@ -89,20 +87,6 @@ pub(super) fn reach<S: Storage>(
     out: &mut Vec<u32>,
 ) {
     let start = out.len();
-    let roots = bindings.ids(path.root);
-    match path.hops.as_slice() {
-        [] => out.extend(roots.iter().map(|id| id.slot)),
-        [hop] if roots.len() == 1 => graph.links(*hop, roots[0].slot).append_to(out),
-        hops => {
-            let mut frontier: Vec<u32> = roots.iter().map(|id| id.slot).collect();
-            for hop in hops {
-                let mut seen = HashSet::new();
-                let next = frontier.iter().flat_map(|slot| graph.links(*hop, *slot));
-                out.extend(next.filter(|slot| seen.insert(**slot)));
-                frontier.clear();
-                frontier.extend(out.drain(start..));
-            }
-            out.extend(frontier);
-        }
-    }
+    out.extend(bindings.ids(path.root).iter().map(|id| id.slot));
+    graph.follow(&path.hops, out, start);
 }

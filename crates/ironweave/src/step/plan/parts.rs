@@ -1,6 +1,7 @@
 //! The parts of the plan of an event.
 
 use crate::base::error::{Chain, Name};
+use crate::graph::choice::plan::ChoosePlan;
 use crate::graph::layout::StateSet;
 use crate::schema::compiled::CompiledArc;
 use crate::schema::{
@@ -16,6 +17,8 @@ pub(crate) struct EventPlan {
     pub names: Vec<NamePlan>,
     pub guards: Vec<Name>,
     pub creates: Vec<CreatePlan>,
+    /// What the event chooses, in written order.
+    pub chooses: Vec<ChoosePlan>,
     pub conditions: Vec<ConditionPlan>,
     /// Fields of bound entities that arcs after `create` copy elsewhere: name and column.
     pub copied: Vec<(NameIx, ColumnIx)>,

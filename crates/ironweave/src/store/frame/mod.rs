@@ -25,13 +25,14 @@ use std::sync::Arc;
 
 use minicbor::Decoder;
 
+use crate::base::id::Id;
 use crate::base::meta::Meta;
 use crate::base::storage_error::FORMAT_VERSION;
 use crate::base::time::Timestamp;
 use crate::graph::fact::Facts;
 use crate::log::FrameKind;
 use crate::schema::{Cardinality, EventIx};
-use crate::step::field_codec::FieldReader;
+use crate::step::field_codec::{FieldReader, read_chosen};
 use crate::step::open::{Firing, OpenTransaction};
 pub(super) use crate::store::frame::meta::decode_names;
 use crate::store::frame::meta::{DecodedMeta, check_attempts, check_names};
@@ -54,7 +55,7 @@ pub(crate) struct Decoded {
     pub facts: Facts,
     pub firings: Vec<Firing>,
     /// The bindings of the firings in CBOR, one after the other: a map of fields, or the id of the entity of an immediate
-    /// event.
+    /// event, and then the entities that the event chose, if it chooses any.
     pub bindings: Vec<u8>,
     /// For each firing, this program's field for each logged field. Empty if the fields are those of this program.
     fields: Vec<Arc<[u16]>>,
@@ -128,6 +129,23 @@ impl Decoded {
     pub(crate) fn binding(&self, firing: usize) -> &[u8] {
         let range = self.range(firing, |firing| firing.binding_end);
         self.bindings.get(range).unwrap_or_default()
+    }
+
+    /// Returns the logged binding of a firing without the entities that it chose.
+    pub(crate) fn fields_of(&self, firing: usize) -> &[u8] {
+        let binding = self.binding(firing);
+        let mut d = Decoder::new(binding);
+        match item::raw_item(&mut d) {
+            Ok(fields) => fields,
+            Err(_) => binding,
+        }
+    }
+
+    /// Returns the entities of each name that a firing chose, in the order of the names of the event. `None` for a name that the
+    /// log does not have.
+    pub(crate) fn chosen(&self, firing: usize) -> Vec<Option<Vec<Id>>> {
+        // It was validated when it was decoded.
+        read_chosen(self.binding(firing)).unwrap_or_default()
     }
 
     /// Returns the indexes of the facts of a firing.

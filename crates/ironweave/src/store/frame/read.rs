@@ -3,13 +3,15 @@
 use minicbor::Decoder;
 
 use super::meta::{self, DecodedMeta};
-use super::records::{FACT_BYTES, FIRING_BYTES, FactRecord, FiringRecord, Header, form, kind};
+use super::records::{
+    CHOSE, FACT_BYTES, FIRING_BYTES, FactRecord, FiringRecord, Header, form, kind,
+};
 use super::{Decoded, FrameError, KeyedNames, event_of};
-use crate::base::cbor::{MAP, UINT, head};
+use crate::base::cbor::{ARRAY, MAP, NULL, UINT, head};
 use crate::base::id::Id;
 use crate::base::time::Timestamp;
 use crate::graph::fact::{Fact, Facts};
-use crate::schema::StateIx;
+use crate::schema::{Cardinality, StateIx};
 use crate::step::field_codec::WORD_BYTES;
 use crate::store::tags::{EventTags, Tags};
 use crate::value::DecodeError;
@@ -117,13 +119,20 @@ pub(super) fn read(
     let (mut binding_at, mut facts_at) = (0, 0);
     for record in parts.firings {
         let firing = FiringRecord::decode(record);
-        if firing.flags != 0 || firing.reserved != 0 {
+        let event = event_of(tags, firing.event.into());
+        let chose = event.as_ref().is_ok_and(|event| !event.chosen.is_empty());
+        let known = if chose { CHOSE } else { 0 };
+        if firing.flags & !known != 0 || firing.reserved != 0 {
             return Err(FrameError::Newer(format!(
                 "a firing with the flags {:#x} and {:#x}, which are for later versions",
                 firing.flags, firing.reserved
             )));
         }
-        let event = event_of(tags, firing.event.into())?;
+        let event = event?;
+        if firing.flags != known {
+            let why = "an event without the entities that it chose";
+            return Err(DecodeError::new(why).into());
+        }
         let (binding_end, facts_end) = (firing.binding_end as usize, firing.facts_end as usize);
         // The last end, which the others do not exceed, is checked below.
         if facts_end < facts_at {
@@ -315,7 +324,7 @@ fn read_binding(
 ) -> Result<(), DecodeError> {
     if event.immediate {
         let id = read_id(take_word(&mut binding)?)?;
-        if let Some(out) = out {
+        if let Some(out) = &mut out {
             head(out, UINT, id.to_bits());
         }
     } else {
@@ -342,6 +351,9 @@ fn read_binding(
             }
         }
     }
+    if !event.chosen.is_empty() {
+        read_chosen(&mut binding, event, out)?;
+    }
     if binding.is_empty() {
         return Ok(());
     }
@@ -349,6 +361,47 @@ fn read_binding(
         "an event has {} bytes behind its fields",
         binding.len()
     )))
+}
+
+/// Validates the entities that an event chose, and appends those of each name of the program to `out`.
+fn read_chosen(
+    binding: &mut &[u8],
+    event: &EventTags,
+    out: Option<&mut Vec<u8>>,
+) -> Result<(), DecodeError> {
+    let mut names = Vec::with_capacity(event.chosen.len());
+    for count in &event.chosen {
+        let n = take_word(binding)?;
+        let fits = n == 1 || *count == Cardinality::Many;
+        let len = usize::try_from(n)
+            .ok()
+            .and_then(|n| n.checked_mul(WORD_BYTES));
+        let ids = len
+            .filter(|_| fits)
+            .and_then(|len| binding.split_at_checked(len));
+        let (ids, rest) = ids.ok_or_else(|| {
+            DecodeError::new(format_args!(
+                "an event chose {n} entities for a name, which it cannot have chosen"
+            ))
+        })?;
+        *binding = rest;
+        let ids: Vec<Id> = (ids.as_chunks().0.iter())
+            .map(|word| read_id(u64::from_le_bytes(*word)))
+            .collect::<Result<_, _>>()?;
+        names.push(ids);
+    }
+    let Some(out) = out else { return Ok(()) };
+    head(out, ARRAY, event.chosen_now.len() as u64);
+    for then in &event.chosen_now {
+        match then.and_then(|then| names.get(then)) {
+            Some(ids) => {
+                head(out, ARRAY, ids.len() as u64);
+                ids.iter().for_each(|id| head(out, UINT, id.to_bits()));
+            }
+            None => out.push(NULL),
+        }
+    }
+    Ok(())
 }
 
 fn take_word(binding: &mut &[u8]) -> Result<u64, DecodeError> {

@@ -36,6 +36,9 @@ pub(super) const FIRING_BYTES: usize = 16;
 /// The length of a fact.
 pub(super) const FACT_BYTES: usize = 24;
 
+/// The flag of a firing whose binding has the entities that the event chose.
+pub(super) const CHOSE: u16 = 1;
+
 /// The kinds of facts.
 pub(super) mod kind {
     pub(crate) const CREATE: u8 = 0;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::meta;
 use super::records::{
-    FACT_BYTES, FIRING_BYTES, FactRecord, FiringRecord, HEADER_BYTES, Header, form, kind,
+    CHOSE, FACT_BYTES, FIRING_BYTES, FactRecord, FiringRecord, HEADER_BYTES, Header, form, kind,
 };
 use crate::base::id::Id;
 use crate::base::time::Timestamp;
@@ -68,7 +68,7 @@ pub(crate) fn encode(core: &mut Core, tags: &Tags, out: &mut PayloadBuffer) {
     for (firing, record) in open.firings.iter().zip(firing_records) {
         *record = FiringRecord {
             event: firing.event.get(),
-            flags: 0,
+            flags: if firing.chose { CHOSE } else { 0 },
             facts_end: firing.facts_end,
             binding_end: firing.binding_end,
             reserved: 0,

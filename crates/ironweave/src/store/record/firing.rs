@@ -10,7 +10,7 @@ use crate::base::error::{EntityRef, Name};
 use crate::base::id::Id;
 use crate::base::storage_error::StorageError;
 use crate::db::entity::Entity;
-use crate::schema::{Encoding, EventDef, EventFieldDef, EventIx};
+use crate::schema::{BindBy, Encoding, EventDef, EventFieldDef, EventIx, NameDef};
 use crate::step::any_event::{AnyEvent, EventMaker};
 use crate::step::event::{Event, decode_event};
 use crate::step::field_codec::FieldReader;
@@ -22,7 +22,8 @@ use crate::value::{DecodeError, decode};
 
 /// One firing of an event in a [`Record`]: of an event that the program applied, or of an immediate event.
 ///
-/// `Display` renders the event with its fields and its facts: `Froze { account: Account/1.1, why: "a doubt" } => move Account/1.1 ..`.
+/// `Display` renders the event with its fields, the entities that it chose, and its facts:
+/// `Froze { account: Account/1.1, why: "a doubt" } => move Account/1.1 ..`, `Admitted { ward: Ward/0.1 } choosing bed: Bed/2.1 => ..`.
 pub struct Firing<'r, M: Model> {
     record: &'r Record<M>,
     index: usize,
@@ -50,7 +51,7 @@ impl<'r, M: Model> Firing<'r, M> {
     }
 
     fn binding(&self) -> &'r [u8] {
-        self.transaction().decoded.binding(self.index)
+        self.transaction().decoded.fields_of(self.index)
     }
 
     fn def(&self) -> &'r EventDef {
@@ -250,6 +251,30 @@ impl<'r, M: Model> Firing<'r, M> {
             .collect()
     }
 
+    /// Returns the entities that the event chose by its `choose` arcs: each name with its entities, in the order in which they were
+    /// chosen. Empty for an event without such arcs, and for names that the event did not have when it was logged.
+    #[must_use]
+    pub fn chosen(&self) -> Vec<(&'r str, Vec<EntityRef>)> {
+        let def = self.def();
+        let names = def.names.iter().filter(|name| name.by == BindBy::Chosen);
+        let entities = &self.transaction().plan.layout.entities;
+        let one = |(name, ids): (&'r NameDef, Option<Vec<Id>>)| {
+            let entity = &entities.get(usize::from(name.entity))?.name;
+            let all = ids?.into_iter().map(|id| EntityRef {
+                entity: Name::clone(entity),
+                id,
+                key: None,
+            });
+            Some((&*name.name, all.collect()))
+        };
+        let mut names = names.peekable();
+        if names.peek().is_none() {
+            return Vec::new();
+        }
+        let chosen = self.transaction().decoded.chosen(self.index);
+        names.zip(chosen).filter_map(one).collect()
+    }
+
     /// Returns the facts that the event caused, in order.
     #[must_use]
     pub fn facts(&self) -> Facts<'r, M> {
@@ -268,6 +293,14 @@ impl<M: Model> fmt::Display for Firing<'_, M> {
         }
         if !fields.is_empty() {
             f.write_str(" }")?;
+        }
+        for (i, (name, entities)) in self.chosen().iter().enumerate() {
+            let before = if i == 0 { " choosing" } else { "," };
+            write!(f, "{before} {name}: ")?;
+            match entities.as_slice() {
+                [one] => write!(f, "{one}")?,
+                several => write!(f, "{several:?}")?,
+            }
         }
         f.write_str(" => ")?;
         self.facts().write(f, "; ")

@@ -1,10 +1,12 @@
 //! `Serialize` for records and their views.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::ser::{Error as _, Serialize, SerializeMap as _, SerializeStruct as _, Serializer};
 
 use super::{Changes, Fact, Facts, Field, Firing, Record, RecordedEvent};
+use crate::base::error::EntityRef;
 use crate::step::model::Model;
 
 impl<M: Model> Serialize for Record<M> {
@@ -29,7 +31,8 @@ impl<M: Model> Serialize for Record<M> {
 
 impl<M: Model> Serialize for Firing<'_, M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut firing = serializer.serialize_struct("Firing", 2)?;
+        let len = 2 + usize::from(!self.chosen().is_empty());
+        let mut firing = serializer.serialize_struct("Firing", len)?;
         let named = NamedEvent(self.name(), &self.fields());
         if self.is_immediate() {
             firing.serialize_field("immediate", &named)?;
@@ -37,6 +40,12 @@ impl<M: Model> Serialize for Firing<'_, M> {
             firing.serialize_field("event", &named)?;
         } else if let RecordedEvent::Applied(event) = self.event().map_err(S::Error::custom)? {
             firing.serialize_field("event", &event)?;
+        }
+        let chosen = self.chosen();
+        if !chosen.is_empty() {
+            let texts = |all: &[EntityRef]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let chosen = chosen.iter().map(|(name, all)| (*name, texts(all)));
+            firing.serialize_field("chosen", &chosen.collect::<BTreeMap<_, _>>())?;
         }
         firing.serialize_field("facts", &self.facts())?;
         firing.end()

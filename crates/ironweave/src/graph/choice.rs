@@ -1,0 +1,337 @@
+//! Choosing: the first of some candidates, for `choose(..)`.
+//!
+//! The order of candidates is that of the value of `by`, and then that of slots, so that it depends on neither the order of
+//! lists nor on how the candidates are found. The plan says how (`choice/plan.rs`).
+
+pub(crate) mod plan;
+
+use std::any::Any;
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::ops::Bound;
+
+use crate::graph::Graph;
+use crate::graph::choice::plan::{ChoosePlan, Search, TakePlan};
+use crate::graph::column::AnyColumn;
+use crate::graph::slots::Cursor;
+use crate::graph::storage::Storage;
+use crate::schema::{ChooseWhere, ColumnIx, Comparison, Hop, NameIx, SortBy, StateIx};
+use crate::value::calculate::{NoValue, Operand, Operands, value};
+
+/// Why nothing is chosen.
+pub(crate) enum NoChoice {
+    /// So many candidates fit, and so many are needed.
+    TooFew { found: usize, wanted: usize },
+    /// A calculation overflows.
+    Overflow,
+}
+
+/// What a choice depends on: the values that it compares, and the entities that names are bound to.
+pub(crate) trait ChoiceContext: Operands {
+    /// Appends the slots of the entities that a name is bound to.
+    fn append_bound(&self, name: NameIx, out: &mut Vec<u32>);
+}
+
+/// A condition on candidates with its right operand.
+struct Condition<'c> {
+    of: &'c ChooseWhere,
+    with: Operand<'c>,
+}
+
+impl<S: Storage> Graph<S> {
+    /// Replaces the slots from `start` on by those that edges lead to from them, each once, in the order in which they are
+    /// first reached.
+    pub(crate) fn follow(&self, hops: &[Hop], out: &mut Vec<u32>, start: usize) {
+        if let ([hop], [root]) = (hops, &out[start..]) {
+            let root = *root;
+            out.truncate(start);
+            return self.links(*hop, root).append_to(out);
+        }
+        for hop in hops {
+            let mut seen = HashSet::new();
+            let roots = out.split_off(start);
+            let next = roots.iter().flat_map(|slot| self.links(*hop, *slot));
+            out.extend(next.filter(|slot| seen.insert(**slot)));
+        }
+    }
+
+    /// Appends the slots that a `choose` chooses, in the order in which they are chosen.
+    pub(crate) fn choose(
+        &self,
+        plan: &ChoosePlan,
+        by: &impl ChoiceContext,
+        out: &mut Vec<u32>,
+    ) -> Result<(), NoChoice> {
+        let (wanted, least) = match &plan.take {
+            TakePlan::One => (1, 1),
+            TakePlan::Many {
+                number,
+                function,
+                exactly,
+            } => {
+                let value = match value(by, number) {
+                    Ok(value) => value,
+                    Err(NoValue::Overflow) => return Err(NoChoice::Overflow),
+                    // An entity without the value wants no candidate.
+                    Err(NoValue::Absent(..)) => {
+                        return Err(NoChoice::TooFew {
+                            found: 0,
+                            wanted: 1,
+                        });
+                    }
+                };
+                let function = by.function(*function);
+                let number = function.number(value.get());
+                let wanted = usize::try_from(number.max(0)).unwrap_or(usize::MAX);
+                (wanted, if *exactly { wanted } else { 0 })
+            }
+        };
+        let start = out.len();
+        let mut conditions = Vec::with_capacity(plan.conditions.len());
+        for of in &plan.conditions {
+            match value(by, &of.with) {
+                Ok(with) => conditions.push(Condition { of, with }),
+                Err(NoValue::Overflow) => return Err(NoChoice::Overflow),
+                // Nothing compares with a value that does not exist.
+                Err(NoValue::Absent(..)) => return enough(out, start, least),
+            }
+        }
+        if wanted > 0 {
+            self.search(plan, by, &conditions, (out, start), wanted);
+        }
+        enough(out, start, least)
+    }
+
+    fn search(
+        &self,
+        plan: &ChoosePlan,
+        by: &impl ChoiceContext,
+        conditions: &[Condition<'_>],
+        (out, start): (&mut Vec<u32>, usize),
+        wanted: usize,
+    ) {
+        let fits = |slot: &u32| self.fits(plan, by, conditions, *slot);
+        let column = |at| self.column(at);
+        match &plan.search {
+            Search::Path(path) => {
+                by.append_bound(path.root, out);
+                self.follow(&path.hops, out, start);
+                let mut kept = start;
+                for at in start..out.len() {
+                    let slot = out[at];
+                    if fits(&slot) {
+                        out[kept] = slot;
+                        kept += 1;
+                    }
+                }
+                out.truncate(kept);
+                self.keep_first(plan.order, by, (out, start), wanted);
+            }
+            Search::Place(states) => {
+                self.search_place(plan, by, states, &fits, (out, start), wanted)
+            }
+            Search::Equal {
+                condition,
+                otherwise,
+            } => {
+                let condition = &conditions[*condition];
+                match column(condition.of.column).equal_to(condition.with.get()) {
+                    Some(found) => {
+                        out.extend(found.filter(fits));
+                        self.keep_first(plan.order, by, (out, start), wanted);
+                    }
+                    None => self.search_place(plan, by, otherwise, &fits, (out, start), wanted),
+                }
+            }
+            Search::Ordered {
+                column: at,
+                descending,
+                otherwise,
+            } => {
+                let order = plan.order;
+                match (range(column(*at), *at, conditions), order) {
+                    (Some(range), Some(order)) if *descending => {
+                        let found = column(*at).range(range).rev();
+                        self.take_descending(order, by, found, &fits, (out, start), wanted);
+                    }
+                    (Some(range), Some(_)) => {
+                        out.extend(column(*at).range(range).filter(fits).take(wanted));
+                    }
+                    _ => self.search_place(plan, by, otherwise, &fits, (out, start), wanted),
+                }
+            }
+            Search::Range {
+                column: at,
+                otherwise,
+            } => match range(column(*at), *at, conditions) {
+                Some(range) => {
+                    out.extend(column(*at).range(range).filter(fits));
+                    self.keep_first(plan.order, by, (out, start), wanted);
+                }
+                None => self.search_place(plan, by, otherwise, &fits, (out, start), wanted),
+            },
+        }
+    }
+
+    /// Appends the first candidates among all entities in some states.
+    fn search_place(
+        &self,
+        plan: &ChoosePlan,
+        by: &impl ChoiceContext,
+        states: &[StateIx],
+        fits: &dyn Fn(&u32) -> bool,
+        (out, start): (&mut Vec<u32>, usize),
+        wanted: usize,
+    ) {
+        let Some(first) = states.first() else { return };
+        let of = |state: StateIx| self.in_state(plan.entity, state);
+        let mut cursor = Cursor::new(of(*first).groups());
+        let mut sets: Vec<_> = states.iter().map(|state| of(*state)).collect();
+        let next = || {
+            cursor.next(
+                &mut sets,
+                |sets, i| sets.iter().fold(0, |word, set| word | set.group(i)),
+                |sets, i| sets.iter().fold(0, |word, set| word | set.word(i)),
+            )
+        };
+        let found = std::iter::from_fn(next).filter(fits);
+        match plan.order {
+            None => out.extend(found.take(wanted)),
+            order => {
+                out.extend(found);
+                self.keep_first(order, by, (out, start), wanted);
+            }
+        }
+    }
+
+    /// Appends the first of slots that are ordered by value and slot, both from the greatest on. Those with equal values are
+    /// chosen from the smallest slot on.
+    fn take_descending(
+        &self,
+        order: SortBy,
+        by: &impl ChoiceContext,
+        found: impl Iterator<Item = u32>,
+        fits: &dyn Fn(&u32) -> bool,
+        (out, start): (&mut Vec<u32>, usize),
+        wanted: usize,
+    ) {
+        // Where the slots begin that have the same value as the last one.
+        let mut group = start;
+        for slot in found.filter(fits) {
+            let another = |last: &u32| self.compare_by(order, by, *last, slot) != Ordering::Equal;
+            if out[group..].last().is_some_and(another) {
+                out[group..].reverse();
+                group = out.len();
+                if group - start >= wanted {
+                    break;
+                }
+            }
+            out.push(slot);
+        }
+        // The last group, if it was not ended by another value.
+        out[group..].reverse();
+        out.truncate(start.saturating_add(wanted));
+    }
+
+    /// Keeps the first of some candidates, which are in any order, and puts these in order.
+    fn keep_first(
+        &self,
+        order: Option<SortBy>,
+        by: &impl ChoiceContext,
+        (out, start): (&mut Vec<u32>, usize),
+        wanted: usize,
+    ) {
+        let before = |a: &u32, b: &u32| {
+            let by_value =
+                order.map_or(Ordering::Equal, |order| self.compare_by(order, by, *a, *b));
+            by_value.then(a.cmp(b))
+        };
+        let found = &mut out[start..];
+        if wanted == 1 {
+            if let Some(first) = found.iter().copied().min_by(before) {
+                found[0] = first;
+            }
+        } else {
+            found.sort_unstable_by(before);
+        }
+        out.truncate(start.saturating_add(wanted));
+    }
+
+    /// Compares the values by which two candidates are ordered. One without a value comes after one with a value.
+    fn compare_by(&self, order: SortBy, by: &impl Operands, a: u32, b: u32) -> Ordering {
+        let column = self.column(order.column);
+        match (column.value(a), column.value(b)) {
+            (Some(a), Some(b)) => {
+                let ordering = by.function(order.function).compare(a, b);
+                if order.descending {
+                    ordering.reverse()
+                } else {
+                    ordering
+                }
+            }
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        }
+    }
+
+    /// Whether a candidate is in one of the states and meets the conditions.
+    fn fits(
+        &self,
+        plan: &ChoosePlan,
+        by: &impl Operands,
+        conditions: &[Condition<'_>],
+        slot: u32,
+    ) -> bool {
+        plan.states.contains(self.state_of(plan.entity, slot))
+            && conditions.iter().all(|condition| {
+                let value = self.column(condition.of.column).value(slot);
+                let function = by.function(condition.of.function);
+                value.is_some_and(|value| {
+                    function.holds(condition.of.comparison, value, condition.with.get())
+                })
+            })
+    }
+}
+
+/// An error if fewer slots than needed were chosen. Then none is kept.
+fn enough(out: &mut Vec<u32>, start: usize, wanted: usize) -> Result<(), NoChoice> {
+    let found = out.len() - start;
+    if found >= wanted {
+        return Ok(());
+    }
+    out.truncate(start);
+    Err(NoChoice::TooFew { found, wanted })
+}
+
+/// A range of values.
+type Range<'v> = (Bound<&'v dyn Any>, Bound<&'v dyn Any>);
+
+/// The range that conditions give for a column: the first bound in each direction. `None` if a bound is of another type than
+/// the column.
+fn range<'v>(
+    column: &dyn AnyColumn,
+    at: ColumnIx,
+    conditions: &'v [Condition<'_>],
+) -> Option<Range<'v>> {
+    let (mut from, mut to) = (Bound::Unbounded, Bound::Unbounded);
+    for condition in conditions.iter().filter(|c| c.of.column == at) {
+        let value = condition.with.get();
+        if !column.is_of_type(value) {
+            return None;
+        }
+        let (least, most) = match condition.of.comparison {
+            Comparison::Equal => (Bound::Included(value), Bound::Included(value)),
+            Comparison::Less => (Bound::Unbounded, Bound::Excluded(value)),
+            Comparison::LessOrEqual => (Bound::Unbounded, Bound::Included(value)),
+            Comparison::Greater => (Bound::Excluded(value), Bound::Unbounded),
+            Comparison::GreaterOrEqual => (Bound::Included(value), Bound::Unbounded),
+            Comparison::NotEqual => continue,
+        };
+        if matches!(from, Bound::Unbounded) {
+            from = least;
+        }
+        if matches!(to, Bound::Unbounded) {
+            to = most;
+        }
+    }
+    Some((from, to))
+}
