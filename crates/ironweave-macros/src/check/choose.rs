@@ -293,6 +293,9 @@ pub fn of_immediate(scope: &Scope<'_>, written: &[ast::Arc], errors: &mut Errors
         found.is_some_and(|name| scope.def[name].by == BindBy::Chosen)
     };
     for arc in written {
+        if let ast::Arc::Choose(choose) = arc {
+            choose_of_immediate(scope, choose, errors);
+        }
         let root = match arc {
             ast::Arc::When { path, .. } | ast::Arc::Count { path, .. } => Some(&path.root),
             ast::Arc::Compare(left, compared) => {
@@ -323,6 +326,66 @@ pub fn of_immediate(scope: &Scope<'_>, written: &[ast::Arc], errors: &mut Errors
             );
             errors.at(&path.root, message);
         }
+    }
+}
+
+/// Checks that what a `choose` of an immediate event depends on exists before the event fires, and that its changes wake the event.
+fn choose_of_immediate(scope: &Scope<'_>, choose: &ast::Choose, errors: &mut Errors) {
+    let is_created = |name: &Ident| {
+        let found = scope.named(name);
+        found.is_some_and(|name| scope.def[name].by == BindBy::Created)
+    };
+    let mut names = Vec::new();
+    let mut timeless = |value: &ast::Value, errors: &mut Errors| {
+        entities_in(value, &mut names);
+        if depends_on_transaction(value) {
+            let message = "an immediate event chooses by values of entities, since nothing wakes it when the time passes: compare with a \
+                           field of an entity";
+            errors.at(&choose.name, message);
+        }
+    };
+    for condition in &choose.conditions {
+        timeless(&condition.compared.with, errors);
+    }
+    if let ast::Take::Exactly(_, number) | ast::Take::UpTo(_, number) = &choose.take {
+        timeless(number, errors);
+    }
+    if scope.named(&choose.from.root).is_some() {
+        names.push(&choose.from.root);
+    }
+    if let Some(root) = names.into_iter().find(|name| is_created(name)) {
+        let message = format!(
+            "`{root}` does not exist before the event fires, and an immediate event fires only if there is something to choose: choose \
+             by another entity"
+        );
+        errors.at(root, message);
+    }
+    let hops = choose.from.hops.len();
+    let Some(root) = scope.named(&choose.from.root).filter(|_| hops != 1) else {
+        return;
+    };
+    // The first of two edges leads to at most one entity, so that few entities are woken by what is behind it.
+    let entity = scope.def[root].entity;
+    let mut quiet = Errors::default();
+    let first = choose.from.hops.first();
+    let first = first.and_then(|first| paths::hop(scope.resolved, entity, first, &mut quiet));
+    let leads_to_one = first.is_some_and(|(_, _, count)| count != Cardinality::Many);
+    if hops != 2 || !leads_to_one {
+        let message = format!(
+            "an immediate event chooses over one edge, or over two of which the first leads to at most one entity, but `{}` is another \
+             path: choose from a place with a `where`, or choose an entity in between first",
+            choose.from
+        );
+        errors.at(choose.from.last(), message);
+    }
+}
+
+/// Whether a value depends on the time or on other metadata of the transaction.
+fn depends_on_transaction(value: &ast::Value) -> bool {
+    match value {
+        ast::Value::Time | ast::Value::Meta(_) => true,
+        ast::Value::Calculated { operands, .. } => operands.iter().any(depends_on_transaction),
+        _ => false,
     }
 }
 

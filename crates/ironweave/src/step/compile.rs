@@ -17,7 +17,7 @@ use crate::step::plan::{Effect, EventPlan, LinkKind, Plan, Reach};
 const STATES_MAX: usize = 64;
 
 /// The compiled arcs of an event; `None` if only the interpreter can execute it: it fires by itself, has a condition, a path
-/// over edges, a name of no or several entities or a value of another entity, deletes or unlinks, or its arcs could meet in
+/// over edges, a name of no or several entities or a value of another entity, chooses, deletes or unlinks, or its arcs could meet in
 /// one entity or compete for one end.
 pub(super) fn compile(
     layout: &Layout,
@@ -28,7 +28,10 @@ pub(super) fn compile(
     if def.immediate
         || plan.may_meet
         || plan.may_compete
-        || !(plan.conditions.is_empty() && plan.copied.is_empty() && plan.walks.is_empty())
+        || !(plan.chooses.is_empty()
+            && plan.conditions.is_empty()
+            && plan.copied.is_empty()
+            && plan.walks.is_empty())
         || !def.names.iter().all(one)
         || def.names.len() > NAMES_MAX
     {
