@@ -1,7 +1,7 @@
 //! Resolves `#[due(..)]`: the time at which an event is due.
 
 use ironweave_schema::{
-    BindBy, Cardinality, ColumnIx, DueDef, EntityIx, EventDef, FieldIx, IndexKind, NameIx,
+    BindBy, Cardinality, ColumnIx, DueDef, EntityIx, EventDef, FieldIx, NameIx,
 };
 use proc_macro2::Ident;
 
@@ -36,14 +36,6 @@ pub fn resolve(
         }
         None => field(written, entity, resolved, errors)?,
     };
-    let field = &written.field;
-    if resolved.schema[column].index == Some(IndexKind::Equal) {
-        errors.at(
-            field,
-            format!("`{field}` has `#[index]`, which does not know what comes first: write `#[index(ordered)]`, or remove it, since `#[due(..)]` makes an index of its own"),
-        );
-        return None;
-    }
     Some(DueDef {
         name,
         column,

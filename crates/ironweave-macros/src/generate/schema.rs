@@ -20,14 +20,6 @@ pub fn binding(model: &Model) -> TokenStream {
     let doc = format!("The model `{name}`: what a store is opened with.");
     let (value, check_of) = (model.taken.local("value"), model.taken.local("check"));
     let (id, db) = (model.taken.local("id"), model.taken.local("db"));
-    let is_due = |ix| {
-        let mut dues = model
-            .schema
-            .events
-            .iter()
-            .filter_map(|event| event.due.as_ref());
-        dues.any(|due| due.column == ix)
-    };
     let columns = model.columns.entries().map(|(ix, column)| {
         let (ty, def) = (&column.ty, &model.schema[ix]);
         let only_key = def.key && model.entities[def.entity].key.len() == 1;
@@ -38,10 +30,9 @@ pub fn binding(model: &Model) -> TokenStream {
             }
             (_, Some(IndexKind::Equal)) => quote!(indexed::<#ty>),
             (_, Some(IndexKind::Ordered)) => quote!(ordered::<#ty>),
-            _ if is_due(ix) => quote!(due::<#ty>),
             _ => quote!(of::<#ty>),
         };
-        let compared = (!def.key && def.index.is_none() && !is_due(ix)).then(|| compared(ty));
+        let compared = (!def.key && def.index.is_none()).then(|| compared(ty));
         let default = column
             .default
             .as_ref()

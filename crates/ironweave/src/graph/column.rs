@@ -19,7 +19,6 @@ pub use typed::Column;
 
 use crate::base::error::{Chain, Name, StepError};
 use crate::base::image::{ImageError, ImageSink, ImageSource};
-use crate::base::time::Timestamp;
 use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::index::{self, Ordered, Slots};
 use crate::graph::paged::Paged;
@@ -107,19 +106,6 @@ impl ColumnType {
     pub fn ordered<T: Value + Ord>() -> Self {
         let equal = Some(equal::<T> as Equal);
         Self::made::<T>(ordered::<T, Flat>, ordered::<T, Paged>, equal)
-    }
-
-    /// A column of times that an event is due at, which is indexed by order. The code of the event has the bound on the type.
-    #[must_use]
-    pub fn due<T: Value>() -> Self {
-        let ty = TypeId::of::<T>();
-        if ty == TypeId::of::<Timestamp>() {
-            Self::ordered::<Timestamp>()
-        } else if ty == TypeId::of::<Option<Timestamp>>() {
-            Self::ordered::<Option<Timestamp>>()
-        } else {
-            unreachable!("no event is due at a value of another type")
-        }
     }
 
     /// Sets the default, which a new entity has in this column if none is given: a value of the column's type.

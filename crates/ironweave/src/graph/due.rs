@@ -1,7 +1,7 @@
 //! Due times: which entities an event is due for, in order of time.
 //!
-//! The column that has the time has an ordered index, which changes, undo, replay and copies of the graph maintain like any
-//! other. So a graph knows what is due without a list that could disagree with it.
+//! An event with a due time has an ordered index by the time, of the entities that are in a state in which it can be due. Changes,
+//! undo, replay and copies of the graph maintain it like any other index, so that it cannot disagree with the entities.
 
 use std::any::Any;
 use std::cmp::Reverse;
@@ -10,8 +10,9 @@ use std::ops::Bound;
 
 use crate::base::time::Timestamp;
 use crate::graph::GraphRef;
+use crate::graph::any::either;
+use crate::graph::index::composite::Selection;
 use crate::graph::layout::Due;
-use crate::schema::Encoding;
 use crate::value::Value;
 
 /// A type of times that an event can be due at: `Timestamp`, or `Option<Timestamp>`, whose `None` is never reached.
@@ -75,23 +76,20 @@ impl<'g> GraphRef<'g> {
     }
 
     /// Returns the slots of the entities for which an event is due at a time or before it, each with its time, in order of time
-    /// and then of slot. O(log n), and O(1) for each that is taken and each in another state.
+    /// and then of slot. O(log n), and O(1) for each that is taken.
     pub(crate) fn due(
         self,
         due: &'g Due,
         until: Timestamp,
     ) -> impl Iterator<Item = (Timestamp, u32)> + 'g {
-        let optional = matches!(
-            self.layout().schema[due.column].encoding,
-            Some(Encoding::Option(_))
-        );
         let (none, some) = (None::<Timestamp>, Some(until));
-        let range: (Bound<&dyn Any>, Bound<&dyn Any>) = if optional {
+        let range: (Bound<&dyn Any>, Bound<&dyn Any>) = if due.is_optional {
             (Bound::Excluded(&none), Bound::Included(&some))
         } else {
             (Bound::Unbounded, Bound::Included(&until))
         };
-        let slots = self.column(due.column).range(range);
+        let selection = Selection { prefix: &[], range };
+        let slots = either!(self, graph => graph.select_ordered(due.index, &selection));
         slots.filter_map(move |slot| Some((self.due_time(due, slot)?, slot)))
     }
 }

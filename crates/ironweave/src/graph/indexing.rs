@@ -38,36 +38,46 @@ pub(crate) struct IndexLayout {
 impl Layout {
     /// Adds the indexes of the schema. There is a type for each of them, or for none if the columns have no types.
     pub(super) fn add_indexes(&mut self, types: &[IndexType]) {
-        for (ix, (def, ty)) in (0..).zip(self.schema.indexes.iter().zip(types)) {
-            let entity = &mut self.entities[usize::from(def.entity)];
-            let mut is_moved = !def.states.is_empty();
-            for part in &def.parts {
-                match *part {
-                    IndexPart::Column(column) => {
-                        is_moved |= self.schema[column].state.is_some();
-                        let column = &mut self.columns[usize::from(column)];
-                        column.indexes.push(ix);
-                        column.is_part = true;
-                    }
-                    IndexPart::End(hop) => {
-                        let edge = &mut self.edges[usize::from(hop.edge)];
-                        edge.indexes.push((ix, hop.forward));
-                        edge.is_watched = true;
-                    }
-                }
-            }
-            entity.indexes.push(ix);
-            if is_moved {
-                entity.moved_indexes.push(ix);
-            }
-            self.indexes.push(IndexLayout {
+        for ix in 0..self.schema.indexes.len().min(types.len()) {
+            let def = &self.schema.indexes[ix];
+            let entity = &self.entities[usize::from(def.entity)];
+            let index = IndexLayout {
                 path: format!("{}.{}", entity.name, def.name).into(),
                 entity: def.entity,
                 parts: def.parts.clone(),
                 states: (!def.states.is_empty()).then(|| StateSet::of(&def.states)),
-                ty: *ty,
-            });
+                ty: types[ix],
+            };
+            self.add_index(index);
         }
+    }
+
+    /// Adds an index, and returns its number.
+    pub(super) fn add_index(&mut self, index: IndexLayout) -> u16 {
+        let ix = self.indexes.len() as u16;
+        let mut is_moved = index.states.is_some();
+        for part in &index.parts {
+            match *part {
+                IndexPart::Column(column) => {
+                    is_moved |= self.schema[column].state.is_some();
+                    let column = &mut self.columns[usize::from(column)];
+                    column.indexes.push(ix);
+                    column.is_part = true;
+                }
+                IndexPart::End(hop) => {
+                    let edge = &mut self.edges[usize::from(hop.edge)];
+                    edge.indexes.push((ix, hop.forward));
+                    edge.is_watched = true;
+                }
+            }
+        }
+        let entity = &mut self.entities[usize::from(index.entity)];
+        entity.indexes.push(ix);
+        if is_moved {
+            entity.moved_indexes.push(ix);
+        }
+        self.indexes.push(index);
+        ix
     }
 }
 

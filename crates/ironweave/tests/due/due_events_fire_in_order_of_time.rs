@@ -179,6 +179,7 @@ fn a_store_that_is_only_read_lists_and_does_not_fire() {
         (reader.due(secs(1001)).count(), reader.next_due()),
         (0, None)
     );
+    assert!(reader.check().is_empty());
 }
 
 #[test]
