@@ -222,7 +222,9 @@ class Rules:
             self.sort_by(name.entity, order)
         _, most = variant(take, ["One"], ["Exactly", "UpTo"])
         if most is not None:
+            most, function = record(most, "number", "function")
             self.source(most)
+            number(function)
 
     def may(self, may):
         entities, edges = ["Create", "Ensure", "Delete"], ["Link", "Unlink", "Relink", "SetLink"]

@@ -6,6 +6,7 @@ import struct
 from log_format import *
 
 HEADER, FIRING, FACT = struct.Struct("<qIIIIII"), struct.Struct("<HHIII"), struct.Struct("<BBHIQQ")
+CHOSE = 1  # the flag of a firing whose binding has the entities that the event chose
 KINDS = ("create", "delete", "move", "set", "link", "unlink", "set_link")
 META = {1: "actor", 2: "correlation", 3: "causation", 4: "idempotency_key"}
 

@@ -165,6 +165,7 @@ class Schema:
             for f in field(e, "fields", list, what)
         ]
         event.names = [self._name(n) for n in field(e, "names", list, what)]
+        event.chosen = [n.count for n in event.names if n.by == "Chosen"]
         for guard in field(e, "guards", list, what):
             if not isinstance(guard, str):
                 raise Invalid("a guard is no text")

@@ -336,19 +336,17 @@ fn choose_of_immediate(scope: &Scope<'_>, choose: &ast::Choose, errors: &mut Err
         found.is_some_and(|name| scope.def[name].by == BindBy::Created)
     };
     let mut names = Vec::new();
-    let mut timeless = |value: &ast::Value, errors: &mut Errors| {
+    let mut values: Vec<&ast::Value> = choose.conditions.iter().map(|c| &c.compared.with).collect();
+    if let ast::Take::Exactly(_, number) | ast::Take::UpTo(_, number) = &choose.take {
+        values.push(number);
+    }
+    for value in values {
         entities_in(value, &mut names);
         if depends_on_transaction(value) {
             let message = "an immediate event chooses by values of entities, since nothing wakes it when the time passes: compare with a \
                            field of an entity";
             errors.at(&choose.name, message);
         }
-    };
-    for condition in &choose.conditions {
-        timeless(&condition.compared.with, errors);
-    }
-    if let ast::Take::Exactly(_, number) | ast::Take::UpTo(_, number) = &choose.take {
-        timeless(number, errors);
     }
     if scope.named(&choose.from.root).is_some() {
         names.push(&choose.from.root);

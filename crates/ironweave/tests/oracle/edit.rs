@@ -68,7 +68,7 @@ pub fn whole_sources(arc: &mut Arc, change: &mut dyn FnMut(&mut Source)) {
             conditions, take, ..
         } => {
             conditions.iter_mut().for_each(|c| change(&mut c.with));
-            if let Take::Exactly(number) | Take::UpTo(number) = take {
+            if let Take::Exactly { number, .. } | Take::UpTo { number, .. } = take {
                 change(number);
             }
         }

@@ -144,7 +144,7 @@ impl Found {
                     let of = column_ty(schema, order.column);
                     self.functions.push((order.function, Function::Compare(of)));
                 }
-                if let Take::Exactly(number) | Take::UpTo(number) = take {
+                if let Take::Exactly { number, .. } | Take::UpTo { number, .. } = take {
                     self.source(schema, def, Ty::U, number);
                 }
             }
