@@ -88,7 +88,7 @@ pub mod desk {
     #[create(shipment: Shipment)]
     #[link(shipment.lines += lines)]
     #[moves(each lines: Reserved -> Shipped)]
-    #[may(set Product.in_stock)]                        // arcs copy values; a handler calculates
+    #[may(set Product.in_stock)]                        // what each line takes from its product: a handler
     pub struct LinesShipped { pub lines: Vec<Line<Reserved>> }
 
     #[event]                                            // shipped lines are not changed
