@@ -38,7 +38,7 @@ pub(crate) struct IndexLayout {
 impl Layout {
     /// Adds the indexes of the schema. There is a type for each of them, or for none if the columns have no types.
     pub(super) fn add_indexes(&mut self, types: &[IndexType]) {
-        for ix in 0..self.schema.indexes.len().min(types.len()) {
+        for (ix, ty) in types.iter().enumerate() {
             let def = &self.schema.indexes[ix];
             let entity = &self.entities[usize::from(def.entity)];
             let index = IndexLayout {
@@ -46,7 +46,7 @@ impl Layout {
                 entity: def.entity,
                 parts: def.parts.clone(),
                 states: (!def.states.is_empty()).then(|| StateSet::of(&def.states)),
-                ty: types[ix],
+                ty: *ty,
             };
             self.add_index(index);
         }
