@@ -278,8 +278,8 @@ impl<T: Entity, P> ByIndex<T, P, Sorted> {
         slots.unwrap_or_else(|| Box::new(std::iter::empty()))
     }
 
-    /// Returns the selected entities, in the order of the parts that are not given and then of ids; they can be read from both
-    /// ends. O(log n), and O(1) for each that is taken.
+    /// Returns the selected entities, in the order of the parts that are not given and then of ids. Those of a store, a snapshot
+    /// or a [`Reader`](crate::Reader) can be read from both ends. O(log n), and O(1) for each that is taken.
     pub fn iter<'d, D: Db>(&self, db: &'d D) -> D::List<'d, Indexed<'d, T>> {
         db.asks("by_index");
         db.list(Indexed::new(db.graph(), self.slots(db.graph())))

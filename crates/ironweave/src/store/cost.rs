@@ -7,6 +7,7 @@
 
 mod due;
 mod filters;
+mod indexes;
 mod models;
 mod queries;
 

@@ -19,6 +19,7 @@ mod handles_parse_as_they_print;
 mod immediate_events_fire_by_themselves;
 mod indexes_find_entities;
 mod indexes_on_entities_have_an_order;
+mod indexes_on_entities_match_lists;
 mod keys_are_unique;
 mod links_have_data;
 mod options_are_given_none_and_literals;
