@@ -174,6 +174,7 @@ pub use history::{AsOf, HistoryEntry, Retained, Retention, RetentionPlan};
 /// |---|---|---|
 /// | `#[entity]` | a struct | an entity type; its fields are values, or edges of type `T`, `Option<T>` or `Many<T>` |
 /// | `#[key]`, `#[index]`, `#[index(ordered)]` | a field of an entity | how entities are found by the field |
+/// | `#[index(ordered, fields = [..], while = ..)]` | an entity | an index of several parts; see [`ByIndex`] |
 /// | `#[default]`, `#[default(value)]` | a field, data of a state or of links | the value of what does not have one yet |
 /// | `#[inverse(Entity::field)]`, `#[edge(..)]` | an edge | the other end of an edge, and the options of an end |
 /// | `#[states(Entity)]` | an enum | the lifecycle of an entity type, with `#[initial]`, `#[terminal]` and `#[to(..)]` on its variants |

@@ -208,14 +208,14 @@ impl<S: Storage> Graph<S> {
         Ok(())
     }
 
-    /// Notes the keys of an entity that has been moved and still has the data of its former state.
-    pub(super) fn hold_moved(&mut self, entity: EntityIx, slot: u32, from: StateIx) {
+    /// Notes the keys of an entity before it is moved.
+    pub(super) fn hold_moved(&mut self, entity: EntityIx, slot: u32) {
         for i in 0..self.layout.entities[usize::from(entity)]
             .moved_indexes
             .len()
         {
             let index = self.layout.entities[usize::from(entity)].moved_indexes[i];
-            self.with_index(index, slot, Some(from), |index, cells| index.hold(cells));
+            self.hold(index, slot);
         }
     }
 

@@ -347,48 +347,54 @@ impl<S: Storage> Graph<S> {
         (from, to): (StateIx, StateIx),
     ) {
         debug_assert_eq!(self.state_of(entity, slot), from, "it is known");
-        let table = &mut self.entities[usize::from(entity)];
-        *table.words.at_mut(slot as usize) ^= u32::from(from) ^ u32::from(to);
-        table.in_state.change(slot, from, to);
-        let quiet = table.quiet;
-        journal.push(Entry::Move {
-            entity,
-            slot,
-            from,
-            to,
-        });
-        if !quiet {
-            self.after_move(journal, entity, slot, (from, to));
+        if self.entities[usize::from(entity)].quiet {
+            self.change_state(journal, entity, slot, (from, to));
+        } else {
+            self.move_with_consequences(journal, entity, slot, (from, to));
         }
     }
 
-    /// The consequences of a move: state data is cleared, counters change, immediate events may be enabled.
-    #[inline(never)]
-    fn after_move(
+    #[inline(always)]
+    fn change_state(
         &mut self,
         journal: &mut Journal,
         entity: EntityIx,
         slot: u32,
         (from, to): (StateIx, StateIx),
     ) {
-        let layout = &self.layout.entities[usize::from(entity)];
-        let is_indexed = !layout.moved_indexes.is_empty();
-        if is_indexed {
-            self.hold_moved(entity, slot, from);
-        }
+        let table = &mut self.entities[usize::from(entity)];
+        *table.words.at_mut(slot as usize) ^= u32::from(from) ^ u32::from(to);
+        table.in_state.change(slot, from, to);
+        journal.push(Entry::Move {
+            entity,
+            slot,
+            from,
+            to,
+        });
+    }
+
+    /// A move with its consequences: state data is cleared, indexes and counters change, immediate events may be enabled.
+    #[inline(never)]
+    fn move_with_consequences(
+        &mut self,
+        journal: &mut Journal,
+        entity: EntityIx,
+        slot: u32,
+        (from, to): (StateIx, StateIx),
+    ) {
+        // Before anything is changed: the clone of a value may panic.
+        self.hold_moved(entity, slot);
+        self.change_state(journal, entity, slot, (from, to));
         let layout = &self.layout.entities[usize::from(entity)];
         for &column in &layout.states[usize::from(from)].data {
             if let Some(old) = self.columns[usize::from(column)].clear(slot) {
                 journal.push_clear(Entry::clear(column, slot, old));
             }
         }
-        if is_indexed {
-            self.rekey_moved(entity, slot);
-        }
-        let layout = &self.layout.entities[usize::from(entity)];
         if !layout.counted_by.is_empty() {
             self.recount(entity, slot, from, to, true);
         }
+        self.rekey_moved(entity, slot);
         self.wake(entity, slot, to);
     }
 

@@ -65,6 +65,24 @@ mod tests {
             pub moored: Many<Ship>,
             #[edge(max = 2)]
             pub repaired: Many<Ship>,
+            pub boats: Many<Boat>,
+        }
+
+        #[entity]
+        #[index(ordered, fields = [pier])]
+        #[index(fields = [length], while = Afloat)]
+        pub struct Boat {
+            #[inverse(Pier::boats)]
+            pub pier: Option<Pier>,
+            pub length: u64,
+        }
+        #[states(Boat)]
+        pub enum BoatState {
+            #[initial]
+            #[to(Afloat)]
+            Ashore,
+            #[to(Ashore)]
+            Afloat,
         }
 
         #[entity]
@@ -159,6 +177,18 @@ mod tests {
         pub struct Towed {
             pub tug: Ship,
             pub ship: Ship,
+        }
+        // The key of an index may be of a type of the user.
+        #[event]
+        #[relink(pier.boats += boat)]
+        pub struct Landed {
+            pub pier: Pier,
+            pub boat: Boat,
+        }
+        #[event]
+        #[moves(boat: Ashore -> Afloat)]
+        pub struct Launched {
+            pub boat: Boat,
         }
         #[event]
         #[moves(light: Lit -> Dark)]

@@ -57,6 +57,7 @@ pub mod model {
     }
 
     #[entity]
+    #[index(ordered, fields = [kind, rank])]
     pub struct Shelf {
         #[key]
         pub name: crate::fussy::Touchy,

@@ -61,6 +61,7 @@ pub mod garage {
     use ironweave::prelude::*;
 
     #[entity]
+    #[index(ordered, fields = [class, rank])]
     pub struct Car {
         pub note: super::Touchy,
         #[index(ordered)]
