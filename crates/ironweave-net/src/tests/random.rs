@@ -258,8 +258,8 @@ impl Writer<'_> {
 
     fn arc(&mut self, names: &[(String, &'static str)], immediate: bool) {
         let (path, entity) = self.path(names);
-        // The conditions of an immediate event are on its entity and its neighbours.
-        let is_near = path.starts_with("v0") && path.matches('.').count() < 2;
+        // The conditions of an immediate event are on its entity and on what it leads to.
+        let is_own = path.starts_with("v0");
         let kinds = if self.has_code { 8 } else { 10 };
         match self.random.below(kinds) {
             8 => {
@@ -269,9 +269,9 @@ impl Writer<'_> {
                 };
                 let _ = writeln!(self.text, "set {path}.{field}");
             }
-            0..=2 if self.random.chance(20) => self.count(&path, entity, immediate && !is_near),
+            0..=2 if self.random.chance(20) => self.count(&path, entity, immediate && !is_own),
             0..=2 => self.moves(&path, entity, true),
-            3 if immediate && !is_near => {}
+            3 if immediate && !is_own => {}
             3 => {
                 let quantifier = *self.random.pick(&["all", "any", "none"]);
                 let states = self.some_states(entity);
@@ -320,8 +320,7 @@ impl Writer<'_> {
     fn choose(&mut self, names: &mut Vec<(String, &'static str)>, immediate: bool) {
         let name = format!("c{}", names.len());
         let (mut from, mut entity) = self.path(names);
-        let is_far = !from.starts_with("v0") || from.matches('.').count() > 1;
-        if !from.contains('.') || immediate && is_far {
+        if !from.contains('.') || immediate && !from.starts_with("v0") {
             entity = *self.random.pick(&ENTITIES);
             from = entity.to_owned();
         }

@@ -9,7 +9,7 @@ use ironweave_schema::{BindBy, EdgeIx, EntityIx, Hop};
 
 use super::fire::Step;
 use super::known::Stop;
-use super::model::{Condition, Watched, is_condition};
+use super::model::{Condition, Watched, is_condition, is_far};
 use super::states::States;
 use crate::net::{Inscription, Tokens, Transition};
 
@@ -39,14 +39,14 @@ impl Step<'_> {
                 self.pending.insert((ix, slot), Reason::Itself);
             }
         }
-        self.wake_choosing(|watched| watched.entities.contains(&entity));
+        self.wake_watching(|watched| watched.entities.contains(&entity));
     }
 
-    /// Something has changed that choices can depend on.
-    fn wake_choosing(&mut self, depends: impl Fn(&Watched) -> bool) {
+    /// Something has changed that choices, or conditions over several edges, can depend on.
+    fn wake_watching(&mut self, depends: impl Fn(&Watched) -> bool) {
         let model = self.known.model;
         for (ix, immediate) in model.immediates.iter().enumerate() {
-            if immediate.chooses.as_ref().is_some_and(&depends) {
+            if immediate.watched.as_ref().is_some_and(&depends) {
                 for slot in 0..model.slots(immediate.entity) {
                     self.pending.insert((ix, slot), Reason::Itself);
                 }
@@ -56,7 +56,7 @@ impl Step<'_> {
 
     /// An entity was deleted.
     pub(super) fn wake_without(&mut self, entity: EntityIx) {
-        self.wake_choosing(|watched| watched.entities.contains(&entity));
+        self.wake_watching(|watched| watched.entities.contains(&entity));
     }
 
     /// The links of two entities have changed.
@@ -67,7 +67,7 @@ impl Step<'_> {
                 self.pending.insert((ix, slot), Reason::Itself);
             }
         }
-        self.wake_choosing(|watched| watched.edges.contains(&edge));
+        self.wake_watching(|watched| watched.edges.contains(&edge));
     }
 
     /// An entity that neighbours may see has changed its state.
@@ -146,7 +146,8 @@ impl Step<'_> {
         self.can_choose(&model.net.transitions[immediate.transition], slot)
     }
 
-    /// Whether there are the candidates that an immediate event needs, and its conditions on what it chooses hold.
+    /// Whether there are the candidates that an immediate event needs, and its conditions on what it chooses and over several edges
+    /// hold.
     fn can_choose(&mut self, transition: &Transition, slot: u32) -> Result<bool, Stop> {
         let created = transition.variables.iter();
         let created = created.filter(|variable| variable.by == BindBy::Created);
@@ -166,7 +167,9 @@ impl Step<'_> {
             let Tokens::Entities(path) = &read.tokens else {
                 continue;
             };
-            if transition[path.root].by == BindBy::Chosen
+            let is_known = transition[path.root].by == BindBy::Chosen || is_far(read);
+            if is_known
+                && transition[path.root].by != BindBy::Created
                 && !self.is_met(transition, read, path, &bound)?
             {
                 return Ok(false);

@@ -30,11 +30,11 @@ pub(super) struct Immediate {
     pub conditions: Vec<Condition>,
     /// Whether it creates entities.
     pub creates: bool,
-    /// What its choices depend on, if it has some.
-    pub chooses: Option<Watched>,
+    /// What its choices depend on, and its conditions over several edges, if it has some.
+    pub watched: Option<Watched>,
 }
 
-/// The entity types and edges whose changes can change what an event chooses.
+/// The entity types and edges whose changes can change whether an event is enabled.
 #[derive(Default)]
 pub(super) struct Watched {
     pub entities: BTreeSet<EntityIx>,
@@ -194,21 +194,23 @@ fn immediate(net: &Net, at: usize, transition: &Transition) -> Immediate {
             }
             [] if read.inscription == Inscription::None => from = from.without(states),
             [] => from = from.and(states),
-            [hop, ..] => conditions.push(Condition {
+            [hop] => conditions.push(Condition {
                 quantifier: read.inscription,
                 hop: *hop,
                 states,
                 count: count(read),
             }),
+            // It is evaluated by itself.
+            _ => {}
         }
     }
-    let chooses = (!transition.choices.is_empty()).then(|| watched(net, transition));
+    let is_watched = !transition.choices.is_empty() || transition.reads.iter().any(is_far);
     Immediate {
         transition: at,
         entity,
         from: from.and(moved),
         conditions,
-        chooses,
+        watched: is_watched.then(|| watched(net, transition)),
         creates: (transition.arcs.iter()).any(|arc| matches!(arc.action, Action::Create { .. })),
     }
 }
@@ -219,7 +221,13 @@ pub(super) fn count(read: &Read) -> Count {
     Some((amount.comparison, amount.number.literal?))
 }
 
-/// What the choices of an event, and the conditions on what it chooses, depend on.
+/// Whether a read is a condition over several edges.
+pub(super) fn is_far(read: &Read) -> bool {
+    let is_far = matches!(&read.tokens, Tokens::Entities(path) if path.hops.len() > 1);
+    is_far && is_condition(read.inscription)
+}
+
+/// What the choices and conditions of an event depend on.
 fn watched(net: &Net, transition: &Transition) -> Watched {
     let mut watched = Watched::default();
     let mut add = |path: &Path| {

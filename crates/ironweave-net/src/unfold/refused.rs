@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::net::{Net, Take, Tokens, Transition};
+use crate::net::{Net, Take, Transition};
 
 /// A part of a model that a place/transition net cannot have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,13 +35,6 @@ pub enum Unsupported {
         event: String,
         /// The name of the created entity.
         variable: String,
-    },
-    /// A condition of an immediate event that follows several edges.
-    FarCondition {
-        /// The event.
-        event: String,
-        /// The path.
-        path: String,
     },
     /// A condition of an event on values, which are not part of the net.
     Condition {
@@ -95,7 +88,6 @@ impl Unsupported {
             // Without its condition, an immediate event fires where it does not, and takes what other events need.
             Self::Condition { is_immediate, .. } => !is_immediate,
             Self::Handler { .. }
-            | Self::FarCondition { .. }
             | Self::Choice { .. }
             | Self::Order { .. }
             | Self::Unknown { .. } => false,
@@ -122,10 +114,6 @@ impl fmt::Display for Unsupported {
             Self::FixedKey { event, variable } => write!(
                 f,
                 "{event} creates `{variable}` with a key that is not of a field of its own, and is rejected if an entity has this key"
-            ),
-            Self::FarCondition { event, path } => write!(
-                f,
-                "{event} is immediate and has a condition on `{path}`, which follows several edges"
             ),
             Self::Condition {
                 event, condition, ..
@@ -277,18 +265,6 @@ fn add(net: &Net, transition: &Transition, all: &mut Vec<Unsupported>) {
                 variable: transition[*name].name.clone(),
             }),
     );
-    let conditions = transition
-        .reads
-        .iter()
-        .filter_map(|read| match &read.tokens {
-            Tokens::Entities(path) if super::model::is_condition(read.inscription) => Some(path),
-            _ => None,
-        });
-    let far = conditions.filter(|path| transition.is_immediate() && path.hops.len() > 1);
-    all.extend(far.map(|path| Unsupported::FarCondition {
-        event: event(),
-        path: net.path_text(transition, path),
-    }));
     all.extend(values(net, transition));
     if transition.unknown > 0 {
         all.push(Unsupported::Unknown {

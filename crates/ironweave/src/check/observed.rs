@@ -104,3 +104,70 @@ fn add_columns(source: &Source, columns: &mut Vec<ColumnIx>) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::check::observed::Observed;
+    use crate::schema::{
+        Arc, BindBy, ChooseFrom, ColumnDef, EntityDef, EventDef, NameDef, NameIx, Schema, SortBy,
+        StateDef, StateIx, Take,
+    };
+
+    /// Returns why slots and keys of an entity type have a meaning, whose event `Taken` chooses one in an order. The columns are
+    /// `name`, which is a key if `keys` is 1 or more, and `size`, which is another part of the key if it is 2.
+    fn observed(keys: usize, by: Option<u16>) -> [Option<String>; 2] {
+        let column = |(at, name): (usize, &str)| ColumnDef {
+            name: name.to_owned(),
+            key: at < keys,
+            ..ColumnDef::default()
+        };
+        let order = by.map(|column| SortBy {
+            column: column.into(),
+            ..SortBy::default()
+        });
+        let schema = Schema {
+            entities: vec![EntityDef {
+                name: "Bed".to_owned(),
+                states: vec![StateDef::default()],
+                ..EntityDef::default()
+            }],
+            columns: ["name", "size"]
+                .into_iter()
+                .enumerate()
+                .map(column)
+                .collect(),
+            events: vec![EventDef {
+                name: "Taken".to_owned(),
+                names: vec![NameDef {
+                    name: "bed".to_owned(),
+                    by: BindBy::Chosen,
+                    ..NameDef::default()
+                }],
+                arcs: vec![Arc::Choose {
+                    name: NameIx::new(0),
+                    from: ChooseFrom::Place,
+                    states: vec![StateIx::new(0)],
+                    conditions: Vec::new(),
+                    order,
+                    take: Take::One,
+                }],
+                ..EventDef::default()
+            }],
+            ..Schema::default()
+        };
+        let observed = Observed::of(&schema);
+        [observed.slots[0].clone(), observed.keys[0].clone()]
+    }
+
+    #[test]
+    fn a_choice_distinguishes_slots_unless_its_order_is_that_of_a_key() {
+        let slots = |text: &str| Some(format!("Taken chooses `bed` by slot{text}"));
+        let among_equal = " among those that are equal in its order";
+        let key = Some("Taken compares `Bed.name`".to_owned());
+        assert_eq!(observed(1, None), [slots(""), None]);
+        assert_eq!(observed(1, Some(1)), [slots(among_equal), None]);
+        assert_eq!(observed(1, Some(0)), [None, key.clone()]);
+        // One part of a key can be equal.
+        assert_eq!(observed(2, Some(0)), [slots(among_equal), key]);
+    }
+}

@@ -221,6 +221,29 @@ fn of_immediate_events_that_links_and_deletions_enable() {
 }
 
 #[test]
+fn of_immediate_events_with_conditions_over_two_edges() {
+    let model = format!(
+        "{ADMISSIONS}
+        event Placed patient:Patient bed:Bed
+          relink patient.bed += bed
+        event Closed ward:Ward
+          move ward: Open -> Full
+        event Reopened ward:Ward
+          move ward: Full -> Open
+        event Taken bed:Bed
+          move bed: Free -> Occupied
+        immediate Admitted patient:Patient
+          when any patient.bed.ward in Open
+          when count patient.bed.ward.beds in Free >= 2
+          move patient: Waiting -> Admitted"
+    );
+    for slots in [[1, 2, 1], [2, 2, 1]] {
+        let found = compare(&model, &slots, 5_000).unwrap();
+        assert!(found.is_complete && found.states > 30, "{found:?}");
+    }
+}
+
+#[test]
 fn of_counts_of_ordinary_and_immediate_events() {
     let model = format!(
         "{ADMISSIONS}
