@@ -17,7 +17,7 @@ use super::names::plain;
 use super::renamed::former_names;
 use super::table::Table;
 use super::types;
-use super::{arcs, choose, due, json, mays};
+use super::{arcs, choose, due, immediates, json, mays};
 use crate::errors::Errors;
 use crate::parse::ast;
 
@@ -193,7 +193,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
         }
     }
     if event.immediate {
-        immediate(&scope, &event.arcs, event.has_may, &event.guards, errors);
+        immediates::check(&scope, &event.arcs, &event.guards, errors);
         choose::of_immediate(&scope, &event.arcs, errors);
         let order = event.order.as_ref();
         scope.def.order = order.and_then(|by| choose::firing_order(&mut scope, by, errors));
@@ -232,7 +232,7 @@ fn one(mut event: ast::Event, resolved: &Resolved, errors: &mut Errors) -> (Even
         vis: event.vis,
         name: event.name,
         written: event.written,
-        has_may: event.has_may && !event.immediate,
+        has_may: event.has_may,
         fields,
         names,
         guards: event.guards,
@@ -385,79 +385,6 @@ fn ends_are_filled(scope: &Scope<'_>, arcs: &[Arc], mays: &[May], errors: &mut E
                     ),
                 );
             }
-        }
-    }
-}
-
-/// Checks the additional rules of immediate events.
-fn immediate(
-    scope: &Scope<'_>,
-    written: &[ast::Arc],
-    has_may: bool,
-    guards: &[syn::Path],
-    errors: &mut Errors,
-) {
-    let event = scope.event;
-    let one = scope.fields.len() == 1
-        && (scope.def.names.iter()).any(|n| n.by == BindBy::Handle && n.count == Cardinality::One);
-    if !one && scope.broken.is_empty() {
-        errors.at(
-            event,
-            format!("an immediate event has exactly one field, a plain handle: write `pub struct {event} {{ pub x: Entity }}`"),
-        );
-        return;
-    }
-    for guard in guards {
-        errors.at(guard, "an immediate event has no guard: write `when(..)`");
-    }
-    if has_may {
-        errors.at(
-            event,
-            format!("an immediate event has no handler: remove `#[may(..)]` from `{event}`"),
-        );
-    }
-    let Some(own) = scope.fields.iter().next() else {
-        return;
-    };
-    let moves_own = |arc: &ast::Arc| matches!(arc, ast::Arc::Move { path, .. } if path.hops.is_empty() && path.root == own.name);
-    if !written.iter().any(moves_own) && scope.broken.is_empty() && scope.unread.is_empty() {
-        let name = &own.name;
-        errors.at(
-            event,
-            format!("an immediate event must move its entity, or it would fire forever: add `#[moves({name}: A -> B)]`"),
-        );
-    }
-    for arc in written {
-        let at = match arc {
-            ast::Arc::Count { compared, .. } | ast::Arc::Compare(_, compared) => compared.at,
-            _ => continue,
-        };
-        let message = "a `when` of an immediate event tests states: count and compare in an event that the program fires";
-        errors.add(syn::Error::new(at, message));
-    }
-    // The conditions of an immediate event may follow one edge. `each` is a condition, `those` is not.
-    for arc in written {
-        let (word, path) = match arc {
-            ast::Arc::When { path, .. } => ("when", path),
-            ast::Arc::Move {
-                scope: ast::Scope::Each | ast::Scope::Bare,
-                path,
-                ..
-            } if path.root == own.name => ("moves", path),
-            _ => continue,
-        };
-        if path.hops.len() > 1 {
-            let instead = match word {
-                "moves" => "`those` may follow several",
-                _ => "let another immediate event move the entity in between, and test its state",
-            };
-            errors.at(
-                path.last(),
-                format!(
-                    "`{word}` of an immediate event follows one edge, but `{path}` follows {}: {instead}",
-                    path.hops.len()
-                ),
-            );
         }
     }
 }

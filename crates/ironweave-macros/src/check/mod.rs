@@ -10,6 +10,7 @@ mod due;
 mod edges;
 mod entities;
 mod events;
+mod immediates;
 mod indexes;
 mod json;
 mod lifecycle;

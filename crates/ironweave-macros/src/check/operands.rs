@@ -81,7 +81,14 @@ pub fn operand(
             (Source::Entity { name, column }, ty)
         }
         Value::Field(field) => {
-            let number = event_field(scope, field, |hint| hint.to_owned(), errors)?;
+            let add = |hint: &str| match scope.def.names.first().filter(|_| scope.def.immediate) {
+                Some(own) => format!(
+                    ": an immediate event has only its entity, so compare a literal or a field of it, `{}.{field}`",
+                    own.name
+                ),
+                None => hint.to_owned(),
+            };
+            let number = event_field(scope, field, add, errors)?;
             (Source::Field(number), scope.fields[number].ty.clone())
         }
         Value::Literal(..) | Value::None(_) | Value::Some(..) => {

@@ -63,7 +63,7 @@ pub fn setter(
     let (parameter, into) = value_parameter(&value, &def.ty);
     quote! {
         #[doc = #doc]
-        #vis fn #method<#e: ::ironweave::Event>(
+        #vis fn #method<#e: ::ironweave::Handles>(
             &self, #tx: &mut ::ironweave::Tx<'_, #e>, #parameter,
         ) -> #unit
         where #e: self::may::#bound {
@@ -114,7 +114,7 @@ fn edge(model: &Model, field: &Field, end: FieldEnd) -> TokenStream {
         let doc = format!("{what}, in an event with `#[may({may})]`.");
         quote! {
             #[doc = #doc]
-            #vis fn #method<#e: ::ironweave::Event>(
+            #vis fn #method<#e: ::ironweave::Handles>(
                 &self, #tx: &mut ::ironweave::Tx<'_, #e>,
                 #other_name: &#other<impl ::ironweave::StateOf<#other>>, #parameter
             ) -> #unit
@@ -145,7 +145,7 @@ fn set_link_data(model: &Model, field: &Field, end: FieldEnd, ty: &Type) -> Toke
     let set_doc = format!("Sets the data of a link of `{text}`, in an event with `#[may({may})]`.");
     quote! {
         #[doc = #set_doc]
-        #vis fn #set<#e: ::ironweave::Event>(
+        #vis fn #set<#e: ::ironweave::Handles>(
             &self, #tx: &mut ::ironweave::Tx<'_, #e>,
             #other_name: &#other<impl ::ironweave::StateOf<#other>>, #value: #ty,
         ) -> #unit
@@ -166,7 +166,7 @@ fn delete(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
     let (s, e) = (model.taken.generic("S"), model.taken.generic("E"));
     quote! {
         #[doc = #doc]
-        #vis fn delete<#e: ::ironweave::Event>(self, #tx: &mut ::ironweave::Tx<'_, #e>) -> #unit
+        #vis fn delete<#e: ::ironweave::Handles>(self, #tx: &mut ::ironweave::Tx<'_, #e>) -> #unit
         where #e: self::may::#bound {
             ::ironweave::plumbing::delete(
                 #tx, #index, self.id, <#s as ::ironweave::StateOf<#name>>::STATE,

@@ -147,7 +147,7 @@ fn new(model: &Model, index: EntityIx, entity: &Entity) -> TokenStream {
         #[doc = #doc]
         #[allow(dead_code)]
         #vis struct #new #body
-        impl<#e: ::ironweave::Event + self::may::#may> ::ironweave::New<#e> for #new {
+        impl<#e: ::ironweave::Handles + self::may::#may> ::ironweave::New<#e> for #new {
             type Entity = #name;
             type State = self::state::#state;
             fn create(self, #tx: &mut ::ironweave::Tx<'_, #e>) -> #id {
@@ -195,6 +195,6 @@ fn key(model: &Model, entity: &Entity) -> Option<TokenStream> {
             const KEY: &'static [::ironweave::plumbing::ColumnIx] = &[#(::ironweave::plumbing::ColumnIx::new(#columns)),*];
             #faithful
         }
-        impl<#e: ::ironweave::Event + self::may::#ensure> ::ironweave::Ensured<#e> for #name {}
+        impl<#e: ::ironweave::Handles + self::may::#ensure> ::ironweave::Ensured<#e> for #name {}
     })
 }

@@ -27,10 +27,7 @@ pub fn event(model: &Model, index: EventIx, event: &Event) -> TokenStream {
     let name = &event.name;
     let mut typed = typed(model, event);
     typed.extend(due(model, event, def));
-    if def.immediate {
-        return quote! { #structure #(#typed)* };
-    }
-    let implementation = implementation(model, index, event);
+    let implementation = (!def.immediate).then(|| implementation(model, index, event));
     let mays = def.mays.iter().filter_map(|may| {
         let links = |kind, edge: &_| link_trait(kind, model, *edge);
         let whole = |what, entity: &_| whole_trait(what, &model.entities[*entity]);
@@ -49,9 +46,13 @@ pub fn event(model: &Model, index: EventIx, event: &Event) -> TokenStream {
         };
         Some(quote! { impl self::may::#bound for #name {} })
     });
-    let handles = event
-        .has_may
-        .then(|| quote! { impl ::ironweave::Handles for #name {} });
+    let handles = event.has_may.then(|| {
+        let bound = match def.immediate {
+            true => given(event, "bound", &[TokenStream::new()]).0,
+            false => quote!(<Self as ::ironweave::Event>::Bound),
+        };
+        quote! { impl ::ironweave::Handles for #name { type Bound = #bound; } }
+    });
     quote! { #structure #implementation #(#mays)* #handles #(#typed)* }
 }
 
@@ -385,6 +386,30 @@ fn unused(name: &Ident, unused: bool) -> Ident {
         format_ident!("_{name}")
     } else {
         name.clone()
+    }
+}
+
+/// Adds the handler of an immediate event to its type, if it has one.
+pub fn handler_of_immediate(model: &Model, (event, def): (&Event, &EventDef)) -> TokenStream {
+    let Some(own) = event
+        .fields
+        .iter()
+        .next()
+        .filter(|_| event.has_may && !model.broken)
+    else {
+        return TokenStream::new();
+    };
+    let (name, own) = (&event.name, &own.name);
+    let (names, workspace) = (model.taken.local("names"), model.taken.local("workspace"));
+    let all: Vec<TokenStream> = (event.names.indexes())
+        .map(|ix| from_names(ix, (event, def), &names))
+        .collect();
+    let bound = given(event, "bound", &all).1;
+    // With the span of the event, so that rustc reports a missing handler there.
+    quote_spanned! {Span::mixed_site().located_at(name.span())=>
+        .handled(|#names: ::ironweave::plumbing::BoundNames<'_>, #workspace: ::ironweave::plumbing::Workspace<'_>| {
+            ::ironweave::plumbing::run_handler(&#name { #own: #names.one(0) }, #bound, #workspace)
+        })
     }
 }
 

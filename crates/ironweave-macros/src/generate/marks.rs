@@ -115,6 +115,6 @@ fn may(name: &Ident, arc: &str) -> TokenStream {
     quote! {
         #[doc = #doc]
         #[diagnostic::on_unimplemented(message = #message, label = #label, note = #note)]
-        pub trait #name: ::ironweave::Event {}
+        pub trait #name: ::ironweave::Handles {}
     }
 }

@@ -342,7 +342,7 @@ fn verb(
     let gives = result(&quote!(#name<self::state::#target_name>));
     quote! {
         #[doc = #doc]
-        #vis fn #method<#e: ::ironweave::Event>(
+        #vis fn #method<#e: ::ironweave::Handles>(
             self, #tx: &mut ::ironweave::Tx<'_, #e>, #(#parameters),*
         ) -> #gives
         where #e: self::may::#bound {

@@ -20,8 +20,12 @@ pub fn from_names(ix: NameIx, (event, def): (&Event, &EventDef), names: &Ident) 
 
 /// The modules `bound` and `created`: the contents of receipts.
 pub fn results(model: &Model) -> TokenStream {
-    let bound = fired(model)
-        .filter(|(event, _)| !event.names.is_empty())
+    // Those of an immediate event are for its handler.
+    let has_bound = |(event, def): &(&Event, &EventDef)| {
+        !event.names.is_empty() && (!def.immediate || event.has_may)
+    };
+    let bound = (model.events.iter().zip(&model.schema.events))
+        .filter(has_bound)
         .map(|(event, def)| {
             let doc = format!(
                 "The entities that [`{0}`](super::{0}) bound, after its declared arcs.",

@@ -7,7 +7,7 @@ use quote::{quote, quote_spanned};
 use syn::Type;
 use syn::spanned::Spanned as _;
 
-use super::event::{functions_of_immediate, literals_of_immediate};
+use super::event::{functions_of_immediate, handler_of_immediate, literals_of_immediate};
 use super::find::parts;
 use super::methods::{equality, is_faithful};
 use super::result;
@@ -59,7 +59,8 @@ pub fn binding(model: &Model) -> TokenStream {
         if model.schema[ix].immediate {
             let literals = literals_of_immediate(model, event);
             let functions = functions_of_immediate(model, event);
-            quote!(::ironweave::plumbing::EventType::immediate(#literals, #functions))
+            let handler = handler_of_immediate(model, (event, &model.schema[ix]));
+            quote!(::ironweave::plumbing::EventType::immediate(#literals, #functions) #handler)
         } else {
             let upcasts = event.upcasts.iter().map(|upcast| {
                 let (from, with) = (&upcast.from, &upcast.with);

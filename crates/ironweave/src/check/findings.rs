@@ -106,7 +106,7 @@ impl<M: Model> Exploration<M> {
             is_complete: *ended == Ended::Complete,
             bytes: self.bytes(),
             guard_calls: self.live.calls.guards.get(),
-            handler_calls: self.live.calls.handlers.get(),
+            handler_calls: self.live.handler_calls(),
             unreached: schema
                 .entities
                 .iter()

@@ -178,6 +178,11 @@ impl<M: Model> Live<M> {
         }
     }
 
+    /// How often handlers were called, also those of immediate events.
+    pub(super) fn handler_calls(&self) -> u64 {
+        self.calls.handlers.get() + self.store.core.handler_calls
+    }
+
     /// Fires an event as a transaction of its own.
     pub(crate) fn fire(&mut self, event: &M::Event) -> Tried {
         let before = self.before();

@@ -350,15 +350,18 @@ impl<S: Storage> Graph<S> {
         }
         for (ix, immediate) in self.layout.immediates.iter().enumerate() {
             for slot in self.living(immediate.entity) {
-                if self.enabled(ix as u16, slot) {
-                    let name = &self.layout.schema[immediate.event].name;
-                    wrong.push(Inconsistency::new(
-                        Some(self.entity_ref(immediate.entity, slot)),
-                        format!("the immediate event {name}"),
-                        "that it has fired",
-                        "that it is still enabled",
-                    ));
-                }
+                let found = match self.enabled(ix as u16, slot) {
+                    Ok(false) => continue,
+                    Ok(true) => "that it is still enabled",
+                    Err(_) => "that a calculation in a condition of it overflows",
+                };
+                let name = &self.layout.schema[immediate.event].name;
+                wrong.push(Inconsistency::new(
+                    Some(self.entity_ref(immediate.entity, slot)),
+                    format!("the immediate event {name}"),
+                    "that it has fired",
+                    found,
+                ));
             }
         }
     }

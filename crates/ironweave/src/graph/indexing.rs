@@ -180,7 +180,7 @@ impl<S: Storage> Graph<S> {
         self.with_index(index, slot, state, |index, cells| index.rekey(slot, cells));
     }
 
-    /// Writes a value of a column that is a part of a key of several fields or of an index.
+    /// Writes a value of a column that is a part of a key of several fields or of an index, or that immediate events compare.
     #[inline(never)]
     pub(super) fn set_part(
         &mut self,
@@ -204,6 +204,9 @@ impl<S: Storage> Graph<S> {
         let layout = &self.layout.columns[at];
         if layout.composite {
             self.index_key(layout.entity, slot)?;
+        }
+        for i in 0..self.layout.columns[at].readers.len() {
+            self.wake_if_enabled(self.layout.columns[at].readers[i], slot);
         }
         Ok(())
     }

@@ -4,20 +4,24 @@
 //! that type, a link the watches of that edge. Without watches neither costs anything.
 
 mod due;
+mod immediates;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) use due::Due;
+pub(crate) use immediates::{
+    Immediate, LinkWake, NumberTest, Reached, Requires, ValueTest, ValuesCompared, Wake, is_watched,
+};
 
 use crate::base::error::Name;
 use crate::base::hash::salt;
 use crate::graph::index::composite::IndexType;
 use crate::graph::indexing::IndexLayout;
 use crate::schema::{
-    Arc as ArcDef, Cardinality, ColumnIx, EdgeIx, EntityIx, EventIx, Hop, InvariantIx, NameIx,
-    OnDelete, Quantifier, Schema, Scope, StateIx,
+    Cardinality, ColumnIx, EdgeIx, EntityIx, Hop, InvariantIx, OnDelete, Schema, StateIx,
 };
+use crate::value::calculate::ImmediateCode;
 
 /// A schema with shared names, salts for hashes, and lists of what depends on what.
 pub(crate) struct Layout {
@@ -87,7 +91,10 @@ pub(crate) struct ColumnLayout {
     pub composite: bool,
     /// Indexes of several parts that it is one of.
     pub indexes: Vec<u16>,
-    /// Whether it is a part of a key of several parts, or of an index.
+    /// Immediate events that compare its values.
+    pub readers: Vec<u16>,
+    /// Whether something follows from a change of a value: it is a part of a key of several parts, or of an index, or has
+    /// readers.
     pub is_part: bool,
 }
 
@@ -102,7 +109,9 @@ pub(crate) struct EdgeLayout {
     pub watches: Vec<u16>,
     /// Indexes of which an end is a part, each with whether that is the declaring end.
     pub indexes: Vec<(u16, bool)>,
-    /// Whether something else changes with its links: watches, or an index.
+    /// Immediate events that a link or an unlink may enable, whatever the states of its ends.
+    pub wakes: Vec<LinkWake>,
+    /// Whether something else changes with its links: watches, an index, or immediate events.
     pub is_watched: bool,
 }
 
@@ -140,15 +149,8 @@ pub(crate) struct Bounded {
 pub(crate) struct Watch {
     pub hop: Hop,
     pub member: StateSet,
-    /// Immediate events that read it.
-    pub immediates: Vec<u16>,
-}
-
-pub(crate) struct Immediate {
-    pub event: EventIx,
-    pub entity: EntityIx,
-    pub from: StateSet,
-    pub conditions: Vec<(Quantifier, u16)>,
+    /// Immediate events that a change of the counter may enable.
+    pub wakes: Vec<Wake>,
 }
 
 /// A set of states, by index.
@@ -159,8 +161,11 @@ impl StateSet {
     /// All states.
     pub(crate) const ALL: Self = Self([!0; 4]);
 
+    /// No state.
+    const NONE: Self = Self([0; 4]);
+
     pub(crate) fn of(states: &[StateIx]) -> Self {
-        let mut set = Self([0; 4]);
+        let mut set = Self::NONE;
         for &state in states {
             set.0[state.index() / 64] |= 1 << (state.get() % 64);
         }
@@ -186,6 +191,10 @@ impl StateSet {
     fn or(&self, other: &Self) -> Self {
         Self(std::array::from_fn(|i| self.0[i] | other.0[i]))
     }
+
+    fn not(&self) -> Self {
+        Self(self.0.map(|word| !word))
+    }
 }
 
 /// The existing watches, by what they count.
@@ -205,7 +214,16 @@ impl Layout {
     /// an index once all parts are set.
     pub(crate) fn may_be_mandatory(&self, column: ColumnIx) -> bool {
         let def = &self.schema[column];
-        def.state.is_none() && !def.key && self.columns[usize::from(column)].indexes.is_empty()
+        let layout = &self.columns[usize::from(column)];
+        // A value that an immediate event compares is written by the general function, after which the event is woken.
+        let is_plain = layout.indexes.is_empty() && layout.readers.is_empty();
+        def.state.is_none() && !def.key && is_plain
+    }
+
+    /// Whether a hop leads to at most one entity.
+    fn leads_to_one(&self, hop: Hop) -> bool {
+        let edge = &self.edges[usize::from(hop.edge)];
+        edge.near(hop.forward).cardinality != Cardinality::Many
     }
 
     /// Returns the hop over the edge that has a field of an entity type as an end.
@@ -230,12 +248,23 @@ impl EdgeLayout {
 }
 
 impl Layout {
+    /// The layout of a schema without values that are compared.
+    #[cfg(test)]
     pub(crate) fn new(schema: Schema, indexes: &[IndexType]) -> Arc<Self> {
+        Self::of_model(schema, indexes, &[])
+    }
+
+    /// The layout of a model. There is an entry in `codes` for each event.
+    pub(crate) fn of_model(
+        schema: Schema,
+        indexes: &[IndexType],
+        codes: &[ImmediateCode],
+    ) -> Arc<Self> {
         let mut layout = Self::of_shape(schema);
         layout.add_indexes(indexes);
         layout.add_invariants();
         let mut watches = HashMap::new();
-        layout.add_immediates(&mut watches);
+        layout.add_immediates(&mut watches, codes);
         layout.add_counted(&mut watches);
         layout.add_dues();
         Arc::new(layout)
@@ -293,6 +322,7 @@ impl Layout {
                 bounded: def.acyclic,
                 watches: Vec::new(),
                 indexes: Vec::new(),
+                wakes: Vec::new(),
                 is_watched: false,
             });
             for (forward, end) in [(true, &def.from), (false, &def.to)] {
@@ -353,7 +383,7 @@ impl Layout {
         self.watches.push(Watch {
             hop,
             member,
-            immediates: Vec::new(),
+            wakes: Vec::new(),
         });
         known.insert(key, watch);
         watch
@@ -380,81 +410,6 @@ impl Layout {
                 };
                 end.counted = counted;
             }
-        }
-    }
-
-    /// Adds the watches that immediate events need, one for each hop and set of states.
-    fn add_immediates(&mut self, known: &mut Watches) {
-        let schema = self.schema.clone();
-        let events = EventIx::all(schema.events.len()).zip(&schema.events);
-        for (event_ix, event) in events.filter(|(_, e)| e.immediate) {
-            let entity = event.names[0].entity;
-            let (mut from, mut moved) = (StateSet([!0; 4]), StateSet([0; 4]));
-            let mut conditions = Vec::new();
-            let ix = self.immediates.len() as u16;
-            for arc in &event.arcs {
-                // A move of all that a path reaches is a condition too, or it would reject the step. It is
-                // also a condition that the event moves its own entity, or it would fire forever.
-                let (quantifier, path, states) = match arc {
-                    ArcDef::Move {
-                        scope, path, from, ..
-                    } => match (scope, path.hops.as_slice()) {
-                        (Scope::Those, []) if path.root == NameIx::new(0) => {
-                            moved = moved.or(&StateSet::of(from));
-                            continue;
-                        }
-                        (Scope::Each, [] | [_]) => (Quantifier::All, path, from),
-                        _ => continue,
-                    },
-                    ArcDef::When {
-                        quantifier,
-                        path,
-                        states,
-                    } => (*quantifier, path, states),
-                    _ => continue,
-                };
-                // What it creates does not exist before it fires.
-                if path.root != NameIx::new(0) {
-                    continue;
-                }
-                let set = StateSet::of(states);
-                match path.hops.as_slice() {
-                    [] => {
-                        if matches!(arc, ArcDef::Move { .. }) {
-                            moved = moved.or(&set);
-                        }
-                        let all = StateSet([!0; 4]);
-                        let not = StateSet(std::array::from_fn(|i| !set.0[i] & all.0[i]));
-                        from = from.and(if quantifier == Quantifier::None {
-                            &not
-                        } else {
-                            &set
-                        });
-                    }
-                    hops => {
-                        let hop = hops[0];
-                        let watch = self.watch(known, hop, set);
-                        let readers = &mut self.watches[usize::from(watch)].immediates;
-                        if readers.last() != Some(&ix) {
-                            readers.push(ix);
-                        }
-                        conditions.push((quantifier, watch));
-                    }
-                }
-            }
-            let from = from.and(&moved);
-            let states = &mut self.entities[usize::from(entity)].states;
-            for (state, layout) in StateIx::all(states.len()).zip(states) {
-                if from.contains(state) {
-                    layout.immediates.push(ix);
-                }
-            }
-            self.immediates.push(Immediate {
-                event: event_ix,
-                entity,
-                from,
-                conditions,
-            });
         }
     }
 
@@ -517,6 +472,7 @@ fn column(schema: &Schema, def: &crate::schema::ColumnDef, parts: u32) -> Column
         composite: def.key && parts > 1,
         is_part: def.key && parts > 1,
         indexes: Vec::new(),
+        readers: Vec::new(),
         path: path.into(),
     }
 }

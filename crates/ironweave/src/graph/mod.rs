@@ -22,6 +22,7 @@ mod delete;
 mod differ;
 pub(crate) mod due;
 pub(crate) mod edge;
+mod enabled;
 pub(crate) mod entry;
 pub(crate) mod fact;
 pub(crate) mod fingerprint;

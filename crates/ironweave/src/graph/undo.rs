@@ -34,7 +34,6 @@ impl<S: Storage> Graph<S> {
         self.undo_after(journal, mark.journal.entries);
         journal.go_back(mark.journal);
         self.fingerprint = mark.fingerprint;
-        self.firing = 0;
     }
 
     /// Undoes everything that the open transaction did, and clears its journal.
@@ -148,14 +147,14 @@ impl<S: Storage> Graph<S> {
             } => S::put_back(&mut self.columns[usize::from(column)], slot, Some(old)),
             Entry::ClearEncoded { column, .. } => self.columns[usize::from(column)].undo(),
             Entry::Link { edge, from, to } => {
-                if !self.layout.edges[usize::from(edge)].watches.is_empty() {
+                if self.layout.edges[usize::from(edge)].is_watched {
                     self.rewatch(edge, from, to, false, false);
                 }
                 self.edges[usize::from(edge)].undo_link(from, to);
             }
             Entry::Unlink { edge, from, to, at } => {
                 self.edges[usize::from(edge)].undo_unlink(from, to, at);
-                if !self.layout.edges[usize::from(edge)].watches.is_empty() {
+                if self.layout.edges[usize::from(edge)].is_watched {
                     self.rewatch(edge, from, to, true, false);
                 }
             }

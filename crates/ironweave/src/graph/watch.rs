@@ -4,29 +4,11 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::graph::Graph;
-use crate::graph::layout::reverse;
+use crate::graph::layout::{LinkWake, Wake, reverse};
 use crate::graph::storage::{Storage, Table};
-use crate::schema::{EdgeIx, EntityIx, Quantifier, StateIx};
+use crate::schema::{EdgeIx, EntityIx, StateIx};
 
 impl<S: Storage> Graph<S> {
-    /// Whether an immediate event is enabled on an entity; O(number of its conditions).
-    pub(crate) fn enabled(&self, immediate: u16, slot: u32) -> bool {
-        let immediate = &self.layout.immediates[usize::from(immediate)];
-        immediate
-            .from
-            .contains(self.state_of(immediate.entity, slot))
-            && immediate.conditions.iter().all(|(quantifier, watch)| {
-                let counted = self.counted(*watch, slot);
-                match quantifier {
-                    Quantifier::All => {
-                        counted == self.degree(self.layout.watches[usize::from(*watch)].hop, slot)
-                    }
-                    Quantifier::Any => counted > 0,
-                    Quantifier::None => counted == 0,
-                }
-            })
-    }
-
     /// Adds the immediate events that are enabled on an entity, which has entered a state, to the pending ones.
     pub(super) fn wake(&mut self, entity: EntityIx, slot: u32, state: StateIx) {
         let layout = &self.layout.entities[usize::from(entity)].states[usize::from(state)];
@@ -53,25 +35,36 @@ impl<S: Storage> Graph<S> {
     }
 
     /// Returns whether an immediate event is enabled on any entity. O(entities).
-    pub(crate) fn any_is_enabled(&mut self) -> bool {
-        if self.layout.immediates.is_empty() {
-            return false;
-        }
-        self.pending.clear();
-        self.wake_all();
-        let any = !self.pending.is_empty();
-        self.pending.clear();
-        any
+    pub(crate) fn any_is_enabled(&self) -> bool {
+        let immediates = (0..).zip(&self.layout.immediates);
+        immediates.into_iter().any(|(ix, immediate)| {
+            let mut living = self.living(immediate.entity);
+            living.any(|slot| !matches!(self.enabled(ix, slot), Ok(false)))
+        })
     }
 
-    fn wake_if_enabled(&mut self, immediate: u16, slot: u32) {
-        if self.enabled(immediate, slot) {
+    /// Makes an immediate event pending if it may be enabled on an entity: comparisons of values are left to
+    /// [`Graph::enabled`], since the graph calls no function of the program while it changes.
+    pub(super) fn wake_if_enabled(&mut self, immediate: u16, slot: u32) {
+        if self.may_be_enabled(&self.layout.immediates[usize::from(immediate)], slot) {
             self.pending
                 .push(Reverse((immediate, slot, Reverse(self.firing))));
         }
     }
 
-    /// Updates the counters of the entities that watch one that was moved; O(links on watched edges).
+    /// Wakes an immediate event after a change at an entity; O(entities on which it may be enabled).
+    fn wake_by(&mut self, wake: Wake, at: u32) {
+        let Some(back) = wake.back else {
+            return self.wake_if_enabled(wake.immediate, at);
+        };
+        for i in 0..self.degree(back, at) {
+            let slot = self.edges[usize::from(back.edge)].member(back.forward, at, i);
+            self.wake_if_enabled(wake.immediate, slot);
+        }
+    }
+
+    /// Updates the counters of the entities that watch one that was moved; O(links on watched edges), and the entities on
+    /// which events that look over two edges may be enabled.
     pub(super) fn recount(
         &mut self,
         entity: EntityIx,
@@ -99,19 +92,17 @@ impl<S: Storage> Graph<S> {
                 let counter = self.counters[usize::from(ix)].at_mut(watcher as usize);
                 *counter = if is { *counter + 1 } else { *counter - 1 };
                 if wake {
-                    for immediate in &watch.immediates {
-                        self.wake_if_enabled(*immediate, watcher);
+                    for wake in &watch.wakes {
+                        self.wake_by(*wake, watcher);
                     }
                 }
             }
         }
     }
 
-    /// Updates the counters over an edge after a link was added or removed.
+    /// Updates the counters over a watched edge after a link was added or removed. O(watches of the edge), and the entities on
+    /// which events that look over it from the other end of another edge may be enabled.
     pub(super) fn rewatch(&mut self, edge: EdgeIx, from: u32, to: u32, linked: bool, wake: bool) {
-        if self.layout.edges[usize::from(edge)].watches.is_empty() {
-            return;
-        }
         let layout = Arc::clone(&self.layout);
         let edge = &layout.edges[usize::from(edge)];
         for &ix in &edge.watches {
@@ -129,9 +120,14 @@ impl<S: Storage> Graph<S> {
                 *counter = if linked { *counter + 1 } else { *counter - 1 };
             }
             if wake {
-                for immediate in &watch.immediates {
-                    self.wake_if_enabled(*immediate, watcher);
+                for wake in &watch.wakes {
+                    self.wake_by(*wake, watcher);
                 }
+            }
+        }
+        if wake {
+            for LinkWake { forward, wake } in &edge.wakes {
+                self.wake_by(*wake, if *forward { from } else { to });
             }
         }
     }

@@ -27,7 +27,7 @@ pub use crate::step::any_event::{
 pub use crate::step::bind::{Binder, Ref, resolve_handle};
 pub use crate::step::bindings::{BoundNames, CompiledNames};
 pub use crate::step::compile::compiled_events;
-pub use crate::step::event::{DynEvent, EventType};
+pub use crate::step::event::{DynEvent, EventType, handle as run_handler};
 pub use crate::step::field_codec::{FieldReader, FieldWriter};
 pub use crate::step::fields::{Field, Fields, Missing, One, Opt, Set, Val};
 pub use crate::step::functions::{Guard, Holds, ask, hold};
@@ -38,8 +38,8 @@ pub use crate::step::review::assert_compatible;
 #[cfg(feature = "net")]
 pub use crate::step::sound::assert_model_is_sound;
 pub use crate::step::tx::{
-    NewLink, create, delete, link, link_with, relink, relink_with, set, set_link, transition,
-    unlink,
+    NewLink, Workspace, create, delete, link, link_with, relink, relink_with, set, set_link,
+    transition, unlink,
 };
 pub use crate::value::calculate::{
     ValueFunction, Whole, compare, difference, equal, no_such_function, no_such_value, number,

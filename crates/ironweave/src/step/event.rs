@@ -104,8 +104,8 @@ pub trait Event: Sized + 'static {
     fn named(names: BoundNames<'_>) -> Self::Named;
 }
 
-/// The entities that an event of type `E` binds and creates; see [`Receipt::bound`].
-pub type Bound<E> = <E as Event>::Bound;
+/// The entities that an event of type `E` with a handler binds and creates; see [`Receipt::bound`].
+pub type Bound<E> = <E as Handles>::Bound;
 
 /// The entities that a guard of event `E` gets; see [`Guarded::named`](crate::Guarded::named).
 pub type Named<E> = <E as Event>::Named;
@@ -116,9 +116,12 @@ pub type Named<E> = <E as Event>::Named;
     label = "a superfluous handler",
     note = "remove this `impl Apply`, or add `#[may(..)]` with what the handler does to the event"
 )]
-pub trait Handles: Event {}
+pub trait Handles: Sized + 'static {
+    /// The entities that the event binds and creates, as tokens if its arcs determine their states; see [`Receipt::bound`].
+    type Bound;
+}
 
-/// The handler of an event with `#[may(..)]`, which runs after the declared arcs.
+/// The handler of an event with `#[may(..)]`, which runs after the declared arcs. An immediate event may have one too.
 #[diagnostic::on_unimplemented(
     message = "event `{Self}` declares `#[may(..)]` and has no handler",
     label = "needs a handler",
@@ -353,12 +356,29 @@ pub(crate) fn decode_event<E: Event>(reader: &FieldReader<'_>) -> Result<E, Deco
 
 type Decode = fn(&FieldReader<'_>) -> Result<Box<dyn DynEvent>, DecodeError>;
 
+/// Runs the handler of an immediate event.
+pub type HandleImmediate = fn(BoundNames<'_>, Workspace<'_>) -> Result<(), Reject>;
+
+/// Calls the handler of an event.
+///
+/// # Errors
+/// Whatever the handler rejects the event for.
+pub fn handle<E: Apply>(
+    event: &E,
+    bound: E::Bound,
+    workspace: Workspace<'_>,
+) -> Result<(), Reject> {
+    event.apply(bound, &mut Tx::new(workspace))
+}
+
 /// The type of an event, as the functions that read one from a log.
 pub struct EventType {
     /// Decodes an event that the program fires.
     pub(crate) decode: Option<Decode>,
     /// The code of an immediate event.
     pub(crate) immediate: ImmediateCode,
+    /// The handler of an immediate event that has one.
+    pub(crate) handle: Option<HandleImmediate>,
     /// How its fields are encoded; of one that fires by itself the schema says it.
     pub(crate) encodings: fn() -> Vec<Encoding>,
     /// Its compiled arcs, see [`Event::ARCS`].
@@ -377,6 +397,7 @@ impl EventType {
                 literals: no_such_value,
                 functions: no_such_function,
             },
+            handle: None,
             encodings: || {
                 let mut encodings = Vec::new();
                 E::Fields::encodings(&mut encodings);
@@ -413,9 +434,19 @@ impl EventType {
                 literals,
                 functions,
             },
+            handle: None,
             encodings: Vec::new,
             arcs: None,
             upcasts: Vec::new(),
+        }
+    }
+
+    /// The same with a handler.
+    #[must_use]
+    pub fn handled(self, handle: HandleImmediate) -> Self {
+        Self {
+            handle: Some(handle),
+            ..self
         }
     }
 }

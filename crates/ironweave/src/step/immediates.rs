@@ -11,26 +11,31 @@
 //! 2. No entity is created at a depth beyond [`Limits::creation_depth`].
 //! 3. Immediate events fire at most [`Limits::created_firings`] times on entities of a depth above 0.
 //!
-//! The entities of depth 0 are finitely many, and by the first limit each leads to finitely many new ones, since an event
-//! creates as many entities as it has `create` arcs. So by induction the entities of each depth are finitely many, and by
+//! The entities of depth 0 are finitely many, and by the first limit each leads to finitely many new ones, since a firing
+//! creates as many entities as the event has `create` arcs, and those that its handler has created when it returns. (A
+//! handler that does not return is like any other loop of the program.) So by induction the entities of each depth are finitely many, and by
 //! the second limit there are finitely many depths. That bound alone is, with the default limits, as large as 64 to the power of 64, hence the third
 //! limit. Firings on entities that existed before are limited by their number, so that chains of any length among these
 //! are legal.
 
 use std::cmp::Reverse;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use crate::base::error::{Chain, LoopLimit, StepError};
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
 use crate::graph::Pending;
+use crate::graph::fact::Fact;
 use crate::graph::layout::Immediate;
 use crate::graph::storage::Storage;
 use crate::schema::{EntityIx, EventIx, NameIx};
 use crate::step::Core;
+use crate::step::arcs::overflows;
 use crate::step::field_codec::write_immediate;
-use crate::step::plan::Plan;
+use crate::step::plan::{Plan, condition_text};
 use crate::step::record::write_chosen;
+use crate::step::tx::run_immediate_handler;
 
 /// The limits on the immediate events of one step, see the module.
 #[derive(Clone, Copy, Debug)]
@@ -123,17 +128,23 @@ impl<S: Storage> Core<S> {
             let layout = Arc::clone(&self.graph.layout);
             let immediate = &layout.immediates[usize::from(ix)];
             // A failed call of a handler may have freed the slot.
-            if slot >= self.graph.slots(immediate.entity) || !self.graph.enabled(ix, slot) {
+            if slot >= self.graph.slots(immediate.entity) {
                 continue;
             }
             let event = immediate.event;
             let cause = base.wrapping_add(cause.0);
+            match self.graph.enabled(ix, slot) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(arc) => return Err(self.condition_overflows(plan, (event, arc), cause)),
+            }
             let id = self.graph.id(immediate.entity, slot);
             let creates = &plan.events[usize::from(event)].creates;
             let depth = counts
                 .count(limits, (ix, immediate), id, !creates.is_empty())
                 .map_err(|limit| self.limit_exceeded(plan, cause, immediate, slot, limit))?;
             self.graph.firing = (self.open.firings.len() as u32).wrapping_sub(base);
+            let start = self.open.journal.position();
             self.fire_immediate(plan, event, id, cause).map_err(|e| {
                 e.with_chain(|| Chain::new(self.chain(plan, cause, Some(immediate.event))))
             })?;
@@ -144,8 +155,37 @@ impl<S: Storage> Core<S> {
                     depth + 1,
                 )
             }));
+            if plan.events[usize::from(event)].handler {
+                let handled = self.created_after(start);
+                if !handled.is_empty() && depth >= limits.creation_depth {
+                    let limit = LoopLimit::CreationDepth(limits.creation_depth);
+                    return Err(self.limit_exceeded(plan, cause, immediate, slot, limit));
+                }
+                let handled = handled.into_iter().map(|created| (created, depth + 1));
+                counts.depths.extend(handled);
+            }
         }
         Ok(())
+    }
+
+    /// The entities that were created since a position in the journal; O(facts since then).
+    fn created_after(&self, start: usize) -> Vec<(EntityIx, Id)> {
+        let mut created = Vec::new();
+        let seen = self.open.journal.try_each_fact_after(start, |fact| {
+            if let Fact::Create {
+                entity,
+                slot,
+                generation,
+                ..
+            } = fact
+            {
+                created.push((entity, Id { slot, generation }));
+            }
+            Ok::<(), Infallible>(())
+        });
+        match seen {
+            Ok(()) => created,
+        }
     }
 
     /// Fires an event on an entity. What it bound and created is in `immediate_bindings` then.
@@ -168,6 +208,14 @@ impl<S: Storage> Core<S> {
         let acted = self.arcs(def, of.immediate).run();
         std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
         acted?;
+        if let Some(handle) = of.handle {
+            self.handler_calls += 1;
+            let (graph, names) = (
+                S::graph_mut(&mut self.graph),
+                self.immediate_bindings.names(),
+            );
+            run_immediate_handler(graph, &mut self.open, def, names, handle)?;
+        }
         if self.open.recording {
             write_immediate(&mut self.open.event_bytes, self.open.binding_form, id);
         }
@@ -191,6 +239,20 @@ impl<S: Storage> Core<S> {
             creation_depth: plan.limits.creation_depth.max(self.open.logged_firings),
             created_firings: plan.limits.created_firings.max(self.open.logged_firings),
         }
+    }
+
+    /// The error for a condition of an immediate event that cannot be calculated.
+    #[cold]
+    fn condition_overflows(
+        &self,
+        plan: &Plan,
+        (event, arc): (EventIx, usize),
+        cause: u32,
+    ) -> StepError {
+        let def = &plan.layout.schema[event];
+        let text = condition_text(&plan.layout, def, &def.arcs[arc]);
+        let error = overflows(&plan.events[usize::from(event)], &text);
+        error.with_chain(|| Chain::new(self.chain(plan, cause, Some(event))))
     }
 
     /// The error for a step that exceeds a limit. Its cycle is the chain from the last firing of the event to this one.

@@ -90,6 +90,8 @@ pub struct Core<S: Storage = Flat> {
     pub(crate) bindings: Bindings,
     /// What the immediate event that fired last bound and created.
     immediate_bindings: Bindings,
+    /// How often handlers of immediate events were called, for the checker.
+    pub(crate) handler_calls: u64,
     targets: Targets,
 }
 
@@ -106,6 +108,7 @@ impl<S: Storage> Core<S> {
             infallible_events: 0,
             bindings: Bindings::default(),
             immediate_bindings: Bindings::default(),
+            handler_calls: 0,
             targets: Targets::default(),
         }
     }

@@ -11,7 +11,7 @@ use crate::base::id::Id;
 use crate::db::Reader;
 use crate::graph::choice::plan::ChoosePlan;
 use crate::graph::column::ColumnTypes;
-use crate::graph::layout::{Layout, StateSet};
+use crate::graph::layout::{Layout, StateSet, is_watched};
 use crate::schema::compiled::phase;
 use crate::schema::{
     Arc as ArcDef, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, Hop, NameDef, Path, Schema,
@@ -70,7 +70,8 @@ impl Plan {
             events,
             invariants,
         } = binding;
-        let layout = Layout::new(schema, &indexes);
+        let codes: Vec<_> = events.iter().map(|event| event.immediate).collect();
+        let layout = Layout::of_model(schema, &indexes, &codes);
         let plans = layout.schema.events.iter();
         Self {
             model: None,
@@ -198,12 +199,11 @@ fn bounded(layout: &Layout, def: &EventDef) -> bool {
 
 impl EventPlan {
     fn require(&mut self, layout: &Layout, def: &EventDef, arc: &ArcDef, requires: Requirement) {
-        let text = layout.schema.arc_text(def, arc);
-        let text = text.strip_prefix("when(").and_then(|t| t.strip_suffix(')'));
-        self.conditions.push(ConditionPlan {
-            requires,
-            text: text.unwrap_or_default().into(),
-        });
+        // Of an immediate event the graph has decided it.
+        if !def.immediate || !is_watched(layout, arc) {
+            let text = condition_text(layout, def, arc);
+            self.conditions.push(ConditionPlan { requires, text });
+        }
     }
 
     fn add(&mut self, layout: &Layout, def: &EventDef, arc: &ArcDef) {
@@ -388,6 +388,13 @@ impl EventPlan {
         });
         Reach::Walked(self.walks.len() as u16 - 1)
     }
+}
+
+/// A condition for errors: `all want.partitions in Live`.
+pub(crate) fn condition_text(layout: &Layout, def: &EventDef, arc: &ArcDef) -> Name {
+    let text = layout.schema.arc_text(def, arc);
+    let text = text.strip_prefix("when(").and_then(|t| t.strip_suffix(')'));
+    text.unwrap_or_default().into()
 }
 
 /// The values that an arc writes.

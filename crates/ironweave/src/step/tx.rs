@@ -16,7 +16,7 @@ use crate::graph::layout::ends;
 use crate::graph::{GraphMut, GraphRef, Mark};
 use crate::schema::{ColumnIx, EntityIx, Hop, StateIx};
 use crate::step::bindings::BoundNames;
-use crate::step::event::{DynEvent, Event};
+use crate::step::event::{DynEvent, HandleImmediate};
 use crate::step::open::OpenTransaction;
 use crate::step::plan::EventPlan;
 use crate::step::undo::undo;
@@ -38,13 +38,34 @@ pub(super) fn run_handler(
     names: BoundNames<'_>,
     event: &dyn DynEvent,
 ) -> Result<(), StepError> {
+    run(graph, open, def, |workspace| event.handle(names, workspace))
+}
+
+/// Runs the handler of an immediate event.
+#[inline(never)]
+pub(super) fn run_immediate_handler(
+    graph: GraphMut<'_>,
+    open: &mut OpenTransaction,
+    def: &EventPlan,
+    names: BoundNames<'_>,
+    handle: HandleImmediate,
+) -> Result<(), StepError> {
+    run(graph, open, def, |workspace| handle(names, workspace))
+}
+
+#[inline(always)]
+fn run(
+    graph: GraphMut<'_>,
+    open: &mut OpenTransaction,
+    def: &EventPlan,
+    handle: impl FnOnce(Workspace<'_>) -> Result<(), Reject>,
+) -> Result<(), StepError> {
     let workspace = Workspace {
         graph,
         open: &mut *open,
         event: &def.name,
     };
-    let handled = event.handle(names, workspace);
-    handled.map_err(|e| rejected(def, e))?;
+    handle(workspace).map_err(|e| rejected(def, e))?;
     // The handler may have caught the panic that left the graph broken.
     open.check_whole()
 }
@@ -71,14 +92,14 @@ pub struct Tx<'a, E> {
     of: PhantomData<fn() -> E>,
 }
 
-impl<E: Event> fmt::Debug for Tx<'_, E> {
+impl<E> fmt::Debug for Tx<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Tx");
-        shown.field("event", &E::NAME).finish_non_exhaustive()
+        shown.field("event", self.at.event).finish_non_exhaustive()
     }
 }
 
-impl<'a, E: Event> Tx<'a, E> {
+impl<'a, E> Tx<'a, E> {
     pub(crate) fn new(workspace: Workspace<'a>) -> Self {
         Self {
             at: workspace,
@@ -193,7 +214,7 @@ pub trait New<E>: Sized {
 /// An entity type that a handler of event `E` may find by its key or create, with [`Tx::ensure`].
 pub trait Ensured<E>: Keyed {}
 
-impl<E: Event> Tx<'_, E> {
+impl<E> Tx<'_, E> {
     /// Creates an entity in its initial state and returns it as a token, in an event with `#[may(create T)]`.
     ///
     /// # Errors

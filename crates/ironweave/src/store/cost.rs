@@ -10,6 +10,7 @@ mod filters;
 mod indexes;
 mod models;
 mod queries;
+mod watches;
 
 use crate::base::error::StepError;
 use crate::db::Db as _;

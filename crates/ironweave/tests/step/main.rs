@@ -20,6 +20,7 @@ mod time_does_not_decrease;
 mod transactions_are_whole;
 mod two_arcs_on_one_entity_reject;
 mod user_code_rejects_or_panics;
+mod watched_conditions_match_a_naive_loop;
 
 use harness::assert_consistent;
 use ironweave::prelude::*;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 pub(super) use conflicts::may_compete;
 pub(super) use targets::Targets;
+pub(super) use values::overflows;
 
 use crate::base::error::{Chain, Reject, StepError};
 use crate::base::meta::Meta;

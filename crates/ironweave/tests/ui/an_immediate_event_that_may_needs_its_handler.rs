@@ -1,4 +1,4 @@
-// says: `when` of an immediate event follows one edge, but `line.order.lines` follows 2: let another immediate event move the entity in between, and test its state
+// says: event `shop::Ready` declares `#[may(..)]` and has no handler
 
 #[ironweave::model]
 pub mod shop {
@@ -33,10 +33,11 @@ pub mod shop {
     }
 
     #[immediate]
-    #[when(all line.order.lines in Packed)]
-    #[moves(line: Wanted -> Packed)]
+    #[may(delete Line)]
+    #[when(all order.lines in Packed)]
+    #[moves(order: Open -> Paid)]
     pub struct Ready {
-        pub line: Line,
+        pub order: Order,
     }
 }
 

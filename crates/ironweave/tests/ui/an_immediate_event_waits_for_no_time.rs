@@ -1,4 +1,4 @@
-// says: an immediate event has no handler: remove `#[may(..)]` from `Ready`
+// says: an immediate event does not wait for a time, since nothing changes when it is reached: write an `#[event]` with `#[due(name.State.field)]`, which fires at the time in that field
 
 #[ironweave::model]
 pub mod shop {
@@ -6,7 +6,7 @@ pub mod shop {
 
     #[entity]
     pub struct Order {
-        pub note: String,
+        pub until: Timestamp,
         pub lines: Many<Line>,
     }
     #[states(Order)]
@@ -33,8 +33,7 @@ pub mod shop {
     }
 
     #[immediate]
-    #[may(delete Line)]
-    #[when(all order.lines in Packed)]
+    #[when(order.until <= meta.time)]
     #[moves(order: Open -> Paid)]
     pub struct Ready {
         pub order: Order,
