@@ -49,8 +49,13 @@ impl Sorted {
         self.order.grow();
     }
 
+    /// Removes the last slot, whose entity has no links any more.
     pub(super) fn shrink(&mut self) {
         self.order.shrink();
+        // A link that was removed and undone is noted twice, and only one of the notes is undone with it.
+        let slots = self.order.len();
+        self.unplaced
+            .retain(|(from, to)| from.max(to) < &(slots as u32));
     }
 
     /// How many slots the type has.

@@ -6,7 +6,9 @@ use ironweave::schema::{EntityIx, EventIx, NameIx, StateIx};
 
 use crate::driver::run;
 use crate::history::{Case, End, Op, Step};
+use crate::model::Field;
 use crate::rules::Fire;
+use crate::values::Val;
 
 /// Runs a history that was printed, on a plain store, on one that interprets all arcs and on one that is paranoid.
 pub fn replay(schema: Schema, steps: Vec<Step>, files: bool) {
@@ -166,4 +168,35 @@ fn an_immediate_event_that_moves_those_is_enabled_where_it_moves_its_own() {
         ..Schema::default()
     };
     replay(schema, vec![fire(0), fire(0), Step::Reopen], false);
+}
+
+/// Seed 1171: after the rollback of a new entity that was linked with itself twice, the next event panicked.
+#[test]
+fn a_link_that_a_rolled_back_event_added_again_is_forgotten() {
+    let end = |name: &str, cardinality| EndDef {
+        entity: EntityIx::default(),
+        name: name.into(),
+        cardinality,
+        ..EndDef::default()
+    };
+    let schema = Schema {
+        name: "random".into(),
+        entities: vec![entity(0, 1)],
+        edges: vec![EdgeDef {
+            from: end("x0", Cardinality::Option),
+            to: end("y0", Cardinality::Many),
+            acyclic: true,
+            ..EdgeDef::default()
+        }],
+        events: vec![crate::handler::event(0)],
+        ..Schema::default()
+    };
+    // It creates an entity, links it with itself, unlinks it and links it again.
+    let calls = |calls: &str| {
+        let fields = vec![Field::Value(Val::S(calls.into()))];
+        let event = EventIx::default();
+        Step::Tx(vec![Op::Fire(Fire { event, fields })], End::Commit)
+    };
+    let cycle = "0 0;2 0 0 1 0 1 0;3 0 0 1 0 1 0;2 0 0 1 0 1 0";
+    replay(schema, vec![calls(cycle), calls(""), Step::Reopen], false);
 }
