@@ -12,7 +12,7 @@ use crate::sources::{For, literal};
 use crate::values::{Ty, column_ty, ty};
 use crate::world::{columns, ends, far};
 
-const COMPARISONS: [Comparison; 6] = [
+pub const COMPARISONS: [Comparison; 6] = [
     Comparison::Equal,
     Comparison::NotEqual,
     Comparison::Less,
@@ -51,7 +51,7 @@ impl Draft<'_> {
     pub fn path(&mut self, rng: &mut Rng, hops_max: usize) -> Option<Path> {
         let roots = self.roots();
         let root = match rng.pick(&roots) {
-            Some(root) if self.immediate || rng.chance(60) => *root,
+            Some(root) if self.closed || rng.chance(60) => *root,
             _ => {
                 let entity = EntityIx::new(rng.below(self.schema.entities.len()) as u16);
                 self.root(rng, entity)?

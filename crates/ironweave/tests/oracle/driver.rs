@@ -5,13 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use ironweave::plumbing::compiled_events;
-use ironweave::schema::{EntityIx, EventIx, Schema};
+use ironweave::schema::{BindBy, EntityIx, EventIx, Schema};
 use ironweave::{
-    Durability, Meta, Model as _, Savepoint, StepError, Store, Timestamp, Transaction,
+    Durability, ManualClock, Meta, Model as _, Savepoint, StepError, Store, Timestamp, Transaction,
 };
 
 use crate::compare::{Wrong, compare, same};
 use crate::compile::compile;
+use crate::due::Deadline;
 use crate::filters::selects;
 use crate::fingerprint::Salts;
 use crate::harness::named::assert_same_without_types;
@@ -63,6 +64,9 @@ pub fn run(case: &Case) -> Result<Stats, Failure> {
         tried: Vec::new(),
         stayed: Vec::new(),
         stale: Vec::new(),
+        clock: ManualClock::starting_at(Timestamp::from_micros(0)),
+        postponed: false,
+        not_undone: Vec::new(),
         stats: Stats::default(),
         step: 0,
     };
@@ -85,27 +89,33 @@ pub fn run(case: &Case) -> Result<Stats, Failure> {
     })
 }
 
-type Failed = (&'static str, Wrong);
+pub type Failed = (&'static str, Wrong);
 
-fn of(kind: &'static str) -> impl Fn(Wrong) -> Failed {
+pub fn of(kind: &'static str) -> impl Fn(Wrong) -> Failed {
     move |text| (kind, text)
 }
 
-struct Run<'c> {
-    case: &'c Case,
-    schema: &'c Schema,
+pub struct Run<'c> {
+    pub case: &'c Case,
+    pub schema: &'c Schema,
     salts: Salts,
     /// Which events have compiled arcs.
     compiled: Vec<bool>,
-    world: World,
-    kept: Kept,
+    pub world: World,
+    pub kept: Kept,
     /// What was tried in the present transaction, and the places in that of what is in it.
     tried: Vec<Tried>,
     stayed: Vec<usize>,
     /// Savepoints that are of no use any more.
     stale: Vec<Savepoint>,
-    stats: Stats,
-    step: usize,
+    /// The clock of the stores, for transactions without a time of their own.
+    pub clock: ManualClock,
+    /// Whether a due event waits since it was rejected, or was due again at once.
+    pub postponed: bool,
+    /// What is still listed as due, if [`Bug::DueIndexNotUndone`](crate::planted::Bug) is planted.
+    pub not_undone: Vec<Deadline>,
+    pub stats: Stats,
+    pub step: usize,
 }
 
 /// What fired, in order: the event, and the entity if it fired by itself.
@@ -119,15 +129,18 @@ impl Run<'_> {
             .case
             .files
             .then(|| tempfile::tempdir().expect("a directory"));
+        let clock = self.clock.clone();
+        let case = self.case;
         let open = || {
             let mut options = Store::<Model>::options()
                 .durability(Durability::Os)
+                .clock(clock.clone())
                 .creation_depth_max(CREATION_DEPTH_MAX)
                 .created_firings_max(CREATED_FIRINGS_MAX);
-            if self.case.paranoid {
+            if case.paranoid {
                 options = options.paranoid();
             }
-            if self.case.interpreted {
+            if case.interpreted {
                 options = options.interpreted();
             }
             match &dir {
@@ -157,6 +170,7 @@ impl Run<'_> {
                     if dir.is_some() {
                         drop(std::mem::replace(&mut store, Store::memory()));
                         store = open();
+                        self.postponed = false;
                         let opened = store.opened_from();
                         same(&opened.checkpoint(), &checkpoint, || opened.to_string())
                             .map_err(of("checkpoint"))?;
@@ -167,6 +181,7 @@ impl Run<'_> {
                     same(&agreed, &expected, || "frames".into()).map_err(of("verify"))?;
                     self.settled(&store)?;
                 }
+                Step::Due => self.fire_due(&mut store)?,
                 Step::Tx(ops, End::WhatIf) => self.what_if(&mut store, ops)?,
                 Step::Tx(ops, end) => self.transaction(&mut store, ops, *end)?,
             }
@@ -207,6 +222,7 @@ impl Run<'_> {
         let steps = self.case.steps.iter().enumerate().skip(step);
         for (step, todo) in steps.take(8) {
             self.step = step;
+            // Its clock is that of the system, so that nothing is due at the time of a step.
             if let Step::Tx(ops, end) = todo {
                 self.transaction(&mut store, ops, *end)?;
             }
@@ -218,8 +234,16 @@ impl Run<'_> {
     }
 
     /// Compares a store between two transactions.
-    fn settled(&self, store: &Store<Model>) -> Result<(), Failed> {
+    pub fn settled(&self, store: &Store<Model>) -> Result<(), Failed> {
         compare(store, self.schema, &self.world).map_err(of("graph"))?;
+        let found = store.next_due().map(Timestamp::as_micros);
+        let next = self.world.due(self.schema, i64::MAX).first().map(|d| d.0);
+        if !self.postponed {
+            same(&found, &next, || "the next due event".into()).map_err(of("due"))?;
+        }
+        let now = self.case.time(self.step);
+        self.lists_due(store, now)?;
+        self.lists_due(store, i64::MAX)?;
         // As many as there were steps: other questions each time.
         let number = (self.stats.events as u64) << 20 | self.step as u64;
         selects(store, self.schema, &self.world, number).map_err(of("select"))?;
@@ -237,7 +261,7 @@ impl Run<'_> {
     ) -> Result<(), Failed> {
         let commit = end == End::Commit;
         let seq = store.seq();
-        let time = Timestamp::from_micros(self.step as i64);
+        let time = Timestamp::from_micros(self.case.time(self.step));
         // What would happen, before it does.
         let asked = match ops {
             [Op::Fire(fire)] if commit => Some(with(store, fire, time)),
@@ -265,6 +289,7 @@ impl Run<'_> {
         }
         if !commit {
             drop(t);
+            self.dropped(&world);
             return self.settled(store);
         }
         let holds = world.invariants_hold(self.schema);
@@ -310,7 +335,7 @@ impl Run<'_> {
         let frames = &self.kept.frames;
         let back = 1 + self.step % 3 * 2;
         let then = frames.len().checked_sub(back).map(|i| &frames[i]);
-        let (Some((Some(seq), before)), time) = (then, self.step as i64) else {
+        let (Some((Some(seq), before)), time) = (then, self.case.time(self.step)) else {
             return Ok(());
         };
         let Ok((_, fired)) = self.world.after(self.schema, fire, time) else {
@@ -318,7 +343,9 @@ impl Run<'_> {
         };
         let names = &self.schema.events[usize::from(fire.event)].names;
         let mut named = Vec::new();
-        for (name, ids) in names.iter().zip(&fired.names) {
+        // Those that it chooses are chosen now, whatever was there then.
+        let known = names.iter().zip(&fired.names);
+        for (name, ids) in known.filter(|(name, _)| name.by != BindBy::Chosen) {
             let there = ids.iter().filter(|id| self.world.alive(name.entity, **id));
             named.extend(there.map(|id| (name.entity, *id)));
         }

@@ -122,10 +122,16 @@ pub fn number(def: &mut EventDef) {
         match arc {
             Arc::Count { function, .. } | Arc::Compare { function, .. } => *function = next(),
             Arc::Choose {
-                conditions, order, ..
+                conditions,
+                order,
+                take,
+                ..
             } => {
                 conditions.iter_mut().for_each(|c| c.function = next());
                 order.iter_mut().for_each(|o| o.function = next());
+                if let Take::Exactly { function, .. } | Take::UpTo { function, .. } = take {
+                    *function = next();
+                }
             }
             _ => {}
         }

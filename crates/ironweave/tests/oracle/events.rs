@@ -5,6 +5,7 @@ use ironweave::schema::{
     NameIx, Path, Schema, Scope, StateIx,
 };
 
+use crate::due;
 use crate::edit;
 use crate::entities::key_kind;
 use crate::handler;
@@ -18,16 +19,22 @@ use crate::world::{columns, ends};
 pub struct Draft<'s> {
     pub schema: &'s Schema,
     pub fields: Vec<EventFieldDef>,
-    /// Those of fields first, those created after them, in the end.
+    /// Those of fields first, then those created, then those chosen, in the end.
     pub named: Vec<NameDef>,
     pub created: Vec<NameDef>,
+    pub chosen: Vec<NameDef>,
     pub creates: Vec<Arc>,
+    pub chooses: Vec<Arc>,
     pub arcs: Vec<Arc>,
     pub immediate: bool,
+    /// Whether it binds one entity and has no other field.
+    pub closed: bool,
 }
 
 /// Roots of names that are created, until all fields are known.
 const CREATED: u16 = 1_000;
+/// Roots of names that are chosen.
+pub const CHOSEN: u16 = 2_000;
 
 /// Gives a model its events.
 pub fn draw(rng: &mut Rng, schema: &mut Schema) {
@@ -41,6 +48,9 @@ pub fn draw(rng: &mut Rng, schema: &mut Schema) {
     }
     if rng.chance(60) {
         events.push(handler::event(events.len()));
+    }
+    for _ in 0..rng.below(3) {
+        events.extend(due::event(rng, schema, events.len()));
     }
     let mut may_create = 3;
     for _ in 0..rng.below(7) {
@@ -65,6 +75,12 @@ fn ordinary(rng: &mut Rng, schema: &Schema, number: usize, creates: Option<Entit
     } else {
         1 + rng.below(3)
     };
+    if rng.chance(22) {
+        draft.choose(rng);
+        if rng.chance(30) {
+            draft.choose(rng);
+        }
+    }
     for _ in 0..arcs {
         draft.any_arc(rng);
     }
@@ -144,20 +160,23 @@ fn own_source(arc: &Arc) -> Option<StateIx> {
 }
 
 impl<'s> Draft<'s> {
-    fn new(schema: &'s Schema, immediate: bool) -> Self {
+    pub fn new(schema: &'s Schema, immediate: bool) -> Self {
         Self {
             schema,
             fields: Vec::new(),
             named: Vec::new(),
             created: Vec::new(),
+            chosen: Vec::new(),
             creates: Vec::new(),
+            chooses: Vec::new(),
             arcs: Vec::new(),
             immediate,
+            closed: immediate,
         }
     }
 
     /// A new field that names entities; its root.
-    fn name(&mut self, entity: EntityIx, count: Cardinality, by: BindBy) -> NameIx {
+    pub fn name(&mut self, entity: EntityIx, count: Cardinality, by: BindBy) -> NameIx {
         let name = format!("n{}", self.named.len());
         let inner = match by {
             BindBy::Token(s) => format!("E{entity}<S{s}>"),
@@ -185,7 +204,9 @@ impl<'s> Draft<'s> {
     }
 
     pub fn name_of(&self, root: NameIx) -> &NameDef {
-        if root.get() >= CREATED {
+        if root.get() >= CHOSEN {
+            &self.chosen[usize::from(root.get() - CHOSEN)]
+        } else if root.get() >= CREATED {
             &self.created[usize::from(root.get() - CREATED)]
         } else {
             &self.named[usize::from(root)]
@@ -193,6 +214,12 @@ impl<'s> Draft<'s> {
     }
 
     pub fn roots(&self) -> Vec<NameIx> {
+        let chosen = (0..self.chosen.len() as u16).map(|i| NameIx::new(CHOSEN + i));
+        self.given_roots().into_iter().chain(chosen).collect()
+    }
+
+    /// The names that are bound before anything is chosen.
+    pub fn given_roots(&self) -> Vec<NameIx> {
         let created = (0..self.created.len() as u16).map(|i| NameIx::new(CREATED + i));
         NameIx::all(self.named.len()).chain(created).collect()
     }
@@ -201,12 +228,12 @@ impl<'s> Draft<'s> {
     pub fn root(&mut self, rng: &mut Rng, entity: EntityIx) -> Option<NameIx> {
         let mut there = self.roots();
         there.retain(|root| self.name_of(*root).entity == entity);
-        if (self.immediate || rng.chance(60))
+        if (self.closed || rng.chance(60))
             && let Some(root) = rng.pick(&there)
         {
             return Some(*root);
         }
-        if self.immediate || self.named.len() > 3 {
+        if self.closed || self.named.len() > 3 {
             return there.first().copied();
         }
         let count = match rng.below(10) {
@@ -277,7 +304,10 @@ impl<'s> Draft<'s> {
     ) -> NameIx {
         let mut given = columns(self.schema, entity, None);
         given.extend(columns(self.schema, entity, Some(state)));
+        let chosen = std::mem::take(&mut self.chosen);
+        // What is created gets no value of what is chosen later.
         let values = self.assigns(rng, &given);
+        self.chosen = chosen;
         let at = self.created.len() as u16;
         self.created.push(NameDef {
             name: format!("c{at}"),
@@ -298,7 +328,7 @@ impl<'s> Draft<'s> {
                 continue;
             }
             let must_be_new = there.cardinality == Cardinality::One && near.min > 0;
-            let root = if must_be_new && depth < 2 && !self.immediate {
+            let root = if must_be_new && depth < 2 && !self.closed {
                 Some(self.create_far(rng, there.entity, depth + 1, hop))
             } else {
                 self.root(rng, there.entity)
@@ -321,19 +351,24 @@ impl<'s> Draft<'s> {
     }
 
     /// Puts names and literals into their places.
-    fn finish(mut self, name: String, guards: Vec<String>) -> EventDef {
+    pub fn finish(mut self, name: String, guards: Vec<String>) -> EventDef {
         let named = self.named.len() as u16;
+        let created = self.created.len() as u16;
         let mut arcs = std::mem::take(&mut self.creates);
+        arcs.append(&mut self.chooses);
         arcs.append(&mut self.arcs);
         for arc in &mut arcs {
             edit::roots(arc, &mut |root| {
-                if root.get() >= CREATED {
+                if root.get() >= CHOSEN {
+                    *root = NameIx::new(root.get() - CHOSEN + created + named);
+                } else if root.get() >= CREATED {
                     *root = NameIx::new(root.get() - CREATED + named);
                 }
             });
         }
         let mut names = self.named;
         names.append(&mut self.created);
+        names.append(&mut self.chosen);
         let mut def = EventDef {
             name,
             immediate: self.immediate,

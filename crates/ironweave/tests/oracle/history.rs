@@ -5,6 +5,7 @@ use ironweave::schema::{
     Arc, BindBy, Cardinality, ColumnIx, EventIx, NameDef, NameIx, Schema, Scope, StateIx,
 };
 
+use crate::due::LATER;
 use crate::events;
 use crate::handler;
 use crate::model::{Field, Who};
@@ -38,6 +39,8 @@ pub enum End {
 pub enum Step {
     Tx(Vec<Op>, End),
     Reopen,
+    /// Moves the clock and fires what is due.
+    Due,
 }
 
 /// A model and a history of it.
@@ -59,6 +62,13 @@ const EVENTS: usize = 100;
 const ENTITIES: usize = 60;
 
 impl Case {
+    /// The time of a step: one microsecond after that of the step before, or [`LATER`].
+    pub fn time(&self, step: usize) -> i64 {
+        let later = |step: &&Step| **step == Step::Due;
+        let dues = self.steps[..=step].iter().filter(later).count();
+        step as i64 + dues as i64 * LATER
+    }
+
     pub fn draw(seed: u64) -> Self {
         let mut rng = Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut schema = schemas::draw(&mut rng);
@@ -69,7 +79,7 @@ impl Case {
             schema: &schema,
             rng,
             fired: 0,
-            time: 0,
+            time: -1,
         };
         let mut steps = Vec::new();
         while walk.fired < EVENTS {
@@ -97,6 +107,11 @@ struct Walk<'s> {
 impl Walk<'_> {
     fn step(&mut self) -> Step {
         self.time += 1;
+        if self.schema.events.iter().any(|e| e.due.is_some()) && self.rng.chance(8) {
+            self.time += LATER;
+            self.world = self.world.fire_due(self.schema, self.time).0;
+            return Step::Due;
+        }
         let before = self.world.clone();
         let (most, end) = match self.rng.below(100) {
             0..=55 => (1, End::Commit),

@@ -48,10 +48,13 @@ mod ward;
 mod arcs;
 mod both_ways;
 mod checkpoints;
+mod choosing;
 mod compare;
 mod crew;
 mod deletes;
 mod driver;
+mod due;
+mod due_driver;
 mod edit;
 mod entities;
 mod events;
@@ -65,6 +68,7 @@ mod limits;
 mod meta;
 mod model;
 mod operations;
+mod planted;
 mod print;
 mod prune;
 mod rng;
@@ -147,5 +151,10 @@ fn every_model_is_as_the_oracle_says() {
     }
     if models >= MODELS {
         stats.forms.assert_each_at_least(COVERED);
+        let due = (stats.due, stats.due_rejected);
+        assert!(
+            due.0 >= COVERED && due.1 >= COVERED / 5,
+            "due events: {stats:?}"
+        );
     }
 }

@@ -293,8 +293,19 @@ impl AnyEvent for AnyEv {
         unreachable!("an event of a random model has no type of its own")
     }
 
-    fn make<M: EventMaker>(_: usize, maker: M) -> Result<Self, M::Error> {
-        Err(maker.no_such_event())
+    /// Of the events that a program can fire the one with this index.
+    fn make<M: EventMaker>(index: usize, maker: M) -> Result<Self, M::Error> {
+        let current = current();
+        let events = current.schema.events.iter().enumerate();
+        let mut fired = events.filter(|(_, event)| !event.immediate);
+        match fired.nth(index) {
+            Some((number, _)) => make_with(number, maker),
+            None => Err(maker.no_such_event()),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        NUMBERS[usize::from(self.0.index())]
     }
 
     fn as_dyn(&self) -> &dyn DynEvent {
@@ -347,6 +358,15 @@ fn check<const N: usize>(who: Id, db: &Reader<'_>) -> Result<(), Reject> {
 macro_rules! tables {
     ($($n:literal)*) => {
         const MAKE: &[fn(Vec<Field>) -> AnyEv] = &[$(make::<$n>),*];
+        const NUMBERS: &[&str] = &[$(stringify!($n)),*];
+
+        fn make_with<M: EventMaker>(number: usize, maker: M) -> Result<AnyEv, M::Error> {
+            match number {
+                $($n => Ok(AnyEv(Box::new(maker.make::<Ev<$n>>()?))),)*
+                _ => Err(maker.no_such_event()),
+            }
+        }
+
         const TYPES: &[fn() -> EventType] = &[$(EventType::of::<Ev<$n>>),*];
         const LITERALS: &[Literals] = &[$(literal::<$n>),*];
         const FUNCTIONS: &[ValueFunctions] = &[$(function::<$n>),*];

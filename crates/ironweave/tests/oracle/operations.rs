@@ -144,7 +144,8 @@ impl Found {
                     let of = column_ty(schema, order.column);
                     self.functions.push((order.function, Function::Compare(of)));
                 }
-                if let Take::Exactly { number, .. } | Take::UpTo { number, .. } = take {
+                if let Take::Exactly { number, function } | Take::UpTo { number, function } = take {
+                    self.functions.push((*function, Function::Number));
                     self.source(schema, def, Ty::U, number);
                 }
             }

@@ -62,7 +62,7 @@ fn of(word: &str, before: &str, after: &str) -> Option<&'static str> {
         "Fire" if after.starts_with('(') => "Op",
         "Save" | "Back" | "Check" => "Op",
         "Commit" | "Drop" | "Leak" | "WhatIf" => "End",
-        "Tx" | "Reopen" => "Step",
+        "Tx" | "Reopen" | "Due" => "Step",
         _ => return None,
     })
 }

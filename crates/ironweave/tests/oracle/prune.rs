@@ -42,7 +42,7 @@ pub fn arc(case: &mut Case, event: usize, arc: usize) -> bool {
     let immediate = case.schema.events[event].immediate;
     let arcs = &mut case.schema.events[event].arcs;
     match &arcs[arc] {
-        Arc::Create { .. } => return false,
+        Arc::Create { .. } | Arc::Choose { .. } => return false,
         // An immediate event moves its entity.
         Arc::Move { path, .. }
             if immediate && path.root == NameIx::default() && path.hops.is_empty() =>
@@ -63,9 +63,9 @@ pub fn name(case: &mut Case, event: usize, name: usize) -> bool {
         return false;
     }
     let at = NameIx::new(name as u16);
-    if def.names[name].by == BindBy::Created {
-        def.arcs
-            .retain(|arc| !matches!(arc, Arc::Create { name, .. } if *name == at));
+    if matches!(def.names[name].by, BindBy::Created | BindBy::Chosen) {
+        let binds = |arc: &Arc| matches!(arc, Arc::Create { name, .. } | Arc::Choose { name, .. } if *name == at);
+        def.arcs.retain(|arc| !binds(arc));
     }
     let mut used = false;
     for arc in &mut def.arcs {

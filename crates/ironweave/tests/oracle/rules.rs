@@ -4,8 +4,8 @@
 use std::cell::RefCell;
 
 use ironweave::schema::{
-    Arc, Assign, BindBy, Cardinality, ColumnIx, EndDef, EntityIx, EventDef, EventIx, Hop, Path,
-    Quantifier, Schema, Scope, Source, StateIx,
+    Arc, Assign, BindBy, Cardinality, ColumnIx, EndDef, EntityIx, EventDef, EventIx, Hop, NameDef,
+    Path, Quantifier, Schema, Scope, Source, StateIx,
 };
 
 use crate::deletes::delete;
@@ -121,7 +121,8 @@ impl<'a> Firing<'a> {
 
     /// 1. The fields name entities; what is to be ensured begins.
     pub fn bind(&mut self, world: &mut World) -> Result<(), Kinds> {
-        let bound = self.def.names.iter().filter(|n| n.by != BindBy::Created);
+        let by_field = |n: &&NameDef| !matches!(n.by, BindBy::Created | BindBy::Chosen);
+        let bound = self.def.names.iter().filter(by_field);
         let fields = self.fields.iter().filter(|f| !matches!(f, Field::Value(_)));
         for (name, field) in bound.zip(fields) {
             let all: Vec<&Who> = match field {
@@ -292,8 +293,7 @@ impl<'a> Firing<'a> {
             };
             let data = |source: &Option<Source>| source.as_ref().and_then(known);
             deeds.push(match arc {
-                Arc::Create { .. } | Arc::Unknown(_) => continue,
-                Arc::Choose { .. } => unreachable!("no random model has one"),
+                Arc::Create { .. } | Arc::Choose { .. } | Arc::Unknown(_) => continue,
                 Arc::Count { .. } | Arc::Compare { .. } => {
                     match self.compares(world, arc) {
                         Ok(true) => {}
@@ -502,6 +502,7 @@ impl<'a> Firing<'a> {
     /// All of it, from `create` on.
     pub fn fire(&mut self, world: &mut World) -> Result<(), Kinds> {
         self.create(world)?;
+        self.choose(world)?;
         let deeds = self.evaluate(world)?;
         self.guard(world)?;
         self.act(world, deeds)?;

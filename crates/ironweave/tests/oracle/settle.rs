@@ -51,7 +51,8 @@ impl World {
             let mut firing = Firing::new(schema, event, &[], time);
             firing.names.push(vec![who.1]);
             firing.fire(&mut world)?;
-            for (name, ids) in def.names.iter().zip(&firing.names).skip(1) {
+            let names = def.names.iter().zip(&firing.names);
+            for (name, ids) in names.filter(|(name, _)| name.by == BindBy::Created) {
                 depths.insert((name.entity, ids[0]), depth + 1);
             }
             world.in_bounds(schema)?;

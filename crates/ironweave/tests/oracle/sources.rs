@@ -54,7 +54,7 @@ impl Draft<'_> {
                 Some(field) => field,
                 None => literal(rng, of),
             },
-            5..=8 if !self.immediate => self.new_field(of),
+            5..=8 if !self.closed => self.new_field(of),
             _ if of == Ty::T => Source::Time,
             _ => literal(rng, of),
         }
@@ -77,7 +77,7 @@ impl Draft<'_> {
             let there = self.known_field(b);
             right = match there {
                 Some(field) => field,
-                None if self.immediate => return None,
+                None if self.closed => return None,
                 None => self.new_field(b),
             };
         }

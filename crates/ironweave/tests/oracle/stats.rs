@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ironweave::schema::{Arc, EventDef, Source};
+use ironweave::schema::{Arc, EventDef, Source, Take};
 
 use crate::edit;
 
@@ -23,6 +23,9 @@ pub struct Stats {
     pub reopened: usize,
     pub entities: usize,
     pub rejected_commits: usize,
+    /// How many due events fired, and how many were rejected.
+    pub due: usize,
+    pub due_rejected: usize,
     pub forms: Forms,
 }
 
@@ -39,6 +42,8 @@ impl Stats {
         self.reopened += other.reopened;
         self.entities = self.entities.max(other.entities);
         self.rejected_commits += other.rejected_commits;
+        self.due += other.due;
+        self.due_rejected += other.due_rejected;
         for (own, others) in self.forms.0.iter_mut().zip(other.forms.0) {
             own.fired += others.fired;
             own.rejected += others.rejected;
@@ -55,9 +60,28 @@ pub enum Form {
     Count,
     /// `a + b`
     Calculated,
+    /// `choose(x: X in A)`
+    Choose,
+    /// `choose(x: 3 of X in A)`
+    ChooseExactly,
+    /// `choose(x: up to 3 of X in A)`
+    ChooseUpTo,
+    /// `choose(x: X in A where y < z)`
+    ChooseWhere,
+    /// `choose(x: X in A by y)`
+    ChooseBy,
 }
 
-const FORMS: [Form; 3] = [Form::Compare, Form::Count, Form::Calculated];
+const FORMS: [Form; 8] = [
+    Form::Compare,
+    Form::Count,
+    Form::Calculated,
+    Form::Choose,
+    Form::ChooseExactly,
+    Form::ChooseUpTo,
+    Form::ChooseWhere,
+    Form::ChooseBy,
+];
 
 /// How often events of a form fired, and how often one was rejected because of it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -90,19 +114,25 @@ impl Forms {
 
     /// An event has been rejected, with an error of this kind and this text.
     pub fn rejected(&mut self, def: &EventDef, kind: &str, text: &str) {
-        let form = match kind {
-            "When" if text.contains("when(count ") => Form::Count,
-            "When" if has(def, Form::Compare) && !is_of_states(text) => Form::Compare,
-            "Overflow" => Form::Calculated,
-            _ => return,
-        };
-        self.0[form as usize].rejected += 1;
+        for form in FORMS.into_iter().filter(|form| has(def, *form)) {
+            self.0[form as usize].rejected += usize::from(match form {
+                Form::Count => kind == "When" && text.contains("when(count "),
+                Form::Compare => kind == "When" && !is_of_states(text),
+                Form::Calculated => kind == "Overflow",
+                // Of an event with one choice, it is this one that finds nothing.
+                _ => kind == "NothingToChoose" && choices(def) == 1,
+            });
+        }
     }
 
     /// Panics if a form fired or was rejected less often than `least` times.
     pub fn assert_each_at_least(&self, least: usize) {
         for (form, tally) in FORMS.iter().zip(self.0) {
-            let fewer = tally.fired.min(tally.rejected);
+            let fewer = match form {
+                // It is content with nothing.
+                Form::ChooseUpTo => tally.fired,
+                _ => tally.fired.min(tally.rejected),
+            };
             assert!(
                 fewer >= least,
                 "{form:?}: {tally:?}, expected {least} of both"
@@ -111,23 +141,33 @@ impl Forms {
     }
 }
 
-/// Whether the text of an error is of a condition on states: `all x.y in A`.
+/// Whether the text of an error is of a condition on states or on a number of entities.
 fn is_of_states(text: &str) -> bool {
-    ["when(all ", "when(any ", "when(none "]
-        .iter()
-        .any(|word| text.contains(word))
+    let words = ["when(all ", "when(any ", "when(none ", "when(count "];
+    words.iter().any(|word| text.contains(word))
+}
+
+fn choices(def: &EventDef) -> usize {
+    let chooses = |arc: &&Arc| matches!(arc, Arc::Choose { .. });
+    def.arcs.iter().filter(chooses).count()
 }
 
 fn has(def: &EventDef, form: Form) -> bool {
-    def.arcs.iter().any(|arc| match form {
-        Form::Compare => matches!(arc, Arc::Compare { .. }),
-        Form::Count => matches!(arc, Arc::Count { .. }),
-        Form::Calculated => {
+    def.arcs.iter().any(|arc| match (form, arc) {
+        (Form::Compare, arc) => matches!(arc, Arc::Compare { .. }),
+        (Form::Count, arc) => matches!(arc, Arc::Count { .. }),
+        (Form::Calculated, arc) => {
             let mut calculated = false;
             edit::sources(&mut arc.clone(), &mut |source| {
                 calculated |= matches!(source, Source::Calculated { .. });
             });
             calculated
         }
+        (Form::Choose, Arc::Choose { take, .. }) => *take == Take::One,
+        (Form::ChooseExactly, Arc::Choose { take, .. }) => matches!(take, Take::Exactly { .. }),
+        (Form::ChooseUpTo, Arc::Choose { take, .. }) => matches!(take, Take::UpTo { .. }),
+        (Form::ChooseWhere, Arc::Choose { conditions, .. }) => !conditions.is_empty(),
+        (Form::ChooseBy, Arc::Choose { order, .. }) => order.is_some(),
+        _ => false,
     })
 }
