@@ -22,9 +22,8 @@ pub fn choose(input: ParseStream<'_>) -> Result<Arc> {
     let take = take(input)?;
     let from: Path = input.parse()?;
     if !input.peek(Token![in]) {
-        return Err(input.error(format!(
-            "a candidate is in a state: write `choose({name}: {from} in State)`"
-        )));
+        let message = format!("a candidate is in a state: write `choose({name}: {from} in State)`");
+        return Err(syn::Error::new(from.last().span(), message));
     }
     input.parse::<Token![in]>()?;
     let states = states(input)?;

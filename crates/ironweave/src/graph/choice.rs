@@ -4,6 +4,7 @@
 //! lists nor on how the candidates are found. The plan says how (`choice/plan.rs`).
 
 pub(crate) mod plan;
+pub(crate) mod waiting;
 
 use std::any::Any;
 use std::cmp::Ordering;

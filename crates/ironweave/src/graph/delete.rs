@@ -78,6 +78,9 @@ impl<S: Storage> Graph<S> {
         if self.layout.entities[usize::from(entity)].key.len() > 1 {
             self.unindex_key(entity, slot);
         }
+        for i in 0..self.layout.entities[usize::from(entity)].deleted.len() {
+            self.wake_if_enabled(self.layout.entities[usize::from(entity)].deleted[i], slot);
+        }
         let id = self.id(entity, slot);
         let state = self.state_of(entity, slot);
         let table = &mut self.entities[usize::from(entity)];

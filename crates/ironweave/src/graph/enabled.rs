@@ -70,7 +70,10 @@ impl<S: Storage> Graph<S> {
                 Err(Overflows) => overflows = overflows.or(Some(*arc)),
             }
         }
-        overflows.map_or(Ok(true), Err)
+        match overflows {
+            Some(arc) => Err(arc),
+            None => self.can_choose(immediate, slot),
+        }
     }
 
     /// Whether the conditions of an immediate event hold, except for those that need functions of the program.

@@ -3,12 +3,14 @@
 //! For each change of an entity it lists what depends on it, so that nothing else is visited: a move updates the watches of
 //! that type, a link the watches of that edge. Without watches neither costs anything.
 
+mod choices;
 mod due;
 mod immediates;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(crate) use choices::{Narrowing, Wait, Waiting};
 pub(crate) use due::Due;
 pub(crate) use immediates::{
     Immediate, LinkWake, NumberTest, Reached, Requires, ValueTest, ValuesCompared, Wake, is_watched,
@@ -33,6 +35,8 @@ pub(crate) struct Layout {
     pub acyclic: Vec<EdgeIx>,
     pub watches: Vec<Watch>,
     pub immediates: Vec<Immediate>,
+    /// What immediate events that choose wait for. Their numbers among what is woken follow those of `immediates`.
+    pub waits: Vec<Wait>,
     /// The events that have a due time, in order of declaration.
     pub dues: Vec<Due>,
     pub invariants: Vec<Name>,
@@ -57,6 +61,8 @@ pub(crate) struct EntityLayout {
     pub ends: Vec<Hop>,
     /// Ends whose number of links is bounded from below, or above by more than one.
     pub bounded: Vec<Bounded>,
+    /// Waits that the deletion of an entity may end.
+    pub deleted: Vec<u16>,
     /// Watches that count entities of this type.
     pub counted_by: Vec<u16>,
     /// Watches that belong to entities of this type.
@@ -77,7 +83,7 @@ pub(crate) struct StateLayout {
     pub name: Name,
     pub salt: u64,
     pub data: Vec<ColumnIx>,
-    /// Immediate events that can fire in this state.
+    /// Immediate events that can fire in this state, and waits that entering it may end.
     pub immediates: Vec<u16>,
 }
 
@@ -346,6 +352,7 @@ impl Layout {
             edges,
             watches: Vec::new(),
             immediates: Vec::new(),
+            waits: Vec::new(),
             dues: Vec::new(),
             invariants: Vec::new(),
             indexes: Vec::new(),
@@ -493,6 +500,7 @@ fn entity(def: &crate::schema::EntityDef) -> EntityLayout {
         defaults: Vec::new(),
         ends: Vec::new(),
         bounded: Vec::new(),
+        deleted: Vec::new(),
         counted_by: Vec::new(),
         watches: Vec::new(),
         dues: Vec::new(),

@@ -58,6 +58,7 @@ use std::sync::Arc;
 use crate::base::error::{Chain, StepError};
 use crate::base::id::Id;
 pub use crate::graph::any::{GraphMut, GraphRef};
+use crate::graph::choice::waiting::Entered;
 use crate::graph::column::{ColumnError, ColumnType, Written};
 use crate::graph::edge::Edge;
 use crate::graph::entry::Entry;
@@ -95,6 +96,8 @@ pub struct Graph<S: Storage> {
     entries_kept: usize,
     /// Immediate events that were enabled when something that they depend on changed.
     pub(crate) pending: BinaryHeap<Reverse<Pending>>,
+    /// Changes that may enable immediate events on entities that wait for something to choose.
+    pub(crate) entered: Vec<Entered>,
     /// Which event of the present step is firing: the event of the program is 0, each immediate event is one more.
     pub(crate) firing: u32,
 }
@@ -210,6 +213,7 @@ impl<S: Storage> Graph<S> {
             committed_fingerprint: 0,
             fingerprinting: true,
             pending: BinaryHeap::new(),
+            entered: Vec::new(),
             firing: 0,
             layout,
         }
@@ -231,6 +235,7 @@ impl<S: Storage> Graph<S> {
             fingerprinting: self.fingerprinting,
             entries_kept: 0,
             pending: BinaryHeap::new(),
+            entered: Vec::new(),
             firing: 0,
         }
     }
@@ -278,6 +283,7 @@ impl<S: Storage> Graph<S> {
             fingerprinting: self.fingerprinting,
             entries_kept: 0,
             pending: BinaryHeap::new(),
+            entered: Vec::new(),
             firing: 0,
         };
         copy.fill_indexes();

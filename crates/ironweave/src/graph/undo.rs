@@ -43,6 +43,7 @@ impl<S: Storage> Graph<S> {
         self.fingerprint = self.committed_fingerprint;
         self.firing = 0;
         self.pending.clear();
+        self.entered.clear();
     }
 
     /// Undoes all entries of the journal after the first ones, and removes them.
@@ -254,6 +255,7 @@ impl<S: Storage> Graph<S> {
         }
         journal.clear();
         self.pending.clear();
+        self.entered.clear();
         self.committed_fingerprint = self.fingerprint;
     }
 

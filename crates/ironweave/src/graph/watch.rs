@@ -24,6 +24,7 @@ impl<S: Storage> Graph<S> {
     /// fire).
     pub(crate) fn wake_all(&mut self) {
         self.pending.clear();
+        self.entered.clear();
         let layout = Arc::clone(&self.layout);
         for (ix, immediate) in (0..).zip(&layout.immediates) {
             for slot in 0..self.slots(immediate.entity) {
@@ -43,10 +44,14 @@ impl<S: Storage> Graph<S> {
         })
     }
 
-    /// Makes an immediate event pending if it may be enabled on an entity: comparisons of values are left to
+    /// Makes an immediate event pending if it may be enabled on an entity, or notes a change for those that wait: comparisons of values are left to
     /// [`Graph::enabled`], since the graph calls no function of the program while it changes.
     pub(super) fn wake_if_enabled(&mut self, immediate: u16, slot: u32) {
-        if self.may_be_enabled(&self.layout.immediates[usize::from(immediate)], slot) {
+        let Some(of) = self.layout.immediates.get(usize::from(immediate)) else {
+            let wait = usize::from(immediate) - self.layout.immediates.len();
+            return self.enter(wait, slot);
+        };
+        if self.may_be_enabled(of, slot) {
             self.pending
                 .push(Reverse((immediate, slot, Reverse(self.firing))));
         }

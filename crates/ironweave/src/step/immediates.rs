@@ -18,7 +18,6 @@
 //! limit. Firings on entities that existed before are limited by their number, so that chains of any length among these
 //! are legal.
 
-use std::cmp::Reverse;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -124,7 +123,7 @@ impl<S: Storage> Core<S> {
         let base = (self.open.firings.len() as u32).wrapping_sub(1);
         let mut counts = Counts::default();
         let limits = self.limits(plan);
-        while let Some(Reverse((ix, slot, cause))) = self.graph.pending.pop() {
+        while let Some((ix, slot, cause)) = self.graph.pop_pending() {
             let layout = Arc::clone(&self.graph.layout);
             let immediate = &layout.immediates[usize::from(ix)];
             // A failed call of a handler may have freed the slot.

@@ -16,6 +16,7 @@ mod filters_combine_places_and_edges;
 mod guards_see_what_their_event_names;
 mod handlers_do_what_may_permits;
 mod handles_parse_as_they_print;
+mod immediate_events_choose;
 mod immediate_events_count_and_compare;
 mod immediate_events_fire_by_themselves;
 mod immediate_events_have_handlers;

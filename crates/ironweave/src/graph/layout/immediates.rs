@@ -7,11 +7,13 @@
 //! | all entities over an edge | nothing, since the edge has their number | a link or an unlink |
 //! | the same over two edges, of which the first leads to at most one entity | the same, for the entity in between | the same, and a change of the first link |
 //! | values of its own entity | nothing | a change of one of these values |
+//! | candidates of a choice | see `graph/choice/waiting.rs` | |
 
 use super::{Layout, StateSet, Watches, reverse};
+use crate::graph::choice::plan::ChoosePlan;
 use crate::schema::{
     Arc as ArcDef, ColumnIx, Comparison, EntityIx, EventDef, EventIx, FunctionIx, Hop, NameIx,
-    Path, Quantifier, Scope, Source, StateIx,
+    Path, Quantifier, Scope, SortBy, Source, StateIx,
 };
 use crate::value::calculate::{
     ImmediateCode, Operand, Operands, ValueFunction, no_such_function, no_such_value, value,
@@ -26,6 +28,10 @@ pub(crate) struct Immediate {
     pub numbers: Vec<NumberTest>,
     /// The conditions that need functions of the program. These are not called while the graph changes.
     pub values: Vec<ValueTest>,
+    /// What it chooses, with the indexes of the arcs.
+    pub choices: Vec<(usize, ChoosePlan)>,
+    /// Which of the entities on which it is enabled it fires on first; `None` for the smallest slot.
+    pub order: Option<SortBy>,
     pub code: ImmediateCode,
 }
 
@@ -158,6 +164,7 @@ impl Layout {
         let entity = event.names[0].entity;
         let (mut from, mut moved) = (StateSet::ALL, StateSet::NONE);
         let (mut numbers, mut values) = (Vec::new(), Vec::new());
+        let mut choices = Vec::new();
         let ix = self.immediates.len() as u16;
         for (at, arc) in event.arcs.iter().enumerate() {
             // A move of all that a path reaches is a condition too, or it would reject the step. It is
@@ -229,6 +236,11 @@ impl Layout {
                     values.push(ValueTest { test, arc: at });
                     continue;
                 }
+                ArcDef::Choose { .. } => {
+                    let plan = self.add_choice(known, (ix, event), at, &mut numbers);
+                    choices.extend(plan.map(|plan| (at, plan)));
+                    continue;
+                }
                 _ => continue,
             };
             if is_own(path) {
@@ -258,12 +270,14 @@ impl Layout {
             from,
             numbers,
             values,
+            choices,
+            order: event.order,
             code,
         });
     }
 
     /// Lets an immediate event be woken by what changes the entities that a path of it reaches.
-    fn reach(
+    pub(super) fn reach(
         &mut self,
         known: &mut Watches,
         immediate: u16,
@@ -294,7 +308,7 @@ impl Layout {
     }
 
     /// Lets an immediate event be woken by links and unlinks over an edge.
-    fn wake_by_links(&mut self, hop: Hop, wake: Wake) {
+    pub(super) fn wake_by_links(&mut self, hop: Hop, wake: Wake) {
         let edge = &mut self.edges[usize::from(hop.edge)];
         edge.is_watched = true;
         let forward = hop.forward;
@@ -316,7 +330,7 @@ impl Layout {
         }
     }
 
-    fn reader_of(&mut self, column: ColumnIx, immediate: u16) {
+    pub(super) fn reader_of(&mut self, column: ColumnIx, immediate: u16) {
         let layout = &mut self.columns[usize::from(column)];
         layout.is_part = true;
         if !layout.readers.contains(&immediate) {
