@@ -13,6 +13,7 @@ pages! {
     FirstModel: "first-model.md",
     Reading: "reading.md",
     Events: "events.md",
+    Conditions: "conditions.md",
     Deadlines: "deadlines.md",
     WhatIf: "what-if.md",
     Yesterday: "yesterday.md",

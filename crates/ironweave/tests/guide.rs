@@ -120,9 +120,14 @@ fn pieces_of_models_are_from_models_that_compile() {
     let models = files(&root().join("docs/guide/src/models"), ".rs");
     let services = files(&root().join("apps/ward/src"), ".rs");
     let databuild = files(&root().join("apps/databuild/src"), "/model.rs");
-    let models: Vec<String> = (models.iter().chain(&services).chain(&databuild))
-        .map(|(_, text)| words(text))
-        .collect();
+    let examples = files(&root().join("crates/ironweave/examples"), ".rs");
+    let models: Vec<String> = (models
+        .iter()
+        .chain(&services)
+        .chain(&databuild)
+        .chain(&examples))
+    .map(|(_, text)| words(text))
+    .collect();
     for (name, page) in pages() {
         for (_, block) in blocks(&page)
             .iter()

@@ -382,7 +382,7 @@ fn an_immediate_event_looks_over_two_edges() {
     let nowhere = asked(4, None);
     store.step(Left { clerk: north.clerk });
     assert!(here.is::<Refused>(&store) && also_here.is::<Refused>(&store));
-    assert!(there.is::<Asked>(&store), "its branch has somebody");
+    assert!(there.is::<Asked>(&store), "its branch has a clerk");
     assert!(nowhere.is::<Asked>(&store), "no branch, no clerks");
     // A change of the first link enables it too.
     store.step(Handed {

@@ -110,7 +110,7 @@ impl Apply for Escalated {
         assert_eq!(self.call, call.any());
         let ward = self.call.ward(tx);
         if ward.name(tx) == "closed" {
-            return Err(Reject::new("nobody may call a closed ward"));
+            return Err(Reject::new("no one may call a closed ward"));
         }
         if ward.staff(tx) > 0 {
             return Ok(());
@@ -176,7 +176,7 @@ fn what_a_handler_of_an_immediate_event_does_is_undone_with_the_step() {
     let error = store.try_step(Rang { ward: first }).expect_err("closed");
     assert_eq!(
         error.to_string(),
-        "Rang \u{2192} Escalated \u{2192} Escalated \u{2192} immediate event Escalated: nobody may call a closed ward"
+        "Rang \u{2192} Escalated \u{2192} Escalated \u{2192} immediate event Escalated: no one may call a closed ward"
     );
     assert_eq!(store.fingerprint(), before);
     assert_eq!(store.place::<Note, Fresh>().count(), 0);

@@ -72,7 +72,11 @@ impl<S: Storage> ChoiceContext for Choosing<'_, S> {
 impl<S: Storage> Graph<S> {
     /// Whether an immediate event finds an entity for each name that it chooses. The error is the index of the arc with a
     /// calculation that overflows.
-    pub(in crate::graph) fn can_choose(&self, immediate: &Immediate, slot: u32) -> Result<bool, usize> {
+    pub(in crate::graph) fn can_choose(
+        &self,
+        immediate: &Immediate,
+        slot: u32,
+    ) -> Result<bool, usize> {
         let mut choosing = Choosing {
             graph: self,
             code: &immediate.code,
