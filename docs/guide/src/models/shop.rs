@@ -92,6 +92,11 @@ pub mod shop {
     pub struct CustomerMoved { pub customer: Ensure<Customer>, pub city: Option<String> }
 
     #[event]
+    #[choose(line: order.lines in Wanted by sku)]
+    #[moves(line: Wanted -> Packed)]
+    pub struct NextPacked { pub order: Order }
+
+    #[event]
     #[create(parcel: Parcel)]
     #[relink(parcel.lines += lines)]
     #[moves(each lines: Wanted -> Packed)]
