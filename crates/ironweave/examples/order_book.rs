@@ -1,7 +1,7 @@
 //! An order book: bids and asks are matched by price and then by time, by one immediate event. Run it with
 //! `cargo run --example order_book`.
 //!
-//! The indexes have the orders that rest, so the best ask of a book is found in O(log n), and nothing is kept by hand.
+//! No index, counter or queue is kept by hand: a match is found when an order comes, among the orders of its book.
 #![allow(missing_docs)]
 
 use std::{error::Error, io};
@@ -39,7 +39,6 @@ pub mod book {
     }
 
     #[entity]
-    #[index(ordered, fields = [book, price], while = Resting)]
     pub struct Ask {
         pub price: u64,
         pub open: u64,
