@@ -17,6 +17,7 @@ mod arcs_tell_entities_apart;
 mod code_of_the_program_runs;
 mod domains_are_shared;
 mod due_events_are_tried_in_any_order;
+mod handlers_of_immediate_events_run;
 mod invariants_are_checked_once;
 mod limits_end_an_exploration;
 mod symmetry_is_sampled;
