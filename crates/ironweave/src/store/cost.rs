@@ -5,6 +5,7 @@
 //! a whole list counts all of its rows. The tables count accesses in test builds only (`graph/storage.rs`), so whole steps
 //! are measured, from the binding of the event to the frame.
 
+mod choices;
 mod due;
 mod filters;
 mod indexes;
