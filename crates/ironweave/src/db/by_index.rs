@@ -83,11 +83,10 @@ pub enum Sorted {}
 /// assert_eq!(abc.after(&store, &best).map(|order| order.price(&store)), Some(11));
 ///
 /// store.try_step(Executed { order: best })?;
-/// let prices = |query: ironweave::ByIndex<Order, (), _>| -> Vec<u64> {
-///     query.iter(&store).map(|order| order.price(&store)).collect()
-/// };
-/// assert_eq!(prices(abc.clone().range(..)), [11, 12]);
-/// assert_eq!(prices(abc.range(12..)), [12]);
+/// let left: Vec<u64> = abc.iter(&store).map(|order| order.price(&store)).collect();
+/// assert_eq!(left, [11, 12]);
+/// let dear = abc.range(12..);
+/// assert_eq!(dear.first(&store), dear.last(&store));
 /// # Ok::<(), StepError>(())
 /// ```
 #[must_use = "a query does nothing until `iter`, `first` or another method reads a graph"]

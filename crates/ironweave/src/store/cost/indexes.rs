@@ -34,9 +34,9 @@ macro_rules! exchange {
             #[states(Order)]
             pub enum OrderState {
                 #[initial]
-                #[to(Held, Filled)]
+                #[to(hold -> Held, fill -> Filled)]
                 Open,
-                #[to(Open)]
+                #[to(release -> Open)]
                 Held { until: u64 },
                 #[terminal]
                 Filled,
