@@ -12,6 +12,8 @@ pub mod added {
     use ironweave::prelude::*;
 
     #[entity]
+    #[index(ordered, fields = [wing, weight], while = Free)]
+    #[index(ordered, fields = [Cleaning.by, patient], name = cleaned)]
     pub struct Bed {
         #[key]
         pub number: u32,
@@ -116,6 +118,15 @@ fn added_items_are_there_and_added_fields_have_their_defaults() {
     assert_eq!(bed.wing(&store), "north");
     assert!(bed.label(&store).is_none());
     assert_eq!(bed.weight(&store), 30);
+    // An index on entities of the log, by a field that it had and by one that it did not have.
+    let free: Vec<added::Bed> = added::Bed::by_wing_weight().iter(&store).collect();
+    let mut expected: Vec<added::Bed> = (store.place::<added::Bed, added::state::Free>())
+        .map(|bed| bed.any())
+        .collect();
+    assert!(expected.len() > 1);
+    expected.sort_by_key(|bed| (bed.weight(&store), *bed));
+    assert_eq!(free, expected);
+    assert_eq!(store.check(), []);
     let record = store.frames(last + 2).expect("a log").next();
     let record = record.expect("a record").expect("it can be read");
     assert!(record.is_migration());
