@@ -90,6 +90,10 @@ impl Derive<'_> {
             conditions: texts.collect(),
             order: order.map(|order| self.schema.order_text(order)),
         };
+        // Without the value, no number of candidates is enough.
+        if let TakeDef::Exactly { number, .. } | TakeDef::UpTo { number, .. } = take {
+            self.requires(number);
+        }
         if choice.requires_one() {
             for condition in conditions {
                 self.requires(&condition.with);

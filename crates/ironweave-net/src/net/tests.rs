@@ -243,19 +243,25 @@ fn a_condition_on_data_of_a_state_requires_the_state() {
               choose bed: Bed in Free | Occupied where since > a.Occupied.since
               move bed: Free | Occupied -> Free
             event Tried a:Bed
-              choose beds: up to 2 of Bed in Free where number > a.Occupied.since"
+              choose beds: up to 2 of Bed in Free where number > a.Occupied.since
+            event Numbered a:Bed
+              choose beds: up to a.Occupied.since of Bed in Free"
         ),
         "Left
            read bound b in Bed::Occupied
            when a.number < b.Occupied.since
            when 3 <= a.number
          Moved
-           choose bed: Bed in Occupied where since > a.Occupied.since
+           choose bed: Bed in Occupied where Occupied.since > a.Occupied.since
            read bound a in Bed::Occupied
            read chosen bed in Bed::Occupied
            bound bed: Occupied -> Free
          Tried
            choose beds: up to 2 of Bed in Free where number > a.Occupied.since
+           read chosen beds in Bed::Free
+         Numbered
+           choose beds: up to a.Occupied.since of Bed in Free
+           read bound a in Bed::Occupied
            read chosen beds in Bed::Free",
     );
 }

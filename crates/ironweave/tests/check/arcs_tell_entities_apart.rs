@@ -52,6 +52,44 @@ pub mod race {
     }
 }
 
+/// Jobs, of which the one with the least name runs next.
+#[ironweave::model]
+pub mod queue {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Job {
+        #[key]
+        pub name: String,
+    }
+    #[states(Job)]
+    pub enum JobState {
+        #[initial]
+        #[to(Running)]
+        Queued,
+        #[to(Queued)]
+        Running,
+    }
+
+    #[event]
+    #[create(job: Job { name })]
+    pub struct Added {
+        pub name: String,
+    }
+
+    #[event]
+    #[choose(job: Job in Queued by name)]
+    #[moves(job: Queued -> Running)]
+    pub struct Started {}
+
+    #[event]
+    #[moves(job: Running -> Queued)]
+    pub struct Stopped {
+        pub job: Job,
+    }
+}
+
+use crate::plain::admissions;
 use race::{Overtook, Runner};
 
 fn checker() -> Checker<race::Model> {
@@ -94,4 +132,52 @@ fn a_renaming_that_was_asked_for_by_name_is_an_error() {
         "the checker does not know what to try:
   symmetric keys of `Runner`: Overtook compares `Runner.name`"
     );
+}
+
+fn wards() -> Checker<admissions::Model> {
+    Checker::new()
+        .entities::<admissions::Ward>(2)
+        .entities::<admissions::Bed>(2)
+        .entities::<admissions::Patient>(1)
+}
+
+#[test]
+fn entities_that_are_chosen_by_slot_are_not_renamed() {
+    let plain = wards().assert_properties();
+    let report = wards().symmetry().assert_properties();
+    let (types, keys, kept) = used(&report);
+    assert_eq!((types, keys), (&["Ward".to_owned()][..], &[][..]));
+    assert_eq!(
+        kept,
+        [
+            "Bed kept its ids, since Sold chooses `beds` by slot",
+            "Patient kept its ids, since Emptied chooses `patients` by slot",
+        ]
+    );
+    // Two wards are alike. One is its own image in the empty state and where both have no bed, and nowhere else.
+    assert!(report.is_complete() && report.states() < plain.states());
+    assert!(report.states() * 2 >= plain.states());
+    let error = wards().symmetric::<admissions::Bed>().check().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the checker does not know what to try:
+  symmetry of `Bed`: Sold chooses `beds` by slot"
+    );
+}
+
+#[test]
+fn entities_that_are_chosen_in_the_order_of_their_key_are_renamed() {
+    let jobs = || Checker::<queue::Model>::new().entities::<queue::Job>(3);
+    let report = jobs().symmetry().assert_properties();
+    let (types, keys, kept) = used(&report);
+    assert_eq!((types, keys), (&["Job".to_owned()][..], &[][..]));
+    assert_eq!(
+        kept,
+        ["Job kept its keys, since Started compares `Job.name`"]
+    );
+    // Names are given in their order, so that the states are those of the names.
+    assert_eq!(report.states(), jobs().assert_properties().states());
+    // With names in any order, the same jobs were created in several orders.
+    let any = || jobs().keys::<queue::Job, _>(["a", "b", "c"]);
+    assert!(any().symmetry().assert_properties().states() < any().assert_properties().states());
 }

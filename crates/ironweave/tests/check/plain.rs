@@ -358,3 +358,96 @@ pub mod rooms {
         pub room: Room,
     }
 }
+
+/// Wards whose patients get the first free bed.
+#[ironweave::model]
+pub mod admissions {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Ward {
+        #[inverse(Bed::ward)]
+        pub beds: Many<Bed>,
+    }
+    #[states(Ward)]
+    pub enum WardState {
+        #[initial]
+        #[to(Closed)]
+        Open,
+        #[to(Open)]
+        Closed,
+    }
+
+    #[entity]
+    pub struct Bed {
+        pub ward: Option<Ward>,
+        #[inverse(Patient::bed)]
+        pub patient: Option<Patient>,
+    }
+    #[states(Bed)]
+    pub enum BedState {
+        #[initial]
+        #[to(Occupied)]
+        Free,
+        #[to(Free)]
+        Occupied,
+    }
+
+    #[entity]
+    pub struct Patient {
+        pub bed: Option<Bed>,
+    }
+    #[states(Patient)]
+    pub enum PatientState {
+        #[initial]
+        #[to(Lying)]
+        Waiting,
+        #[to(Waiting)]
+        Lying,
+    }
+
+    #[event]
+    #[create(ward: Ward)]
+    pub struct Opened {}
+
+    #[event]
+    #[create(bed: Bed)]
+    #[link(ward.beds += bed)]
+    pub struct Bought {
+        pub ward: Ward,
+    }
+
+    #[event]
+    #[choose(beds: up to 1 of Bed in Free)]
+    #[delete(beds)]
+    pub struct Sold {}
+
+    #[event]
+    #[create(patient: Patient)]
+    pub struct Arrived {}
+
+    #[event]
+    #[choose(bed: ward.beds in Free)]
+    #[moves(bed: Free -> Occupied)]
+    #[moves(patient: Waiting -> Lying)]
+    #[link(patient.bed += bed)]
+    pub struct Admitted {
+        pub ward: Ward,
+        pub patient: Patient,
+    }
+
+    #[event]
+    #[choose(patients: 2 of Patient in Lying)]
+    #[moves(each patients: Lying -> Waiting)]
+    #[moves(each patients.bed: Occupied -> Free)]
+    #[unlink(patients.bed -= patients.bed)]
+    pub struct Emptied {}
+
+    #[event]
+    #[moves(patient: Lying -> Waiting)]
+    #[moves(patient.bed: Occupied -> Free)]
+    #[unlink(patient.bed -= patient.bed)]
+    pub struct Left {
+        pub patient: Patient,
+    }
+}
