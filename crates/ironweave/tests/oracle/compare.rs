@@ -127,7 +127,7 @@ fn link_data<D: Db>(db: &D, ty: Ty, entity: EntityIx, hop: Hop, who: Id, other: 
     })
 }
 
-fn slots<T: Entity>(items: impl Iterator<Item = T>) -> Vec<u32> {
+pub fn slots<T: Entity>(items: impl Iterator<Item = T>) -> Vec<u32> {
     items.map(|x| x.id().slot()).collect()
 }
 

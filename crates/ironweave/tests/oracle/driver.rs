@@ -17,6 +17,7 @@ use crate::filters::selects;
 use crate::fingerprint::Salts;
 use crate::harness::named::assert_same_without_types;
 use crate::history::{Case, End, Op, Step};
+use crate::indexes;
 use crate::meta::{Tried, expects, names, repeated};
 use crate::model::{Model, event, set_current};
 use crate::rules::Fire;
@@ -236,6 +237,7 @@ impl Run<'_> {
     /// Compares a store between two transactions.
     pub fn settled(&self, store: &Store<Model>) -> Result<(), Failed> {
         compare(store, self.schema, &self.world).map_err(of("graph"))?;
+        indexes::compare_all(store, self.schema, &self.world).map_err(of("index"))?;
         let found = store.next_due().map(Timestamp::as_micros);
         let next = self.world.due(self.schema, i64::MAX).first().map(|d| d.0);
         if !self.postponed {

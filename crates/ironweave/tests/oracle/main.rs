@@ -64,6 +64,7 @@ mod fingerprint;
 mod found;
 mod handler;
 mod history;
+mod indexes;
 mod limits;
 mod meta;
 mod model;

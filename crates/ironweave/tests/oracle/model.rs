@@ -20,6 +20,7 @@ use crate::compile::compile;
 use crate::entities::{Ent, OfKey, key_kind, keyed};
 use crate::fields::{Dynamic, NO_JSON};
 use crate::handler::calls;
+use crate::indexes::index_type;
 use crate::operations::{Function, functions, literals};
 use crate::values::{Guard, Rule, Ty, Typed as _, Val, lasting, ty, with_type};
 
@@ -445,7 +446,9 @@ impl ironweave::Model for Model {
                 .iter()
                 .map(|e| e.data.as_ref().map(data))
                 .collect(),
-            indexes: Vec::new(),
+            indexes: (schema.indexes.iter())
+                .map(|index| index_type(schema, index))
+                .collect(),
             events: events.collect(),
             invariants: CHECKS[..schema.invariants.len()].to_vec(),
         }

@@ -1,7 +1,7 @@
 //! Removes parts of a model, and the parts of a history that need them.
 
 use ironweave::schema::{
-    Arc, BindBy, ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, Hop, NameIx, Source,
+    Arc, BindBy, ColumnIx, EdgeIx, EntityIx, EventIx, FieldIx, Hop, IndexPart, NameIx, Source,
 };
 
 use crate::edit;
@@ -159,6 +159,16 @@ pub fn edge(case: &mut Case, edge: EdgeIx) {
         });
         renumber(case, event);
     }
+    case.schema.indexes.retain_mut(|index| {
+        index.parts.iter_mut().all(|part| match part {
+            IndexPart::End(hop) => {
+                let stays = hop.edge != edge;
+                shift(hop);
+                stays
+            }
+            IndexPart::Column(_) => true,
+        })
+    });
     case.schema.invariants.retain_mut(|def| {
         let mut rule = Rule::read(&def.check);
         let stays = match &mut rule {
@@ -207,6 +217,21 @@ pub fn column(case: &mut Case, column: ColumnIx) -> bool {
 
 fn take_column(case: &mut Case, column: ColumnIx) {
     case.schema.columns.remove(usize::from(column));
+    let shift = |c: &mut ColumnIx| *c = ColumnIx::new(c.get() - u16::from(*c > column));
+    case.schema.indexes.retain_mut(|index| {
+        index.parts.iter_mut().all(|part| match part {
+            IndexPart::Column(c) => {
+                let stays = *c != column;
+                shift(c);
+                stays
+            }
+            IndexPart::End(_) => true,
+        })
+    });
+    for def in &mut case.schema.events {
+        def.due = def.due.take().filter(|due| due.column != column);
+        def.due.iter_mut().for_each(|due| shift(&mut due.column));
+    }
     for event in 0..case.schema.events.len() {
         let arcs = &mut case.schema.events[event].arcs;
         arcs.retain_mut(|arc| match arc {
@@ -269,7 +294,8 @@ pub fn entity(case: &mut Case, entity: EntityIx) -> bool {
             .events
             .iter()
             .any(|e| e.names.iter().any(|n| n.entity == entity))
-        || schema.invariants.iter().any(|i| i.entity == entity);
+        || schema.invariants.iter().any(|i| i.entity == entity)
+        || schema.indexes.iter().any(|i| i.entity >= entity);
     if used {
         return false;
     }

@@ -5,6 +5,7 @@ use ironweave::schema::{
     InvariantDef, OnDelete, Schema, StateDef, StateIx, TransitionDef,
 };
 
+use crate::indexes;
 use crate::model::INVARIANTS_MAX;
 use crate::rng::Rng;
 use crate::values::{Rule, Ty, ty};
@@ -48,6 +49,7 @@ pub fn draw(rng: &mut Rng) -> Schema {
     for _ in 0..rng.below(2 * entities + 1) + usize::from(rng.chance(70)) {
         draw_edge(rng, &mut schema);
     }
+    indexes::draw(rng, &mut schema);
     for _ in 0..rng.below(INVARIANTS_MAX + 1) {
         draw_invariant(rng, &mut schema);
     }

@@ -183,6 +183,16 @@ impl Shrinker {
         for i in (0..self.case.schema.invariants.len()).rev() {
             any |= self.attempt(|case| drop(case.schema.invariants.remove(i)));
         }
+        for i in (0..self.case.schema.indexes.len()).rev() {
+            any |= self.attempt(|case| drop(case.schema.indexes.remove(i)));
+            any |= self.attempt_maybe(|case| {
+                let index = case.schema.indexes.get_mut(i);
+                index.is_some_and(|index| !std::mem::take(&mut index.states).is_empty())
+            });
+        }
+        for event in 0..self.case.schema.events.len() {
+            any |= self.attempt(|case| case.schema.events[event].due = None);
+        }
         for edge in (0..self.case.schema.edges.len()).rev() {
             any |= self.attempt(|case| prune::edge(case, EdgeIx::new(edge as u16)));
         }

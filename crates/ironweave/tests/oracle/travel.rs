@@ -8,6 +8,7 @@ use ironweave::{Changes, Fact, FactKind, Id, Meta, Seq, Snapshot, Store, Timesta
 
 use crate::compare::{Wrong, compare, history, same};
 use crate::fingerprint::{Salts, cbor};
+use crate::indexes;
 use crate::model::{Model, event, id};
 use crate::rules::Fire;
 use crate::world::World;
@@ -28,6 +29,7 @@ pub fn shows(
     world: &World,
 ) -> Result<(), Wrong> {
     compare(snapshot, schema, world)?;
+    indexes::compare_all(snapshot, schema, world)?;
     let expected = salts.fingerprint(schema, world);
     same(&snapshot.fingerprint(), &expected, || {
         "the fingerprint".into()
