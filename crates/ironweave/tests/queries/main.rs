@@ -5,6 +5,7 @@
 mod harness;
 
 mod ask;
+mod equality_is_that_of_the_index;
 #[path = "hospital.rs"]
 mod models;
 mod named_entities_may_be_gone;

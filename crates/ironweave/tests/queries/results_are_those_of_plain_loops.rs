@@ -14,6 +14,7 @@ fn pages<T>(mut page: impl FnMut(Option<&PageToken>) -> (Vec<T>, Option<PageToke
     loop {
         let (items, after) = page(next.as_ref());
         all.extend(items);
+        assert!(all.len() < 100_000, "the pages do not end");
         let Some(after) = after else { return all };
         // As a client sends it back.
         let read: PageToken = after.to_string().parse().expect("it was written");
