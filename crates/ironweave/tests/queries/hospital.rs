@@ -38,7 +38,10 @@ pub mod hospital {
         #[to(Occupied, Broken)]
         Free,
         #[to(Free, Broken)]
-        Occupied { since: u64 },
+        Occupied {
+            #[index(ordered)]
+            since: u64,
+        },
         #[to(Free)]
         Broken,
     }

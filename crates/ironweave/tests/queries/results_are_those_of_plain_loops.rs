@@ -1,12 +1,15 @@
 //! Random filters on random hospitals find what plain loops over rows find, in each kind of `Db`.
 
+use std::rc::Rc;
+
 use ironweave::prelude::*;
 use ironweave::query::{FieldPath, Ordered, PageToken};
 
 use crate::ask::{Ask, Asked, draw};
 use crate::harness::random::Random;
+use crate::hospital::state::Occupied;
 use crate::hospital::*;
-use crate::world::World;
+use crate::world::{BedIs, World};
 
 /// All pages of a query, which are asked for one after the other.
 fn pages<T>(mut page: impl FnMut(Option<&PageToken>) -> (Vec<T>, Option<PageToken>)) -> Vec<T> {
@@ -93,6 +96,13 @@ fn check_order<T: Asked, V: ironweave::Value + Ord>(
     }
 }
 
+fn since(world: &World, bed: usize) -> Option<u64> {
+    match world.beds[bed].state {
+        BedIs::Occupied(since) => Some(since),
+        _ => None,
+    }
+}
+
 fn check_all(db: &impl Db, world: &World, rng: &mut Random) {
     let most = 1 + rng.below(5);
     let depth = rng.below(4);
@@ -102,7 +112,16 @@ fn check_all(db: &impl Db, world: &World, rng: &mut Random) {
             check(db, world, &ask, most);
             check_order(db, world, &ask, most, Ward::RANK, |w, i| w.wards[i].rank);
         }
-        1 => check(db, world, &draw::<Bed>(rng, world, depth), most),
+        1 => {
+            let mut ask = draw::<Bed>(rng, world, depth);
+            check(db, world, &ask, most);
+            // Only beds with a patient have a place in the order.
+            let all = ask.holds;
+            ask.holds = Rc::new(move |w, i| all(w, i) && since(w, i).is_some());
+            check_order(db, world, &ask, most, Bed::<Occupied>::SINCE, |w, i| {
+                since(w, i).unwrap_or(0)
+            });
+        }
         2 => {
             let ask = draw::<Patient>(rng, world, depth);
             check(db, world, &ask, most);
