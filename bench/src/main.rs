@@ -61,7 +61,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 47] = [
+const BENCHES: [Bench; 48] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be rolled back while it happens",
@@ -166,6 +166,14 @@ const BENCHES: [Bench; 47] = [
         entities: SIZES,
         samples: 7,
         run: |options| Ok(rows::place_query(options)),
+        table,
+    },
+    Bench {
+        name: "edge_query",
+        about: "counts the running tasks of a worker, who has ten: by a filter that names the worker and a state",
+        entities: SIZES,
+        samples: 7,
+        run: |options| Ok(rows::edge_query(options)),
         table,
     },
     Bench {

@@ -1,4 +1,4 @@
-//! `relink_fanin_*`, `watched_*`, `place_query`, `find`: one operation on the graph,
+//! `relink_fanin_*`, `watched_*`, `place_query`, `edge_query`, `find`: one operation on the graph,
 //! of all contenders in `yard`.
 
 use std::hint::black_box;
@@ -109,6 +109,45 @@ pub fn place_query(options: &Options) -> Vec<Row> {
             });
         });
         rows.extend(measure("place_query", entities, options.samples, lanes));
+    }
+    rows
+}
+
+/// Counts the running tasks of a worker, who has ten tasks. One task in three runs.
+pub fn edge_query(options: &Options) -> Vec<Row> {
+    yard::compare(57, 3, 1);
+    let mut rows = Vec::new();
+    for &entities in &options.entities {
+        let mut lanes = Vec::new();
+        let run: Vec<(u32, bool)> = (0..entities as u32).step_by(3).map(|t| (t, true)).collect();
+        let mut expected = vec![0; yard::workers(entities, 10)];
+        for (task, _) in &run {
+            expected[yard::first_worker(entities, 10, *task as usize) as usize] += 1;
+        }
+        each_yard!(C => if entities <= C::ENTITIES_MAX {
+            let mut yard = C::new(entities, 10);
+            yard.run_all(&run);
+            if yard.running_of(0).is_some() {
+                let mut random = Random(17);
+                let workers: Vec<u32> = (0..C::BATCH)
+                    .map(|_| random.below(expected.len()) as u32)
+                    .collect();
+                let expected: Vec<usize> =
+                    workers.iter().map(|worker| expected[*worker as usize]).collect();
+                lanes.push(Lane {
+                    name: C::NAME,
+                    sample: Box::new(move |_| {
+                        sample(workers.len(), || {
+                            for (worker, expected) in workers.iter().zip(&expected) {
+                                let found = black_box(yard.running_of(black_box(*worker)));
+                                assert_eq!(found, Some(*expected));
+                            }
+                        })
+                    }),
+                });
+            }
+        });
+        rows.extend(measure("edge_query", entities, options.samples, lanes));
     }
     rows
 }

@@ -139,6 +139,11 @@ impl Yard for Flat {
         (count, sum)
     }
 
+    fn running_of(&mut self, worker: u32) -> Option<usize> {
+        let runs = |task: &&u32| self.running[**task as usize / 64] >> (**task % 64) & 1 == 1;
+        Some(self.tasks[worker as usize].iter().filter(runs).count())
+    }
+
     fn find(&mut self, name: &str) -> Option<u64> {
         let task = self.names.get(name)?;
         Some(self.value[*task as usize])

@@ -100,6 +100,11 @@ macro_rules! maps {
                     (self.running.len(), values.sum())
                 }
 
+                fn running_of(&mut self, worker: u32) -> Option<usize> {
+                    let tasks = &self.by_worker[&worker];
+                    Some(tasks.iter().filter(|task| self.tasks[task].running).count())
+                }
+
                 fn find(&mut self, name: &str) -> Option<u64> {
                     let task = self.names.get(name)?;
                     Some(self.tasks[task].value)

@@ -69,6 +69,10 @@ pub trait Yard {
     }
     /// How many tasks run, and the sum of their values.
     fn running(&mut self) -> (usize, u64);
+    /// How many tasks of a worker run; `None` if that is not compared.
+    fn running_of(&mut self, _worker: u32) -> Option<usize> {
+        None
+    }
     /// The value of the task with a name.
     fn find(&mut self, name: &str) -> Option<u64>;
     /// The whole state.

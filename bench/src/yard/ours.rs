@@ -217,6 +217,12 @@ impl Yard for Ours {
         (count, sum)
     }
 
+    fn running_of(&mut self, worker: u32) -> Option<usize> {
+        let of_worker = plain::Task::WORKER.is(self.workers[worker as usize]);
+        let running = plain::Task::in_place::<plain::state::Running>();
+        Some((of_worker & running).count(&self.store))
+    }
+
     fn find(&mut self, name: &str) -> Option<u64> {
         let task = self.store.find::<plain::Task>(name)?;
         Some(task.value(&self.store))

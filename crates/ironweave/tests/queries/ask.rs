@@ -241,8 +241,52 @@ fn patient_in(w: &World, bed: usize) -> Vec<usize> {
         .collect()
 }
 
+/// Conditions on parts of an index of several parts.
+fn by_parts(rng: &mut Random, world: &World) -> Ask<Bed> {
+    let (from, ward) = (
+        rng.below(300) as u64,
+        any(rng, world.wards.len()).unwrap_or(0),
+    );
+    let Some(row) = world.wards.get(ward) else {
+        return ask("new", Bed::NUMBER.ge(from), move |w, i| {
+            w.beds[i].number >= from
+        });
+    };
+    let of_ward = Bed::WARD.is(row.ward);
+    match rng.below(3) {
+        0 => {
+            let filter = of_ward & Bed::in_place::<Free>() & Bed::NUMBER.ge(from);
+            ask(
+                format!("free in {ward} from {from}"),
+                filter,
+                move |w, i| {
+                    let bed = &w.beds[i];
+                    bed.state == BedIs::Free && bed.number >= from && bed.ward == ward
+                },
+            )
+        }
+        1 => {
+            let since = from % 9;
+            let filter = Bed::<Occupied>::SINCE.lt(since) & of_ward;
+            ask(format!("in {ward} before {since}"), filter, move |w, i| {
+                let is_before = matches!(w.beds[i].state, BedIs::Occupied(at) if at < since);
+                is_before && w.beds[i].ward == ward
+            })
+        }
+        _ => {
+            let filter = of_ward & Bed::NUMBER.lt(from);
+            ask(format!("in {ward} below {from}"), filter, move |w, i| {
+                w.beds[i].number < from && w.beds[i].ward == ward
+            })
+        }
+    }
+}
+
 impl Asked for Bed {
     fn leaf(rng: &mut Random, world: &World) -> Ask<Self> {
+        if rng.chance(15) {
+            return by_parts(rng, world);
+        }
         match rng.below(11) {
             0 => ask("Free", Self::in_place::<Free>(), |w, i| {
                 w.beds[i].state == BedIs::Free
@@ -335,6 +379,13 @@ impl Asked for Bed {
 
 impl Asked for Patient {
     fn leaf(rng: &mut Random, world: &World) -> Ask<Self> {
+        if rng.chance(15) {
+            let (name, age) = (format!("p{}", rng.below(8)), age(rng));
+            let filter = Self::NAME.eq(&name) & Self::AGE.ge(age);
+            return ask(format!("{name} from {age:?}"), filter, move |w, i| {
+                w.patients[i].name == name && w.patients[i].age >= age
+            });
+        }
         match rng.below(7) {
             0 => compared!(
                 rng,

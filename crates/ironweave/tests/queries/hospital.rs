@@ -19,6 +19,8 @@ pub mod hospital {
     }
 
     #[entity]
+    #[index(ordered, fields = [ward, number], while = Free | Broken)]
+    #[index(ordered, name = by_since, fields = [ward, Occupied.since])]
     pub struct Bed {
         #[key]
         pub number: u64,
@@ -47,6 +49,8 @@ pub mod hospital {
     }
 
     #[entity]
+    #[index(ordered, fields = [name, age])]
+    #[index(fields = [age, name])]
     pub struct Patient {
         pub name: String,
         #[index(ordered)]

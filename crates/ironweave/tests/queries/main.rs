@@ -4,6 +4,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod an_index_of_several_parts_is_used;
 mod ask;
 mod equality_is_that_of_the_index;
 #[path = "hospital.rs"]

@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+use super::composite;
 use super::node::{Kind, Node, Sought, Test};
 use super::set::{self, Members, others};
 use crate::graph::Graph;
@@ -20,6 +21,8 @@ pub(super) enum Source {
     Column(ColumnIx),
     /// A key of several fields.
     Key,
+    /// An index of several parts, by its number.
+    Index(u16),
     /// The links, at this end, of entities from another source.
     Links(Hop, Box<Source>),
     /// All entities of the type.
@@ -99,7 +102,7 @@ fn is_linked<S: Storage>(
 }
 
 /// Subtracts what is about to be read from what may be read; `None` if that is not enough.
-fn pay(left: &mut usize, rows: usize) -> Option<()> {
+pub(super) fn pay(left: &mut usize, rows: usize) -> Option<()> {
     *left = left.checked_sub(rows)?;
     Some(())
 }
@@ -195,7 +198,8 @@ fn in_states<S: Storage>(
     Some(Listed { slots, source })
 }
 
-/// The shortest list of the entities that meet one of several conditions, with the number of that condition.
+/// The shortest list of the entities that meet one of several conditions, with the number of that condition, or that an index
+/// of several parts or a key finds.
 fn shortest<S: Storage>(
     graph: &Graph<S>,
     entity: EntityIx,
@@ -210,6 +214,12 @@ fn shortest<S: Storage>(
     let mut best: Option<(Option<usize>, Listed)> = None;
     // What the best one has read. Another one that reads more is given up.
     let mut most = *left;
+    let mut rest = most;
+    if let Some((index, slots)) = composite::list(graph, entity, parts, &mut rest) {
+        most -= rest;
+        let source = Source::Index(index);
+        best = Some((None, Listed { slots, source }));
+    }
     for (at, part) in parts.iter().enumerate() {
         let mut rest = most;
         let Some(listed) = list(graph, entity, part, false, &mut rest) else {
@@ -313,7 +323,7 @@ fn sought<S: Storage>(
     Some(slots)
 }
 
-fn any(bound: &Bound<Sought>) -> Bound<&dyn std::any::Any> {
+pub(super) fn any(bound: &Bound<Sought>) -> Bound<&dyn std::any::Any> {
     bound
         .as_ref()
         .map(|sought| &*sought.value as &dyn std::any::Any)

@@ -1,10 +1,11 @@
 //! Filters: conditions on the entities of a type, which are evaluated as far as their result is taken.
 //!
 //! [`path`] has the constants by which filters name fields and edges, [`node`] the conditions as data, [`candidates`] tests single
-//! entities and lists those that an index or links lead to, [`set`] evaluates a filter with bitsets, [`page`] returns results in
+//! entities and lists those that an index or links lead to ([`composite`] by an index of several parts), [`set`] evaluates a filter with bitsets, [`page`] returns results in
 //! pages, and [`plan`] explains what a query reads.
 
 mod candidates;
+mod composite;
 mod node;
 pub mod page;
 pub mod path;

@@ -104,6 +104,10 @@ fn text(layout: &Layout, source: &Source) -> String {
         Source::Place => "places".to_owned(),
         Source::Named => "named entities".to_owned(),
         Source::Key => "a key".to_owned(),
+        Source::Index(index) => {
+            let def = &layout.schema.indexes[usize::from(*index)];
+            format!("the index {}.{}", layout.schema[def.entity].name, def.name)
+        }
         Source::Type => "tests of all entities".to_owned(),
         Source::Column(column) => {
             let (def, path) = (

@@ -97,6 +97,7 @@ pub(super) fn eval<S: Storage>(graph: &Graph<S>, entity: EntityIx, node: Node) -
     match node {
         Node::In(states) => in_states(graph, entity, states.into_iter()),
         Node::All(parts) => {
+            let all = parts.clone();
             let (states, tests) = by_kind(parts);
             let mut sets: Vec<_> = eval_each(graph, entity, states).collect();
             // Words are read in the smallest set first.
@@ -105,7 +106,8 @@ pub(super) fn eval<S: Storage>(graph: &Graph<S>, entity: EntityIx, node: Node) -
             if tests.is_empty() {
                 return of.unwrap_or_else(|| of_type(graph, entity));
             }
-            tested(graph, entity, of, Node::All(tests))
+            // An index of the entities in some states is for those who know that only these are asked for.
+            tested(graph, entity, of, Node::All(all))
         }
         Node::Any(parts) => {
             let (states, tests) = by_kind(parts);
