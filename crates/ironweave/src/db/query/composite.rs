@@ -143,8 +143,11 @@ fn equal_to(column: ColumnIx, parts: &[Node]) -> Option<&dyn Any> {
     })
 }
 
+/// The limits of a range of values.
+type Limits<'v> = (Bound<&'v dyn Any>, Bound<&'v dyn Any>);
+
 /// The bounds of the value that an entity must have in a column.
-fn within(column: ColumnIx, parts: &[Node]) -> Option<(Bound<&dyn Any>, Bound<&dyn Any>)> {
+fn within(column: ColumnIx, parts: &[Node]) -> Option<Limits<'_>> {
     tests(column, parts).find_map(|test| match &test.kind {
         Kind::Range { from, to, .. } => Some((any(from), any(to))),
         _ => None,
