@@ -1,4 +1,4 @@
-// says: a number of entities cannot be compared with `std::option::Option<String>`
+// says: `std::option::Option<String>` is not an integer, as a number of entities is
 
 #[ironweave::model]
 pub mod shop {
