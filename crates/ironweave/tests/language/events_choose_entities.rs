@@ -41,7 +41,10 @@ pub mod hospital {
         #[to(Cleaning)]
         Occupied,
         #[to(Free)]
-        Cleaning { dirt: u8 },
+        Cleaning {
+            #[index(ordered)]
+            dirt: u8,
+        },
     }
 
     #[entity]
@@ -130,6 +133,11 @@ pub mod hospital {
     pub struct BedOfKindFound {
         pub kind: String,
     }
+
+    /// By data of a state, which all candidates have.
+    #[event]
+    #[choose(bed: Bed in Cleaning where dirt < 9 by dirt desc)]
+    pub struct DirtyFound {}
 
     /// By data of a state, which only some candidates have.
     #[event]
@@ -330,6 +338,7 @@ fn candidates_without_the_value_come_last() {
     }
     // The beds 10, 20 and 30 have the dirt 4, 7 and 7; 30 has the smallest slot.
     assert_eq!(store.step(DirtiestFound {}).bound.bed, thirty);
+    assert_eq!(store.step(DirtyFound {}).bound.bed.any(), thirty);
     store.step(BedRemoved { bed: thirty });
     assert_eq!(store.step(DirtiestFound {}).bound.bed, twenty);
     store.step(BedRemoved { bed: twenty });

@@ -124,7 +124,9 @@ fn search(
             otherwise,
         };
     }
-    if let Some(order) = order.filter(|order| is_ordered(order.column)) {
+    // The index of data of a state does not have the candidates in other states.
+    let has_all = |column: ColumnIx| columns[column].state.is_none_or(|state| states == [state]);
+    if let Some(order) = order.filter(|order| is_ordered(order.column) && has_all(order.column)) {
         return Search::Ordered {
             column: order.column,
             descending: order.descending,
