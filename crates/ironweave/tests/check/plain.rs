@@ -359,7 +359,7 @@ pub mod rooms {
     }
 }
 
-/// Wards whose patients get the first free bed.
+/// A ward whose patients get beds: some by an event that chooses one, and others as soon as there is a bed.
 #[ironweave::model]
 pub mod admissions {
     use ironweave::prelude::*;
@@ -400,8 +400,10 @@ pub mod admissions {
     #[states(Patient)]
     pub enum PatientState {
         #[initial]
-        #[to(Lying)]
+        #[to(Urgent, Lying)]
         Waiting,
+        #[to(Lying)]
+        Urgent,
         #[to(Waiting)]
         Lying,
     }
@@ -433,6 +435,21 @@ pub mod admissions {
     #[link(patient.bed += bed)]
     pub struct Admitted {
         pub ward: Ward,
+        pub patient: Patient,
+    }
+
+    #[event]
+    #[moves(patient: Waiting -> Urgent)]
+    pub struct Worsened {
+        pub patient: Patient,
+    }
+
+    #[immediate]
+    #[choose(bed: Bed in Free)]
+    #[moves(patient: Urgent -> Lying)]
+    #[moves(bed: Free -> Occupied)]
+    #[link(patient.bed += bed)]
+    pub struct Placed {
         pub patient: Patient,
     }
 
