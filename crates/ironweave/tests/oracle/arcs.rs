@@ -1,14 +1,14 @@
 //! Random arcs of an event that is being made, and the paths that they start from.
 
 use ironweave::schema::{
-    Arc, Assign, BindBy, Cardinality, Comparison, EntityIx, FunctionIx, Hop, Path, Quantifier,
-    Scope, StateIx,
+    Arc, Assign, BindBy, Cardinality, Comparison, EntityIx, FunctionIx, Hop, NameIx, Path,
+    Quantifier, Scope, StateIx,
 };
 
 use crate::events::{Draft, bare};
 use crate::rng::Rng;
 use crate::schemas::hops;
-use crate::sources::{For, literal};
+use crate::sources::literal;
 use crate::values::{Ty, column_ty, ty};
 use crate::world::{columns, ends, far};
 
@@ -66,11 +66,53 @@ impl Draft<'_> {
     }
 
     pub fn is_one(&self, path: &Path) -> bool {
-        let many = |hop: &Hop| {
-            let edge = &self.schema.edges[usize::from(hop.edge)];
-            ends(edge, hop.forward).0.cardinality == Cardinality::Many
-        };
-        self.name_of(path.root).count != Cardinality::Many && !path.hops.iter().any(many)
+        let to_one = path.hops.iter().all(|hop| self.leads_to_one(hop));
+        self.name_of(path.root).count != Cardinality::Many && to_one
+    }
+
+    /// Whether an immediate event is woken by what a path reaches: over one edge, or over two of which the first leads to at
+    /// most one entity.
+    fn is_watched(&self, path: &Path) -> bool {
+        match path.hops.as_slice() {
+            [] | [_] => true,
+            [first, _] => self.leads_to_one(first),
+            _ => false,
+        }
+    }
+
+    fn leads_to_one(&self, hop: &Hop) -> bool {
+        let edge = &self.schema.edges[usize::from(hop.edge)];
+        ends(edge, hop.forward).0.cardinality != Cardinality::Many
+    }
+
+    /// A path from the entity of an immediate event, over one edge or two.
+    pub fn watched_path(&self, rng: &mut Rng) -> Option<Path> {
+        let mut path = bare(NameIx::default());
+        let mut firsts = hops(self.schema, self.entity(&path));
+        firsts.retain(|hop| self.leads_to_one(hop));
+        if rng.chance(35) {
+            path.hops.extend(rng.pick(&firsts));
+        }
+        let last = hops(self.schema, self.entity(&path));
+        path.hops.push(*rng.pick(&last)?);
+        Some(path)
+    }
+
+    /// A condition of an immediate event.
+    pub fn watches(&mut self, rng: &mut Rng) -> Option<()> {
+        if rng.chance(15) {
+            self.when(rng, bare(NameIx::default()));
+            return Some(());
+        }
+        if rng.chance(25) {
+            return self.compares(rng, None);
+        }
+        let path = self.watched_path(rng)?;
+        if rng.chance(55) {
+            self.when(rng, path);
+            return Some(());
+        }
+        self.compares(rng, Some(path))
     }
 
     pub fn moves(&mut self, rng: &mut Rng, path: Path, scope: Scope, onwards: bool) -> Option<()> {
@@ -144,12 +186,11 @@ impl Draft<'_> {
         });
     }
 
-    /// A condition on values, or on a number of entities.
-    pub fn compares(&mut self, rng: &mut Rng) -> Option<()> {
+    /// A condition on values, or on the number of entities that a path reaches.
+    pub fn compares(&mut self, rng: &mut Rng, counted: Option<Path>) -> Option<()> {
         let comparison = *rng.pick(&COMPARISONS)?;
         let function = FunctionIx::default();
-        if rng.chance(45) {
-            let path = self.path(rng, 2)?;
+        if let Some(path) = counted {
             let states = self.schema.entities[usize::from(self.entity(&path))]
                 .states
                 .len();
@@ -162,7 +203,7 @@ impl Draft<'_> {
             let with = if rng.chance(70) {
                 literal(rng, Ty::U)
             } else {
-                self.value(rng, Ty::U, For::Comparing, 1)
+                self.value(rng, Ty::U, self.comparing(), 1)
             };
             self.arcs.push(Arc::Count {
                 path,
@@ -174,7 +215,7 @@ impl Draft<'_> {
             return Some(());
         }
         let ty = *rng.pick(&[Ty::U, Ty::U, Ty::U, Ty::S, Ty::O, Ty::T, Ty::M, Ty::D])?;
-        let (left, right) = self.compared(rng, ty);
+        let (left, right) = self.compared(rng, ty)?;
         self.arcs.push(Arc::Compare {
             left,
             comparison,
@@ -190,8 +231,7 @@ impl Draft<'_> {
                 let far = if rng.chance(20) { 3 } else { 1 };
                 let path = self.path(rng, far)?;
                 let many = !self.is_one(&path);
-                // An immediate event can see that each is in place over one edge only.
-                let unseen = self.immediate && path.hops.len() > 1;
+                let unseen = self.immediate && !self.is_watched(&path);
                 let those = (many && rng.chance(60)) || rng.chance(10) || unseen;
                 self.moves(
                     rng,
@@ -253,14 +293,14 @@ impl Draft<'_> {
                 });
             }
             75..=83 => {
-                let path = self.path(rng, if self.immediate { 1 } else { 2 })?;
+                let path = self.path(rng, 2)?;
                 if self.immediate {
                     return None;
                 }
-                if rng.chance(40) {
-                    self.when(rng, path);
-                } else {
-                    self.compares(rng)?;
+                match rng.below(10) {
+                    0..=3 => self.when(rng, path),
+                    4..=6 => self.compares(rng, Some(path))?,
+                    _ => self.compares(rng, None)?,
                 }
             }
             _ => {

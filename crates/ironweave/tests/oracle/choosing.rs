@@ -13,11 +13,30 @@ use crate::operations::holds;
 use crate::planted::Bug;
 use crate::rng::Rng;
 use crate::rules::Firing;
-use crate::sources::{For, literal};
+use crate::sources::literal;
 use crate::values::{Ty, Val, column_ty};
 use crate::world::{Kinds, Oid, World, columns};
 
+impl World {
+    /// Puts entities, which are in order of their slots, into the order of a column.
+    pub fn sort(&self, entity: EntityIx, all: &mut [u32], order: SortBy) {
+        let value = |slot: &u32| self.row(entity, *slot)?.values.get(&order.column);
+        if order.descending {
+            all.sort_by_key(|slot| (value(slot).is_none(), Reverse(value(slot))));
+        } else {
+            all.sort_by_key(|slot| (value(slot).is_none(), value(slot)));
+        }
+    }
+}
+
 impl Firing<'_> {
+    /// Binds the names that an immediate event chooses, as if it created nothing: these names are left empty.
+    pub fn choose_before_creating(&mut self, world: &World) -> Result<(), Kinds> {
+        let created = self.def.names.iter().filter(|n| n.by == BindBy::Created);
+        self.names.extend(created.map(|_| Vec::new()));
+        self.choose(world)
+    }
+
     /// Binds the names that the event chooses, in written order.
     pub fn choose(&mut self, world: &World) -> Result<(), Kinds> {
         for arc in &self.def.arcs {
@@ -84,16 +103,7 @@ impl Firing<'_> {
         all.retain(fits);
         all.sort_unstable();
         if let Some(order) = order.filter(|_| !Bug::ChoiceIgnoresBy.is_planted()) {
-            let value = |slot: &u32| {
-                world
-                    .row(entity, *slot)
-                    .and_then(|row| row.values.get(&order.column))
-            };
-            if order.descending {
-                all.sort_by_key(|slot| (value(slot).is_none(), Reverse(value(slot))));
-            } else {
-                all.sort_by_key(|slot| (value(slot).is_none(), value(slot)));
-            }
+            world.sort(entity, &mut all, order);
         }
         if (all.len() as u64) < least {
             return Err(vec!["NothingToChoose"]);
@@ -107,7 +117,11 @@ impl Draft<'_> {
     /// Adds a `choose` and its name.
     pub fn choose(&mut self, rng: &mut Rng) -> Option<()> {
         let (from, entity) = if rng.chance(50) {
-            let path = self.path(rng, 2)?;
+            let path = if self.immediate {
+                self.watched_path(rng)?
+            } else {
+                self.path(rng, 2)?
+            };
             let entity = self.entity(&path);
             (ChooseFrom::Path(path), entity)
         } else {
@@ -129,7 +143,7 @@ impl Draft<'_> {
             conditions.push(ChooseWhere {
                 column,
                 comparison: *rng.pick(&COMPARISONS)?,
-                with: self.value(rng, column_ty(self.schema, column), For::Comparing, 1),
+                with: self.value(rng, column_ty(self.schema, column), self.comparing(), 1),
                 function: FunctionIx::default(),
             });
         }
@@ -151,7 +165,7 @@ impl Draft<'_> {
             let number = if rng.chance(70) {
                 literal(rng, Ty::U)
             } else {
-                self.value(rng, Ty::U, For::Comparing, 1)
+                self.value(rng, Ty::U, self.comparing(), 1)
             };
             let function = FunctionIx::default();
             if rng.chance(50) {

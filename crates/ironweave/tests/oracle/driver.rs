@@ -22,7 +22,7 @@ use crate::meta::{Tried, expects, names, repeated};
 use crate::model::{Model, event, set_current};
 use crate::rules::Fire;
 use crate::settle::{CREATED_FIRINGS_MAX, CREATION_DEPTH_MAX};
-use crate::stats::Stats;
+use crate::stats::{Forms, Stats};
 use crate::travel::{Kept, shows, with};
 use crate::world::{Oid, World};
 
@@ -489,6 +489,11 @@ impl Run<'_> {
                 self.stayed.push(self.tried.len());
                 self.tried.push((fire.clone(), Some(names)));
                 self.stats.immediates += fired.immediates.len();
+                let defs = fired
+                    .immediates
+                    .iter()
+                    .map(|(event, _)| &self.schema.events[usize::from(*event)]);
+                self.stats.watched += defs.filter(|def| Forms::watches(def)).count();
                 self.stats.creating += usize::from(fired.deepest > 0);
                 self.stats.deepest = self.stats.deepest.max(fired.deepest);
                 firings.push((fire.event, None));

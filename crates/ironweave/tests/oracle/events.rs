@@ -123,11 +123,7 @@ fn immediate(
         draft.moves(rng, own.clone(), Scope::Those, onwards);
     }
     for _ in 0..rng.below(3) {
-        let mut path = own.clone();
-        if rng.chance(85) {
-            path.hops.extend(rng.pick(&hops(schema, entity)).copied());
-        }
-        draft.when(rng, path);
+        draft.watches(rng);
     }
     if *may_create > 0 && rng.chance(35) {
         // Often one on which another of them creates, so that they create deep; mostly of other types, so that it ends.

@@ -152,6 +152,7 @@ fn every_model_is_as_the_oracle_says() {
     }
     if models >= MODELS {
         stats.forms.assert_each_at_least(COVERED);
+        assert!(stats.watched >= COVERED, "watched conditions: {stats:?}");
         let due = (stats.due, stats.due_rejected);
         assert!(
             due.0 >= COVERED && due.1 >= COVERED / 5,

@@ -39,6 +39,8 @@ pub struct Firing<'a> {
     pub literals: Vec<Val>,
     pub time: i64,
     pub names: Vec<Vec<Oid>>,
+    /// Whether it is asked if an immediate event is enabled, which counters tell.
+    pub watches: bool,
 }
 
 /// What an arc will do, to slots, in the order of execution.
@@ -62,6 +64,7 @@ impl<'a> Firing<'a> {
             literals: literals(schema, def),
             time,
             names: Vec::new(),
+            watches: false,
         }
     }
 
@@ -83,6 +86,14 @@ impl<'a> Firing<'a> {
                 if !there.contains(slot) {
                     there.push(*slot);
                 }
+            }
+            if self.watches {
+                let missed = world.still_counted.iter().filter(|(over, near, far)| {
+                    over == hop && here.contains(near) && !there.contains(far)
+                });
+                let alive = missed.filter(|m| world.row(far(self.schema, *hop), m.2).is_some());
+                let missed: Vec<u32> = alive.map(|m| m.2).collect();
+                there.extend(missed);
             }
             here = there;
         }

@@ -33,7 +33,7 @@ impl World {
         let names = std::mem::take(&mut firing.names);
         let mut immediates = Vec::new();
         let (mut depths, mut on_created) = (Depths::new(), 0);
-        while let Some((event, slot)) = world.enabled(schema, time) {
+        while let Some((event, slot)) = world.enabled(schema, time).map_err(|kind| vec![kind])? {
             let def = &schema.events[usize::from(event)];
             let entity = def.names[0].entity;
             let who = (event, world.oid(entity, slot));
@@ -66,42 +66,86 @@ impl World {
         Ok((world, fired))
     }
 
-    /// The immediate event that fires next: of those enabled the first declared, on the smallest slot.
-    pub fn enabled(&self, schema: &Schema, time: i64) -> Option<(EventIx, u32)> {
+    /// The immediate event that fires next: of those enabled the first declared, on the first entity in its order. An error if one
+    /// calculates something that overflows, and is enabled otherwise.
+    pub fn enabled(
+        &self,
+        schema: &Schema,
+        time: i64,
+    ) -> Result<Option<(EventIx, u32)>, &'static str> {
         let events = EventIx::all(schema.events.len()).zip(&schema.events);
         for (ix, def) in events.filter(|(_, e)| e.immediate) {
             let entity = def.names[0].entity;
-            for slot in self.living(entity) {
+            let mut slots = self.living(entity);
+            if let Some(order) = def.order {
+                self.sort(entity, &mut slots, order);
+            }
+            for slot in slots {
                 let mut firing = Firing::new(schema, ix, &[], time);
+                firing.watches = true;
                 firing.names.push(vec![self.oid(entity, slot)]);
-                let holds = |arc: &Arc| match arc {
-                    Arc::When {
-                        quantifier,
-                        path,
-                        states,
-                    } => firing.when(self, *quantifier, path, states),
-                    // It must be able to move each of those that it is to move: itself, and its neighbours.
-                    Arc::Move {
-                        scope: Scope::Each,
-                        path,
-                        from,
-                        ..
-                    } if path.root == NameIx::default() => {
-                        path.hops.len() > 1 || firing.when(self, Quantifier::All, path, from)
-                    }
-                    _ => true,
-                };
-                let own = self.state(entity, slot);
-                let moves = |arc: &Arc| {
-                    matches!(arc, Arc::Move { path, from, .. }
-                        if path.root == NameIx::default() && path.hops.is_empty() && from.contains(&own))
-                };
-                if def.arcs.iter().all(holds) && def.arcs.iter().any(moves) {
-                    return Some((ix, slot));
+                match self.enabled_on(ix, &firing, slot) {
+                    Ok(false) => {}
+                    Ok(true) => return Ok(Some((ix, slot))),
+                    Err(kind) => return Err(kind),
                 }
             }
         }
-        None
+        Ok(None)
+    }
+
+    /// Whether an immediate event is enabled on an entity.
+    fn enabled_on(
+        &self,
+        ix: EventIx,
+        firing: &Firing<'_>,
+        slot: u32,
+    ) -> Result<bool, &'static str> {
+        let def = firing.def;
+        let own = self.state(def.names[0].entity, slot);
+        let moves = |arc: &Arc| {
+            matches!(arc, Arc::Move { path, from, .. }
+                if path.root == NameIx::default() && path.hops.is_empty() && from.contains(&own))
+        };
+        let mut overflows = None;
+        for arc in &def.arcs {
+            let holds = match arc {
+                Arc::When {
+                    quantifier,
+                    path,
+                    states,
+                } => Ok(firing.when(self, *quantifier, path, states)),
+                // It must be able to move each of those that it is to move: itself, and its neighbours.
+                Arc::Move {
+                    scope: Scope::Each,
+                    path,
+                    from,
+                    ..
+                } if path.root == NameIx::default() => {
+                    Ok(firing.when(self, Quantifier::All, path, from))
+                }
+                _ => firing.compares(self, arc),
+            };
+            match holds {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(kind) => overflows = Some(kind),
+            }
+        }
+        if !def.arcs.iter().any(moves) {
+            return Ok(false);
+        }
+        if let Some(kind) = overflows {
+            return Err(kind);
+        }
+        // It chooses again when it fires.
+        let mut choosing = Firing::new(firing.schema, ix, &[], firing.time);
+        choosing.names = firing.names.clone();
+        match choosing.choose_before_creating(self) {
+            Ok(()) => Ok(true),
+            Err(kinds) if kinds.contains(&"Overflow") => Err("Overflow"),
+            Err(_) => Ok(false),
+        }
     }
 
     /// How many links each entity has at each end, and that acyclic edges are.

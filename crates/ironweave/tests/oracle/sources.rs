@@ -17,6 +17,8 @@ pub enum For {
     Writing,
     /// A condition compares it. A condition on a value that does not exist does not hold.
     Comparing,
+    /// A condition of an immediate event compares it: a value of its own entity, or a literal.
+    Watching,
 }
 
 impl Draft<'_> {
@@ -26,13 +28,23 @@ impl Draft<'_> {
     }
 
     /// Two values that are compared, of which one may be a literal.
-    pub fn compared(&mut self, rng: &mut Rng, of: Ty) -> (Source, Source) {
-        let left = self.value(rng, of, For::Comparing, 1);
-        let mut right = self.value(rng, of, For::Comparing, 1);
+    pub fn compared(&mut self, rng: &mut Rng, of: Ty) -> Option<(Source, Source)> {
+        let what_for = self.comparing();
+        let left = self.value(rng, of, what_for, 1);
+        let mut right = self.value(rng, of, what_for, 1);
         if is_literal(&left) && is_literal(&right) {
-            right = self.field(of);
+            right = self.field(of)?;
         }
-        (left, right)
+        Some((left, right))
+    }
+
+    /// What a value is for that a condition of this event compares.
+    pub fn comparing(&self) -> For {
+        if self.immediate {
+            For::Watching
+        } else {
+            For::Comparing
+        }
     }
 
     /// A value of a type. It is calculated from others at most `depth` times over.
@@ -44,11 +56,13 @@ impl Draft<'_> {
             return calculated;
         }
         let from = self.columns_of_names(rng, of, what_for);
+        let often = if what_for == For::Watching { 6 } else { 2 };
         match rng.below(10) {
-            0..=2 if !from.is_empty() => {
+            at if at <= often && !from.is_empty() => {
                 let (name, column) = from[rng.below(from.len())];
                 Source::Entity { name, column }
             }
+            _ if what_for == For::Watching => literal(rng, of),
             0..=4 if of == Ty::T => Source::Time,
             3..=4 => match self.known_field(of) {
                 Some(field) => field,
@@ -92,9 +106,13 @@ impl Draft<'_> {
     /// Fields, and data of states, of names that are bound to one entity.
     fn columns_of_names(&self, rng: &mut Rng, of: Ty, what_for: For) -> Vec<(NameIx, ColumnIx)> {
         // Data of a state that the entity may not be in.
-        let any_state = rng.chance(if what_for == For::Comparing { 60 } else { 8 });
+        let any_state = rng.chance(if what_for == For::Writing { 8 } else { 60 });
         let mut from = Vec::new();
-        for root in self.roots() {
+        let mut roots = self.roots();
+        if what_for == For::Watching {
+            roots.truncate(1);
+        }
+        for root in roots {
             let def = self.name_of(root);
             if def.count != Cardinality::One {
                 continue;
@@ -113,8 +131,9 @@ impl Draft<'_> {
     }
 
     /// A field of the event that has a value of a type; an immediate event has none.
-    fn field(&mut self, of: Ty) -> Source {
-        self.known_field(of).unwrap_or_else(|| self.new_field(of))
+    fn field(&mut self, of: Ty) -> Option<Source> {
+        let known = self.known_field(of);
+        known.or_else(|| (!self.closed).then(|| self.new_field(of)))
     }
 
     fn known_field(&self, of: Ty) -> Option<Source> {

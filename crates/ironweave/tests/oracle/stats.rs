@@ -26,6 +26,8 @@ pub struct Stats {
     /// How many due events fired, and how many were rejected.
     pub due: usize,
     pub due_rejected: usize,
+    /// How many immediate events fired that count entities or compare values.
+    pub watched: usize,
     pub forms: Forms,
 }
 
@@ -44,6 +46,7 @@ impl Stats {
         self.rejected_commits += other.rejected_commits;
         self.due += other.due;
         self.due_rejected += other.due_rejected;
+        self.watched += other.watched;
         for (own, others) in self.forms.0.iter_mut().zip(other.forms.0) {
             own.fired += others.fired;
             own.rejected += others.rejected;
@@ -110,6 +113,11 @@ impl Forms {
         for form in FORMS {
             self.0[form as usize].fired += usize::from(has(def, form));
         }
+    }
+
+    /// Whether an immediate event counts entities or compares values.
+    pub fn watches(def: &EventDef) -> bool {
+        has(def, Form::Compare) || has(def, Form::Count)
     }
 
     /// An event has been rejected, with an error of this kind and this text.

@@ -6,6 +6,7 @@ use ironweave::schema::{
     Cardinality, ColumnIx, EdgeDef, EdgeIx, EndDef, EntityIx, Hop, Schema, StateIx,
 };
 
+use crate::planted::Bug;
 use crate::values::Val;
 
 /// Slot and generation.
@@ -48,6 +49,8 @@ pub struct Links {
 pub struct World {
     pub tables: Vec<Table>,
     pub edges: Vec<Links>,
+    /// Links that were removed and are still counted, if [`Bug::CounterMissedOnUnlink`] is planted.
+    pub still_counted: Vec<(Hop, u32, u32)>,
 }
 
 /// The end of an edge that a hop leaves from, and the one that it comes to.
@@ -87,6 +90,7 @@ impl World {
         Self {
             tables: schema.entities.iter().map(|_| Table::default()).collect(),
             edges: schema.edges.iter().map(|_| Links::default()).collect(),
+            still_counted: Vec::new(),
         }
     }
 
@@ -200,6 +204,11 @@ impl World {
     }
 
     pub fn unlink(&mut self, edge: EdgeIx, (from, to): (u32, u32)) {
+        if Bug::CounterMissedOnUnlink.is_planted() {
+            for (forward, near, far) in [(true, from, to), (false, to, from)] {
+                self.still_counted.push((Hop { edge, forward }, near, far));
+            }
+        }
         let links = &mut self.edges[usize::from(edge)];
         take_out(&mut links.forward, from, to);
         take_out(&mut links.backward, to, from);
