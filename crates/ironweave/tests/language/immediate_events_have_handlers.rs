@@ -1,7 +1,7 @@
 //! The handler of an immediate event runs after its arcs and does what its `may` permits.
 
+use ironweave::LoopLimit;
 use ironweave::prelude::*;
-use ironweave::{LoopLimit, Options};
 
 use super::{assert_sound, reopened, temp_dir};
 use ward::state::*;
@@ -79,6 +79,15 @@ pub mod ward {
         pub note: Note,
     }
 
+    /// The same without an arc that creates.
+    #[immediate]
+    #[when(note.text == "echo")]
+    #[moves(note: Fresh -> Copied)]
+    #[may(create Note)]
+    pub struct Echoing {
+        pub note: Note,
+    }
+
     #[entity]
     pub struct Seal {}
 
@@ -137,6 +146,14 @@ impl Apply for Escalated {
 impl Apply for Copying {
     fn apply(&self, bound: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
         let _: (Note<Copied>, Seal) = (bound.note, bound.seal.any());
+        let text = self.note.text(tx).to_owned();
+        tx.create(NewNote { text })?;
+        Ok(())
+    }
+}
+
+impl Apply for Echoing {
+    fn apply(&self, _: Bound<Self>, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
         let text = self.note.text(tx).to_owned();
         tx.create(NewNote { text })?;
         Ok(())
@@ -223,18 +240,19 @@ fn a_handler_that_enables_its_event_again_more_than_64_times_is_stopped() {
 
 #[test]
 fn what_a_handler_of_an_immediate_event_creates_counts_in_the_creation_depth() {
-    let options: fn() -> Options<Model> = || Store::options().creation_depth_max(5);
-    let mut store = options().memory();
-    store.step(Written {
-        text: "one".to_owned(),
-    });
-    let error = store.try_step(Written {
-        text: "chain".to_owned(),
-    });
-    let Err(StepError::Loop { limit, .. }) = error else {
-        panic!("it is stopped: {error:?}");
+    let mut store = Store::<Model>::options().creation_depth_max(5).memory();
+    let mut written = |text: &str| {
+        let text = text.to_owned();
+        store.try_step(Written { text }).map(drop)
     };
-    assert_eq!(limit, LoopLimit::CreationDepth(5));
+    assert_eq!(written("one").err().map(|e| e.to_string()), None);
+    for text in ["chain", "echo"] {
+        let error = written(text);
+        let Err(StepError::Loop { limit, .. }) = error else {
+            panic!("it is stopped: {error:?}");
+        };
+        assert_eq!(limit, LoopLimit::CreationDepth(5), "{text}");
+    }
     assert_eq!(store.count::<Note, Copied>(), 0);
     assert_eq!(store.count::<Note, Fresh>(), 1);
     assert_sound(&store);
