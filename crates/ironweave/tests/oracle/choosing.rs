@@ -10,7 +10,6 @@ use ironweave::schema::{
 use crate::arcs::COMPARISONS;
 use crate::events::{CHOSEN, Draft};
 use crate::operations::holds;
-use crate::planted::Bug;
 use crate::rng::Rng;
 use crate::rules::Firing;
 use crate::sources::literal;
@@ -102,7 +101,7 @@ impl Firing<'_> {
         };
         all.retain(fits);
         all.sort_unstable();
-        if let Some(order) = order.filter(|_| !Bug::ChoiceIgnoresBy.is_planted()) {
+        if let Some(order) = *order {
             world.sort(entity, &mut all, order);
         }
         if (all.len() as u64) < least {

@@ -11,8 +11,6 @@ use crate::history::Case;
 /// A bug that can be planted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bug {
-    /// A choice takes the candidate with the smallest slot, whatever its order says.
-    ChoiceIgnoresBy,
     /// What a transaction that was dropped has made due stays in the list of what is due.
     DueIndexNotUndone,
     /// The number of entities that an immediate event watches does not change when a link is removed.
@@ -42,12 +40,6 @@ fn found(bug: Bug) -> Option<(u64, String)> {
     });
     PLANTED.with(|planted| planted.set(None));
     found
-}
-
-#[test]
-fn a_choice_that_ignores_its_order_is_found() {
-    let found = found(Bug::ChoiceIgnoresBy);
-    assert!(found.is_some());
 }
 
 #[test]
