@@ -21,6 +21,7 @@ mod checker;
 mod compile;
 mod contenders;
 mod counts;
+mod forms;
 mod goals;
 mod harness;
 #[cfg(feature = "peers")]
@@ -61,7 +62,7 @@ struct Bench {
     table: fn(&[Row]) -> String,
 }
 
-const BENCHES: [Bench; 48] = [
+const BENCHES: [Bench; 52] = [
     Bench {
         name: "step_graph",
         about: "one event (a state move, a relink, a field) that can be rolled back while it happens",
@@ -183,6 +184,42 @@ const BENCHES: [Bench; 48] = [
         samples: 7,
         run: |options| Ok(rows::find(options)),
         table,
+    },
+    Bench {
+        name: "form_compare",
+        about: "an event with `when(account.balance >= amount)` and `set(account.balance = account.balance - amount)`; fxhash: a hash \
+                map, which cannot roll back",
+        entities: SIZES,
+        samples: 5,
+        run: |options| Ok(forms::compare(options)),
+        table: forms::table,
+    },
+    Bench {
+        name: "form_count",
+        about: "an event with `when(count bed.ward.beds in Occupied < limit)` over 16 beds, and two immediate events that watch the \
+                same number; fxhash: counters by hand",
+        entities: SIZES,
+        samples: 5,
+        run: |options| Ok(forms::count(options)),
+        table: forms::table,
+    },
+    Bench {
+        name: "form_choose",
+        about: "an event with `choose(bed: ward.beds in Free by number)` of 16 beds, or one that frees a bed; fxhash: an ordered set for \
+                each ward",
+        entities: SIZES,
+        samples: 5,
+        run: |options| Ok(forms::choose(options)),
+        table: forms::table,
+    },
+    Bench {
+        name: "form_choose_due",
+        about: "`choose(task: Task in Waiting by urgency)` among all, by an ordered index, and `due` events that undo it; fxhash: ordered \
+                sets of what waits and of what is due",
+        entities: SIZES,
+        samples: 5,
+        run: |options| Ok(forms::due(options)),
+        table: forms::table,
     },
     Bench {
         name: "replay",
