@@ -53,7 +53,7 @@ pub enum Unsupported {
         choice: String,
     },
     /// The order in which an immediate event fires on entities that it tells apart by values, which are not part of the net.
-    Order {
+    FiringOrder {
         /// The event.
         event: String,
         /// The order, as text.
@@ -89,7 +89,7 @@ impl Unsupported {
             Self::Condition { is_immediate, .. } => !is_immediate,
             Self::Handler { .. }
             | Self::Choice { .. }
-            | Self::Order { .. }
+            | Self::FiringOrder { .. }
             | Self::Unknown { .. } => false,
         }
     }
@@ -125,7 +125,7 @@ impl fmt::Display for Unsupported {
                 f,
                 "{event} chooses `{choice}`, and values are not part of the net"
             ),
-            Self::Order { event, order } => write!(
+            Self::FiringOrder { event, order } => write!(
                 f,
                 "{event} fires first by `{order}`, and values are not part of the net"
             ),
@@ -304,10 +304,15 @@ fn values(net: &Net, transition: &Transition) -> Vec<Unsupported> {
         }
     }
     all.extend(transition.conditions.iter().cloned().map(condition));
-    all.extend(transition.order.iter().map(|order| Unsupported::Order {
-        event: event(),
-        order: order.clone(),
-    }));
+    all.extend(
+        transition
+            .order
+            .iter()
+            .map(|order| Unsupported::FiringOrder {
+                event: event(),
+                order: order.clone(),
+            }),
+    );
     let calculations = transition.calculations.iter();
     all.extend(calculations.map(|calculation| Unsupported::Calculation {
         event: event(),

@@ -4,6 +4,7 @@
 //! once. [`KeyParts`] makes keys from cells and from the values of a query, so that an index is one ordered set of tuples.
 
 use std::any::Any;
+use std::fmt;
 use std::marker::PhantomData;
 
 use crate::value::Value;
@@ -43,6 +44,12 @@ impl<T: Value> Part for T {
 
 /// The entity of type `E` that is linked at an end which holds at most one link. The index has its slot.
 pub struct Linked<E>(PhantomData<fn() -> E>);
+
+impl<E> fmt::Debug for Linked<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Linked")
+    }
+}
 
 impl<E: 'static> Part for Linked<E> {
     type Stored = u32;
