@@ -142,7 +142,7 @@ pub mod index {
 pub mod query {
     pub use crate::db::query::page::{Page, PageError, PageToken, ParsePageTokenError, Sorted};
     pub use crate::db::query::path::{
-        AtMostOne, EdgePath, End, FieldPath, IndexedInOrder, Many, Operand, Ordered, Unordered,
+        AtMostOne, EdgePath, End, FieldPath, IndexedInOrder, Many, NotOrdered, Operand, Ordered,
     };
     pub use crate::db::query::plan::Plan;
 }

@@ -40,7 +40,7 @@ use crate::value::Value;
 /// assert_eq!(Lamp::ROOM.matches(|room| room.ends_with('r')).count(&store), 1);
 /// # Ok::<(), StepError>(())
 /// ```
-pub struct FieldPath<T, V, I = Unordered> {
+pub struct FieldPath<T, V, I = NotOrdered> {
     pub(super) column: ColumnIx,
     of: Types<T, V, I>,
 }
@@ -54,7 +54,7 @@ pub enum Ordered {}
 
 /// In the type of a [`FieldPath`], a field without `#[index(ordered)]`.
 #[derive(Clone, Copy, Debug)]
-pub enum Unordered {}
+pub enum NotOrdered {}
 
 /// The index of a field by which results can be in order: [`Ordered`].
 #[diagnostic::on_unimplemented(
