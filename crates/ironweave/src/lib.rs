@@ -179,8 +179,9 @@ pub use history::{AsOf, HistoryEntry, Retained, Retention, RetentionPlan};
 /// | `#[inverse(Entity::field)]`, `#[edge(..)]` | an edge | the other end of an edge, and the options of an end |
 /// | `#[states(Entity)]` | an enum | the lifecycle of an entity type, with `#[initial]`, `#[terminal]` and `#[to(..)]` on its variants |
 /// | `#[event]` | a struct | an event that a program fires |
-/// | `#[immediate]` | a struct with one field | an event that fires in the step that enables it |
+/// | `#[immediate]`, `#[immediate(by = entity.field)]` | a struct with one field | an event that fires in the step that enables it |
 /// | `create`, `moves`, `link`, `unlink`, `relink`, `set`, `delete` | an event | the changes that the event makes |
+/// | `choose` | an event | the entities that the event binds itself, among candidates |
 /// | `when`, `guard` | an event | the conditions of the event |
 /// | `#[due(entity.field)]`, `#[due(entity.State.field)]` | an event with one field | the time at which the event is due; see [`Store::due`] |
 /// | `#[may(..)]` | an event | the changes that its handler, an implementation of [`Apply`], may make |
