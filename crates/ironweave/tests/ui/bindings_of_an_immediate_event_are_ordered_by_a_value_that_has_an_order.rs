@@ -1,0 +1,47 @@
+// rustc: E0277
+
+#[ironweave::model]
+pub mod clinic {
+    use ironweave::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    pub struct Digits(String);
+
+    #[entity]
+    pub struct Ward {
+        pub floor: u64,
+        #[inverse(Bed::ward)]
+        pub beds: Many<Bed>,
+    }
+    #[states(Ward)]
+    pub enum WardState {
+        #[initial]
+        #[to(Closed)]
+        Open,
+        #[terminal]
+        Closed,
+    }
+
+    #[entity]
+    pub struct Bed {
+        pub number: Digits,
+        pub ward: Ward,
+    }
+    #[states(Bed)]
+    pub enum BedState {
+        #[initial]
+        #[to(Occupied)]
+        Free,
+        #[to(Free)]
+        Occupied,
+    }
+
+    #[immediate(by = bed.number)]
+    #[when(any bed.ward in Closed)]
+    #[moves(bed: Free -> Occupied)]
+    pub struct Blocked {
+        pub bed: Bed,
+    }
+}
+
+fn main() {}
