@@ -263,6 +263,8 @@ impl<M: Model> Resolver<'_, M> {
                 // It is immediate.
                 continue;
             };
+            // The layout has also those that are left out.
+            let due = def.due.as_ref().and_then(|_| dues.next());
             if self.purpose.without.contains(&&*def.name) {
                 continue;
             }
@@ -289,7 +291,7 @@ impl<M: Model> Resolver<'_, M> {
                 fields,
                 key_fields,
                 binder,
-                due: def.due.as_ref().and_then(|_| dues.next()),
+                due,
                 creates: creates.collect(),
                 can_progress: can_progress(&schema, def),
             });

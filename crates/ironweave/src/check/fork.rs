@@ -1,6 +1,9 @@
 //! A store in memory of which the bindings are found and fired one after the other, in time that is set: what a simulation needs.
 
+use minicbor::Decoder;
+
 use crate::base::clock::{Clock, ManualClock};
+use crate::base::id::Id;
 use crate::base::time::Timestamp;
 use crate::check::MissingDomains;
 use crate::check::bindings::{Candidate, Enumeration};
@@ -8,8 +11,13 @@ use crate::check::domain::{Purpose, Resolved, resolve_for};
 use crate::check::given::Domains;
 use crate::check::interned::Events;
 use crate::check::live::{Live, Tried};
+use crate::graph::GraphRef;
+use crate::graph::key::parts;
+use crate::schema::BindBy;
 use crate::snapshot::Snapshot;
+use crate::step::any_event::AnyEvent as _;
 use crate::step::clock::TransactionTime;
+use crate::step::field_codec::{FieldReader, encode_items};
 use crate::step::model::Model;
 use crate::step::undo::CoreMark;
 use crate::store::Store;
@@ -137,6 +145,25 @@ impl<'d, M: Model> Fork<'d, M> {
     /// The event of a binding.
     pub(crate) fn event(&self, binding: Binding) -> &M::Event {
         self.events.get(binding.event)
+    }
+
+    /// The time at which the event of a binding is due; `None` if it has no due time, or is not due for its entity. O(1).
+    pub(crate) fn due_time(&self, binding: Binding) -> Option<Timestamp> {
+        let graph = &self.live.store.core.graph;
+        let due = self.resolved.events[binding.of].due?;
+        let due = &graph.layout.dues[usize::from(due)];
+        let bytes = encode_items(self.event(binding).as_dyn(), 1).ok()?;
+        let reader = FieldReader::new(&bytes, &[0]).ok()?;
+        let named = reader.raw(0)?;
+        let id = match due.by {
+            BindBy::Key => match graph.layout.entities[usize::from(due.entity)].key.len() {
+                1 => graph.with_key(due.entity, &[named]),
+                _ => graph.with_key(due.entity, &parts(named)),
+            },
+            _ => Decoder::new(named).u64().ok().and_then(Id::from_bits),
+        };
+        let id = id.filter(|id| graph.exists(due.entity, *id))?;
+        GraphRef::Flat(graph).due_time(due, id.slot)
     }
 
     /// Returns whether the event of a binding would fire. The error is the message of a panic.

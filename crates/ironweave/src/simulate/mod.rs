@@ -46,7 +46,8 @@
 //!
 //! | rule | |
 //! |---|---|
-//! | several bindings are due at the same time | the one that was enabled first fires first; of those that were enabled by the same event, the one whose event is declared first, then the one that is found first |
+//! | an event with [`#[due(..)]`](macro@crate::model) | needs no delay: it fires for an entity when the simulated time reaches the due time, or at once if it is reached already. If the entity gets another time, it fires at that one. It is tested at its time, and if it is rejected then, again after each event |
+//! | several bindings are due at the same time | the one that was enabled first fires first; of those that were enabled by the same event, the one whose event is declared first, then the one that is found first. Before them fire events whose due time was reached earlier, in order of that time |
 //! | .. and the first of them is of an event with a [weight](Simulation::weight) | one of those with weights is chosen at random |
 //! | whether a binding is enabled | is tested after each event, not while time passes: a guard that depends on the time is tested when something else happens, and when the delay has passed |
 //! | what a function of [`bindings`](Simulation::bindings) returns | is the same binding as before if all of its fields are the same. Of other events, the next key of an entity that is created and a field with the time may change |
@@ -153,7 +154,7 @@ impl<M: Model> Default for Simulation<M> {
 
 impl<M: Model> Simulation<M> {
     /// Returns a simulation of an empty store. Each event needs a [`delay`](Self::delay), unless it is left out by
-    /// [`without`](Self::without).
+    /// [`without`](Self::without) or fires at its [due time](self#when-events-fire).
     pub fn new() -> Self {
         Self {
             domains: Domains::new(),
@@ -189,7 +190,8 @@ impl<M: Model> Simulation<M> {
     }
 
     /// Sets the delay of an event: how long each of its bindings is enabled before it fires. It replaces what was said of the event
-    /// before, as [`delay_by`](Self::delay_by) and [`without`](Self::without) do.
+    /// before, as [`delay_by`](Self::delay_by) and [`without`](Self::without) do. An event with a due time that has a delay does not
+    /// fire at its due time.
     pub fn delay<E: Event<Model = M>>(self, delay: impl Into<Delay>) -> Self
     where
         M::Event: From<E>,

@@ -48,7 +48,8 @@ pub(super) struct Replication {
 
 /// When events fire, by their index in [`Fork::names`].
 pub(super) struct Timing<'s, M: Model> {
-    pub delays: Vec<&'s DelayFn<M>>,
+    /// `None` for an event that fires at its due time.
+    pub delays: Vec<Option<&'s DelayFn<M>>>,
     pub weights: Vec<Option<f64>>,
 }
 
@@ -57,6 +58,8 @@ pub(super) struct Timing<'s, M: Model> {
 struct Scheduled {
     /// When it fires, in nanoseconds. `None` for never.
     due: Option<u64>,
+    /// How long before that its due time was reached, in nanoseconds.
+    overdue: u64,
     /// Its place in the order in which bindings became enabled.
     order: u64,
     /// As it was found in the present state.
@@ -213,34 +216,67 @@ impl<'s, M: Model> Runner<'s, M> {
         if known.is_some_and(|known| known.search == self.searches) {
             return Ok(());
         }
-        let is_enabled = self.fork.is_enabled(binding);
-        if !is_enabled.map_err(|message| self.panicked(binding, message))? {
+        let delay = self.timing.delays[binding.of];
+        let known = self.enabled.get(&binding.number).copied();
+        let due_time = match delay {
+            Some(_) => None,
+            None => self.due_time(binding),
+        };
+        if delay.is_none() && due_time.is_none() {
             return Ok(());
         }
-        if let Some(known) = self.enabled.get_mut(&binding.number) {
-            known.binding = binding;
-            known.search = self.searches;
-            return Ok(());
+        // An event that is due later is not tested yet, since it may depend on the time.
+        if due_time.is_none_or(|(due, _)| due == Some(self.now)) {
+            let is_enabled = self.fork.is_enabled(binding);
+            if !is_enabled.map_err(|message| self.panicked(binding, message))? {
+                return Ok(());
+            }
         }
-        let delay = (self.timing.delays[binding.of])(self.fork.event(binding), self.fork.store());
-        let due = (delay.draw(&mut self.random))
-            .and_then(|delay| self.now.checked_add(delay))
-            .filter(|due| *due < u64::MAX);
+        let (due, overdue) = match (due_time, known, delay) {
+            (Some(due_time), ..) => due_time,
+            (None, Some(known), _) => (known.due, known.overdue),
+            (None, None, delay) => (delay.and_then(|delay| self.draw(binding, delay)), 0),
+        };
+        let order = known.map_or(self.orders, |known| known.order);
+        self.orders += u64::from(known.is_none());
         let scheduled = Scheduled {
             due,
-            order: self.orders,
+            overdue,
+            order,
             binding,
             search: self.searches,
         };
-        self.orders += 1;
         self.enabled.insert(binding.number, scheduled);
         Ok(())
+    }
+
+    /// Draws when a binding fires that has become enabled.
+    fn draw(&mut self, binding: Binding, delay: &DelayFn<M>) -> Option<u64> {
+        let delay = delay(self.fork.event(binding), self.fork.store());
+        let due = self.now.checked_add(delay.draw(&mut self.random)?);
+        due.filter(|due| *due < u64::MAX)
+    }
+
+    /// When a binding fires that fires at its due time, and how long before that the time was reached, in nanoseconds. The outer
+    /// `None` is that it is not due for its entity, and the inner one a time that is too late to be reached.
+    fn due_time(&self, binding: Binding) -> Option<(Option<u64>, u64)> {
+        let time = self.fork.due_time(binding)?;
+        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).ok();
+        let first = self.fork.first_time();
+        let due = match time.checked_duration_since(first) {
+            Some(after) => nanos(after).filter(|due| *due < u64::MAX),
+            None => Some(0),
+        };
+        let at = due.map(|due| due.max(self.now));
+        let present = first + self.elapsed();
+        let overdue = present.checked_duration_since(time);
+        Some((at, overdue.and_then(nanos).unwrap_or(0)))
     }
 
     /// The binding that fires next, and when.
     fn next(&mut self) -> Option<(Scheduled, u64)> {
         let due = self.enabled.values().filter(|one| one.due.is_some());
-        let first = *due.min_by_key(|one| (one.due, one.order))?;
+        let first = *due.min_by_key(|one| (one.due, Reverse(one.overdue), one.order))?;
         let at = first.due?;
         let weights = &self.timing.weights;
         if weights[first.binding.of].is_none() {

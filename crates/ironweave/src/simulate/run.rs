@@ -105,8 +105,13 @@ fn runner<M: Model>(simulation: &Simulation<M>) -> Result<Runner<'_, M>, Simulat
         .filter(|(_, rule)| matches!(rule, Rule::Without))
         .map(|(name, _)| *name)
         .collect();
+    let schema = M::binding().schema;
+    let is_due = |name: &&str| {
+        let mut events = schema.events.iter();
+        events.any(|event| event.name == *name && event.due.is_some())
+    };
     for event in M::Event::NAMES {
-        if !simulation.rules.contains_key(event) {
+        if !simulation.rules.contains_key(event) && !is_due(event) {
             lines.push(format!(
                 "when `{event}` fires: .delay::<{event}>(Delay::exponential(mean)), or .without::<{event}>() if it does not occur"
             ));
@@ -125,10 +130,12 @@ fn runner<M: Model>(simulation: &Simulation<M>) -> Result<Runner<'_, M>, Simulat
         weights: Vec::new(),
     };
     for event in fork.names() {
-        if let Some(Rule::Delay(delay)) = simulation.rules.get(event) {
-            timing.delays.push(delay);
-            timing.weights.push(simulation.weights.get(event).copied());
-        }
+        timing.delays.push(match simulation.rules.get(event) {
+            Some(Rule::Delay(delay)) => Some(delay),
+            // Without a rule, it is a due event.
+            Some(Rule::Without) | None => None,
+        });
+        timing.weights.push(simulation.weights.get(event).copied());
     }
     Ok(Runner::new(simulation, timing, fork))
 }

@@ -9,6 +9,7 @@ mod bank;
 mod floor;
 
 mod delays_are_read_from_the_past;
+mod due_events_fire_at_their_time;
 mod misuse_is_an_error;
 mod queues_are_as_long_as_theory_says;
 mod replications_are_reproducible;
