@@ -331,8 +331,9 @@ impl<M: Model> Test<M> {
         let items = if has_states { "{state::*, *}" } else { "*" };
         let _ = writeln!(text, "    use {module}::{items};");
         let _ = writeln!(text, "    use ironweave::prelude::*;\n");
-        let reads_time =
+        let has_code =
             (schema.events.iter()).any(|event| !event.guards.is_empty() || !event.mays.is_empty());
+        let reads_time = has_code || self.store.plan.events.iter().any(|event| event.timed);
         let time_passes = self.steps.iter().any(|step| step.time.is_some());
         if reads_time || time_passes {
             let clock = if time_passes {

@@ -12,6 +12,7 @@ mod machine;
 mod ward;
 
 mod coverage_counts_what_is_drawn;
+mod due_events_fire_in_their_turn;
 mod events_are_drawn_by_their_weights;
 mod every_history_is_valid;
 mod failures_are_shrunk;

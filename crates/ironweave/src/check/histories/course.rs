@@ -1,6 +1,9 @@
 //! The course of a history: its events fire one after the other on a store, and each entity has an identity that does not depend on
 //! its slot. So an event can be repeated in a shorter history, in which its entities have other slots.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use minicbor::Decoder;
 
 use crate::base::cbor::{ARRAY, MAP, NULL, UINT, head};
@@ -8,15 +11,21 @@ use crate::base::hash::FastMap;
 use crate::base::id::Id;
 use crate::base::time::Timestamp;
 use crate::check::domain::MissingDomains;
-use crate::check::given::Domains;
+use crate::check::histories::Config;
 use crate::check::live::Tried;
 use crate::check::rust_test::Fate;
 use crate::check::trial::{Change, Effects, Trial};
+use crate::graph::GraphRef;
+use crate::graph::due::Deadline;
 use crate::schema::{BindBy, Encoding, EntityIx, EventDef};
 use crate::step::any_event::{AnyEvent as _, event_from};
+use crate::step::due::due_event;
 use crate::step::field_codec::{FieldReader, encode_items};
 use crate::step::model::Model;
 use crate::step::undo::CoreMark;
+
+/// How many events that are due are tried at most before one fires.
+const DUE_MAX: usize = 1_024;
 
 /// The name of what draws histories, for errors.
 const OF: &str = "the strategy of histories";
@@ -84,9 +93,23 @@ pub(super) struct Draft {
     pub fate: Fate,
 }
 
+/// An event of a history, and the time of its transaction.
+pub(super) struct Taken<M: Model> {
+    pub draft: Draft,
+    pub event: M::Event,
+    pub time: Timestamp,
+}
+
 /// A store on which a history takes place.
 pub(super) struct Course<M: Model> {
     pub trial: Trial<M>,
+    first_time: Timestamp,
+    /// From one event to the next.
+    interval: Duration,
+    /// How much time has passed since the first time.
+    elapsed: Duration,
+    /// The events that fire as they are due, by their index among all that have a due time: their index among those of the trial.
+    dues: Vec<Option<usize>>,
     first: CoreMark,
     /// What was undone can still be here; no draft names it.
     ids: FastMap<Identity, (EntityIx, Id)>,
@@ -94,11 +117,24 @@ pub(super) struct Course<M: Model> {
 }
 
 impl<M: Model> Course<M> {
-    pub(super) fn new(domains: &Domains<M>) -> Result<Self, MissingDomains> {
-        let mut trial = Trial::new(domains.clone(), OF)?;
+    pub(super) fn new(config: &Config<M>) -> Result<Self, MissingDomains> {
+        let mut trial = Trial::new(config.domains.clone(), OF)?;
+        let mut dues = vec![None; trial.store().plan.layout.dues.len()];
+        for (of, event) in trial.events().iter().enumerate() {
+            if let Some(due) = event.due
+                && event.binder.is_none()
+                && config.weight(&event.name) > 0.0
+            {
+                dues[usize::from(due)] = Some(of);
+            }
+        }
         let mut course = Self {
             first: trial.mark(),
             trial,
+            first_time: config.domains.first_time(),
+            interval: config.interval,
+            elapsed: Duration::ZERO,
+            dues,
             ids: FastMap::default(),
             identities: FastMap::default(),
         };
@@ -109,6 +145,7 @@ impl<M: Model> Course<M> {
     /// Goes back to the first state.
     pub(super) fn restart(&mut self) {
         self.trial.undo(self.first);
+        self.set_elapsed(Duration::ZERO);
         self.ids.clear();
         self.identities.clear();
         let graph = &self.trial.store().core.graph;
@@ -122,29 +159,111 @@ impl<M: Model> Course<M> {
         }
     }
 
-    /// Fires the event of a step at a time, and returns what it has changed if it fired. Entities that it creates have identities then.
+    /// The present time.
+    pub(super) fn time(&self) -> Timestamp {
+        self.first_time + self.elapsed
+    }
+
+    fn set_elapsed(&mut self, elapsed: Duration) {
+        self.elapsed = elapsed;
+        self.trial.set_time(self.time());
+    }
+
+    /// Lets the time pass from one event to the next.
+    pub(super) fn pass(&mut self) {
+        self.set_elapsed(self.elapsed.saturating_add(self.interval));
+    }
+
+    /// Fires the event of a step, and returns what it has changed if it fired. Entities that it creates have identities then.
     pub(super) fn fire(&mut self, (step, of): (u32, usize), event: &M::Event) -> (Tried, Effects) {
         let tried = self.trial.fire(event);
-        let mut effects = Effects::default();
-        if matches!(tried, Tried::Fired) {
-            effects = self.trial.effects(self.trial.events()[of].event);
-            let mut counts: FastMap<EntityIx, u32> = FastMap::default();
-            for (_, entity, change) in &effects.changes {
-                let (entity, Change::Created(id)) = (*entity, *change) else {
-                    continue;
-                };
-                let nth = counts.entry(entity).or_default();
-                let identity = Identity::Created {
-                    step,
-                    entity,
-                    nth: *nth,
-                };
-                *nth += 1;
-                self.ids.insert(identity, (entity, id));
-                self.identities.insert((entity, id), identity);
-            }
-        }
+        let effects = match tried {
+            Tried::Fired => self.identify((step, of)),
+            _ => Effects::default(),
+        };
         (tried, effects)
+    }
+
+    /// Returns what the last event has changed, which fired, and gives identities to the entities that it created.
+    fn identify(&mut self, (step, of): (u32, usize)) -> Effects {
+        let effects = self.trial.effects(self.trial.events()[of].event);
+        let mut counts: FastMap<EntityIx, u32> = FastMap::default();
+        for (_, entity, change) in &effects.changes {
+            let (entity, Change::Created(id)) = (*entity, *change) else {
+                continue;
+            };
+            let nth = counts.entry(entity).or_default();
+            let identity = Identity::Created {
+                step,
+                entity,
+                nth: *nth,
+            };
+            *nth += 1;
+            self.ids.insert(identity, (entity, id));
+            self.identities.insert((entity, id), identity);
+        }
+        effects
+    }
+
+    /// Whether an event fires only as it is due.
+    pub(super) fn fires_when_due(&self, of: usize) -> bool {
+        self.dues.contains(&Some(of))
+    }
+
+    /// Fires the event that is due next, at its due time or at the present time if that is later. Events that are rejected or cut are
+    /// passed over. If another event than `expected` would fire, none does.
+    pub(super) fn fire_due(
+        &mut self,
+        step: u32,
+        expected: Option<&Draft>,
+    ) -> Option<(Taken<M>, Effects)> {
+        let layout = Arc::clone(&self.trial.store().plan.layout);
+        let graph = GraphRef::Flat(&self.trial.store().core.graph);
+        let deadlines: Vec<(usize, Deadline)> = graph
+            .deadlines(Timestamp::from_micros(i64::MAX))
+            .filter_map(|deadline| Some((self.dues[usize::from(deadline.1)]?, deadline)))
+            .take(DUE_MAX)
+            .collect();
+        let (present, mark) = (self.elapsed, self.trial.mark());
+        for (of, (time, due, slot)) in deadlines {
+            if self.trial.is_full(of) {
+                continue;
+            }
+            let graph = GraphRef::Flat(&self.trial.store().core.graph);
+            let due = &layout.dues[usize::from(due)];
+            let event = due_event::<M>(graph, due, (time, slot)).event;
+            // Before it fires: an entity that it deletes has an identity only until then.
+            let Some(parts) = self.parts(of, &event) else {
+                continue;
+            };
+            self.set_elapsed(present.max(time.duration_since(self.first_time)));
+            let fate = match self.trial.fire(&event) {
+                Tried::Fired => Fate::Fires,
+                Tried::Panicked(_) => Fate::Panics,
+                Tried::Rejected(_) | Tried::Cut { .. } => continue,
+            };
+            let draft = Draft {
+                step,
+                of,
+                parts,
+                fate,
+            };
+            let fired = fate == Fate::Fires;
+            if expected.is_some_and(|expected| *expected != draft) {
+                if fired {
+                    self.trial.undo(mark);
+                }
+                break;
+            }
+            let effects = match fired {
+                true => self.identify((step, of)),
+                false => Effects::default(),
+            };
+            let time = self.time();
+            return Some((Taken { draft, event, time }, effects));
+        }
+        self.set_elapsed(present);
+        None
     }
 
     fn def(&self, of: usize) -> &EventDef {
@@ -213,42 +332,46 @@ impl<M: Model> Course<M> {
 
     /// Repeats as many drafts as are valid: each event fires, is rejected or panics as it did before, and if a function of the user
     /// gives its bindings, it is one of these. Returns them with their events. O(drafts), and what their events cost.
-    pub(super) fn repeat(
-        &mut self,
-        drafts: Vec<Draft>,
-        time: impl Fn(usize) -> Timestamp,
-    ) -> Vec<(Draft, M::Event)> {
+    pub(super) fn repeat(&mut self, drafts: Vec<Draft>) -> Vec<Taken<M>> {
         self.restart();
         let mut valid = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            self.trial.set_time(time(valid.len()));
-            let Some(event) = self.event(&draft) else {
+            let Some(taken) = self.take_again(draft) else {
                 continue;
             };
-            if !self.is_given(&draft, &event) {
-                continue;
+            let ends = taken.draft.fate == Fate::Panics;
+            valid.push(taken);
+            if ends {
+                break;
             }
-            let mark = self.trial.mark();
-            let (tried, _) = self.fire((draft.step, draft.of), &event);
-            let repeated = match (tried, draft.fate) {
-                (Tried::Fired, Fate::Fires)
-                | (Tried::Rejected(_), Fate::IsRejected)
-                | (Tried::Panicked(_), Fate::Panics) => true,
-                (Tried::Fired, _) => {
-                    self.trial.undo(mark);
-                    false
-                }
-                _ => false,
-            };
-            if repeated {
-                let ends = draft.fate == Fate::Panics;
-                valid.push((draft, event));
-                if ends {
-                    break;
-                }
-            }
+            self.pass();
         }
         valid
+    }
+
+    /// Repeats a draft, if it is valid.
+    fn take_again(&mut self, draft: Draft) -> Option<Taken<M>> {
+        if self.fires_when_due(draft.of) && draft.fate != Fate::IsRejected {
+            return Some(self.fire_due(draft.step, Some(&draft))?.0);
+        }
+        let event = self.event(&draft)?;
+        if !self.is_given(&draft, &event) {
+            return None;
+        }
+        let mark = self.trial.mark();
+        let (tried, _) = self.fire((draft.step, draft.of), &event);
+        let repeated = match (tried, draft.fate) {
+            (Tried::Fired, Fate::Fires)
+            | (Tried::Rejected(_), Fate::IsRejected)
+            | (Tried::Panicked(_), Fate::Panics) => true,
+            (Tried::Fired, _) => {
+                self.trial.undo(mark);
+                false
+            }
+            _ => false,
+        };
+        let time = self.time();
+        repeated.then_some(Taken { draft, event, time })
     }
 
     /// Whether an event is among the bindings that a function of the user gives, if there is one for it.

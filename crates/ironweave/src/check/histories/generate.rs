@@ -7,13 +7,13 @@ use proptest::test_runner::{Reason, TestRunner};
 use crate::base::id::Id;
 use crate::check::bindings::pools::{Breadth, Pools};
 use crate::check::histories::Config;
-use crate::check::histories::course::{Course, Draft};
+use crate::check::histories::course::{Course, Draft, Taken};
 use crate::check::histories::drawn::{DrawValues, DrawnValue};
 use crate::check::histories::tally::Tally;
 use crate::check::live::Tried;
 use crate::check::random::Random;
 use crate::check::rust_test::Fate;
-use crate::check::trial::Change;
+use crate::check::trial::{Change, Effects};
 use crate::schema::{EntityIx, EventIx};
 use crate::step::model::Model;
 
@@ -34,7 +34,7 @@ pub(super) type DrawnValues = BTreeMap<(u32, usize), Box<dyn DrawnValue>>;
 /// A history that was drawn.
 pub(super) struct Drawn<M: Model> {
     pub course: Course<M>,
-    pub steps: Vec<(Draft, M::Event)>,
+    pub steps: Vec<Taken<M>>,
     pub values: DrawnValues,
     pub tally: Tally,
 }
@@ -71,7 +71,7 @@ pub(super) fn generate<M: Model>(
     (seed, len): (u64, usize),
     runner: &mut TestRunner,
 ) -> Result<Drawn<M>, Reason> {
-    let course = Course::new(&config.domains).map_err(|e| e.to_string())?;
+    let course = Course::new(config).map_err(|e| e.to_string())?;
     let schema = &course.trial.store().plan.layout.schema;
     let mut fields = Vec::new();
     let mut weights = Vec::new();
@@ -106,8 +106,6 @@ pub(super) fn generate<M: Model>(
 impl<M: Model> Generator<'_, '_, M> {
     fn run(&mut self, len: usize) -> Result<(), Reason> {
         while self.drawn.steps.len() < len && !self.has_panicked() {
-            let at = self.drawn.steps.len();
-            self.drawn.course.trial.set_time(self.config.time(at));
             self.drawn.course.trial.see();
             let rejects = self.config.rejected > 0.0 && self.random.unit() < self.config.rejected;
             if rejects && self.reject()? {
@@ -123,7 +121,7 @@ impl<M: Model> Generator<'_, '_, M> {
 
     /// Whether the last event panicked, so that no other follows.
     fn has_panicked(&self) -> bool {
-        (self.drawn.steps.last()).is_some_and(|(draft, _)| draft.fate == Fate::Panics)
+        (self.drawn.steps.last()).is_some_and(|taken| taken.draft.fate == Fate::Panics)
     }
 
     fn ix(&self, of: usize) -> EventIx {
@@ -157,7 +155,14 @@ impl<M: Model> Generator<'_, '_, M> {
     fn fire(&mut self) -> Result<bool, Reason> {
         let order = self.order();
         let mut again = Vec::new();
+        let mut has_tried_due = false;
         for of in order {
+            if self.drawn.course.fires_when_due(of) {
+                if !std::mem::replace(&mut has_tried_due, true) && self.fire_due() {
+                    return Ok(true);
+                }
+                continue;
+            }
             if self.drawn.course.trial.is_full(of) {
                 continue;
             }
@@ -267,19 +272,7 @@ impl<M: Model> Generator<'_, '_, M> {
             Tried::Panicked(_) => Fate::Panics,
             Tried::Rejected(_) | Tried::Cut { .. } => return false,
         };
-        if fate == Fate::Fires {
-            for (_, entity, change) in &effects.changes {
-                if let Change::Deleted(id) = change {
-                    self.deleted.truncate(DELETED_MAX - 1);
-                    self.deleted.insert(0, (*entity, *id));
-                }
-            }
-            let event = self.ix(of);
-            self.drawn.tally.fired(event, &effects);
-        } else {
-            let event = self.ix(of);
-            self.drawn.tally.panicked(event);
-        }
+        self.count(of, fate, &effects);
         let draft = Draft {
             step,
             of,
@@ -290,11 +283,41 @@ impl<M: Model> Generator<'_, '_, M> {
         true
     }
 
+    /// Fires the event that is due next, if there is one, and adds it to the history.
+    fn fire_due(&mut self) -> bool {
+        let step = self.drawn.steps.len() as u32;
+        let Some((taken, effects)) = self.drawn.course.fire_due(step, None) else {
+            return false;
+        };
+        self.count(taken.draft.of, taken.draft.fate, &effects);
+        self.drawn.steps.push(taken);
+        self.drawn.course.pass();
+        true
+    }
+
+    /// Counts an event that fired or panicked.
+    fn count(&mut self, of: usize, fate: Fate, effects: &Effects) {
+        let event = self.ix(of);
+        if fate == Fate::Fires {
+            for (_, entity, change) in &effects.changes {
+                if let Change::Deleted(id) = change {
+                    self.deleted.truncate(DELETED_MAX - 1);
+                    self.deleted.insert(0, (*entity, *id));
+                }
+            }
+            self.drawn.tally.fired(event, effects);
+        } else {
+            self.drawn.tally.panicked(event);
+        }
+    }
+
     fn push(&mut self, draft: Draft, binding: Binding<M>) {
         for (field, value) in binding.values {
             self.drawn.values.insert((draft.step, field), value);
         }
-        self.drawn.steps.push((draft, binding.event));
+        let (event, time) = (binding.event, self.drawn.course.time());
+        self.drawn.steps.push(Taken { draft, event, time });
+        self.drawn.course.pass();
     }
 
     /// Adds an event that is rejected, if one is found.

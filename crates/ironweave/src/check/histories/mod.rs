@@ -23,7 +23,6 @@ use proptest::strategy::{Strategy, ValueTree as _};
 use proptest::test_runner::{Reason, TestRunner};
 use serde::Serialize;
 
-use crate::base::time::Timestamp;
 use crate::check::given::Domains;
 use crate::check::histories::drawn::{DrawValues, DrawnField};
 use crate::check::values::encoded;
@@ -86,12 +85,17 @@ pub fn histories<M: Model>(len: impl Into<SizeRange>) -> Histories<M> {
 /// 3. If 16 bindings do not fire, all of them are tried in an order at random, provided that there are at most 1,024. If none
 ///    of them fires, this is not done again for this event for one step, then for two, up to 16. If no other event is enabled, it is done in
 ///    any case, and of an event with more bindings 256 are drawn.
-/// 4. If no event is enabled, the history ends, and is shorter than it should be; [`Coverage::ended_early`] counts these.
+/// 4. An event with [`#[due(..)]`](macro@crate::model) fires in its turn, as [`Store::fire_due`](crate::Store::fire_due) fires it. If one
+///    of these is drawn, the event fires that is due next, of all that have a weight: at its due time, or now if that is reached
+///    already. So the time moves on, and what is due fires in order of time. Those that are rejected are passed over, and at most 1,024
+///    are tried. If a function gives the [bindings](Self::bindings) of the event, it fires at any time instead, as if the program fired
+///    it.
+/// 5. If no event is enabled, the history ends, and is shorter than it should be; [`Coverage::ended_early`] counts these.
 ///    If none is enabled in the first state, the test fails with a message.
-/// 5. Of an event that is to be rejected, half of the bindings are drawn as above, so that conditions, guards and handlers reject it.
+/// 6. Of an event that is to be rejected, half of the bindings are drawn as above, so that conditions, guards and handlers reject it.
 ///    The other half may also name entities in other states, keys of other entities, keys that no entity has, and entities that were
 ///    deleted. If none of 16 is rejected, another event is drawn, and if no event is rejected, one that fires.
-/// 6. If code of the model panics, that event is the last one of the history. The test then panics when it replays the history, and
+/// 7. If code of the model panics, that event is the last one of the history. The test then panics when it replays the history, and
 ///    `proptest` shrinks it.
 ///
 /// The result depends on the random numbers of `proptest` only, so that it can repeat a failure.
@@ -103,7 +107,8 @@ pub fn histories<M: Model>(len: impl Into<SizeRange>) -> Histories<M> {
 /// # How a failing history is shrunk
 ///
 /// Events are left out: the last half, the first half, quarters and so on, down to single ones, until none can be left out
-/// (delta debugging). An event whose entities do not exist any more is left out with the one that created them. Then values are replaced
+/// (delta debugging). An event whose entities do not exist any more is left out with the one that created them, and so is an event with a
+/// due time that is no longer the one that is due next. Then values are replaced
 /// by earlier ones of their domain, values that a [strategy](Self::strategy) has drawn are simplified by it, and entities are left out
 /// of sets. Handles are renamed, since a missing creation gives later entities other slots. Each history that the test gets meanwhile is
 /// valid too. The length does not go below the range. At most 4,096 histories are tried, and the configuration of `proptest` may have a
@@ -189,7 +194,8 @@ impl<M: Model> Histories<M> {
         self
     }
 
-    /// Sets the time from one event to the next. Default: zero, so that all have the [time](Self::time) of the first one.
+    /// Sets the time from one event to the next. Default: zero, so that all have the [time](Self::time) of the first one, until an event
+    /// with a due time moves it on.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -258,12 +264,6 @@ impl<M: Model> Config<M> {
         let later = self.domains.values.iter().skip(of.since);
         let mut later = later.filter(|(name, of, _)| *name == event && of == field);
         later.next().is_none().then_some(&*of.strategy)
-    }
-
-    /// The time of an event, by its number.
-    fn time(&self, at: usize) -> Timestamp {
-        let times = u32::try_from(at).unwrap_or(u32::MAX);
-        self.domains.first_time() + self.interval.saturating_mul(times)
     }
 }
 

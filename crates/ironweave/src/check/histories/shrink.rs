@@ -20,7 +20,7 @@ use proptest::strategy::ValueTree;
 
 use crate::check::domain::FieldChoices;
 use crate::check::histories::Config;
-use crate::check::histories::course::{Course, Draft, Identity, Part};
+use crate::check::histories::course::{Course, Draft, Identity, Part, Taken};
 use crate::check::histories::generate::{Drawn, DrawnValues};
 use crate::check::histories::history::{History, Step};
 use crate::step::model::Model;
@@ -143,8 +143,7 @@ impl<M: Model> HistoryTree<M> {
                 continue;
             }
             if drafts.len() >= self.len_min {
-                let config = &self.config;
-                let valid = self.course.repeat(drafts, |at| config.time(at));
+                let valid = self.course.repeat(drafts);
                 if valid.len() >= self.len_min && self.is_simpler(&valid) {
                     self.proposal = Some(candidate(&self.config, valid));
                     self.is_asked.set(false);
@@ -158,11 +157,11 @@ impl<M: Model> HistoryTree<M> {
     }
 
     /// Whether a proposal is what was meant: if a field is simplified, the event with it is still there.
-    fn is_simpler(&self, valid: &[(Draft, M::Event)]) -> bool {
+    fn is_simpler(&self, valid: &[Taken<M>]) -> bool {
         match &self.phase {
             Phase::Fields { targets, next, .. } => {
                 let step = targets.get(*next).map(|(step, _)| *step);
-                valid.iter().any(|(draft, _)| Some(draft.step) == step)
+                valid.iter().any(|taken| Some(taken.draft.step) == step)
             }
             _ => valid.len() < self.best.drafts.len(),
         }
@@ -329,16 +328,12 @@ fn simpler_part(part: &Part, choices: &FieldChoices, way: usize) -> Option<Part>
     }
 }
 
-fn candidate<M: Model>(config: &Config<M>, steps: Vec<(Draft, M::Event)>) -> Candidate<M> {
+fn candidate<M: Model>(config: &Config<M>, steps: Vec<Taken<M>>) -> Candidate<M> {
     let mut drafts = Vec::with_capacity(steps.len());
-    let steps = (steps.into_iter().enumerate()).map(|(at, (draft, event))| {
+    let steps = (steps.into_iter()).map(|Taken { draft, event, time }| {
         let fate = draft.fate;
         drafts.push(draft);
-        Step {
-            event,
-            fate,
-            time: config.time(at),
-        }
+        Step { event, fate, time }
     });
     let steps = steps.collect();
     Candidate {
