@@ -3,7 +3,7 @@
 //! An entity is in an index if it exists, is in one of the states of the index if it has any, and has a value of each part. Each
 //! operation that can change this holds the key of the entity before it and gives the index the new one after it: a set, a
 //! move, the removal of an entity, and a link at an end that is a part. An undo does the same around each entry of the journal
-//! ([`Graph::undo_indexed`]). The layout lists the indexes of each column, edge and entity type, so that nothing is done where
+//! ([`Graph::undo_indexed_after`]). The layout lists the indexes of each column, edge and entity type, so that nothing is done where
 //! there are none.
 
 use std::any::Any;
@@ -304,12 +304,17 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Undoes the last entry of a journal, in a graph that has indexes of several parts.
+    /// Undoes all entries of a journal after the first ones, in a graph that has indexes of several parts, and removes them.
     #[inline(never)]
-    pub(super) fn undo_indexed(&mut self, entry: Entry) {
-        self.each_indexed(entry, &mut |graph, index, slot| graph.hold(index, slot));
-        self.undo(entry);
-        self.each_indexed(entry, &mut |graph, index, slot| graph.rekey(index, slot));
+    pub(super) fn undo_indexed_after(&mut self, journal: &mut Journal, entries: usize) {
+        while journal.entries.len() > entries {
+            let Some(entry) = journal.entries.pop() else {
+                break;
+            };
+            self.each_indexed(entry, &mut |graph, index, slot| graph.hold(index, slot));
+            self.undo(entry);
+            self.each_indexed(entry, &mut |graph, index, slot| graph.rekey(index, slot));
+        }
     }
 
     /// Adds all entities to the indexes of several parts, which are empty. O(entities of the indexed types).

@@ -49,11 +49,12 @@ impl<S: Storage> Graph<S> {
     /// Undoes all entries of the journal after the first ones, and removes them.
     #[inline]
     fn undo_after(&mut self, journal: &mut Journal, entries: usize) {
-        let is_indexed = !self.indexes.is_empty();
+        if !self.indexes.is_empty() {
+            return self.undo_indexed_after(journal, entries);
+        }
         while journal.entries.len() > entries {
             match journal.entries.pop() {
                 None => break,
-                Some(entry) if is_indexed => self.undo_indexed(entry),
                 Some(entry) => self.undo(entry),
             }
         }
@@ -86,8 +87,8 @@ impl<S: Storage> Graph<S> {
             || self.indexes.iter().any(|index| index.is_broken())
     }
 
-    /// Undoes the last entry.
-    #[inline]
+    /// Undoes the last entry. It is inlined where no index is kept, which is the usual case.
+    #[inline(always)]
     pub(super) fn undo(&mut self, entry: Entry) {
         match entry {
             Entry::Create { entity, id, .. } => self.undo_create(entity, id),

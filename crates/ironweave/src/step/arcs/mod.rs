@@ -330,7 +330,7 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
 
     fn write(&mut self, assign: &Assign, slot: u32) -> Result<(), StepError> {
         let column = assign.column;
-        if assign.source == Source::Time {
+        if matches!(assign.source, Source::Time) {
             return (self.graph).set_typed(self.journal, column, slot, &self.now);
         }
         match direct(&assign.source, &self.now, self.meta, &self.values) {
