@@ -363,6 +363,7 @@ impl<S: Storage> Edge<S> {
     }
 
     /// The exact inverse of [`Edge::take_over`] that replaced a link, if that was the last change of the lists.
+    #[inline(always)]
     pub(crate) fn undo_take_over(&mut self, links: Relinked) {
         let Links::Fan { lists, ones, .. } = &mut self.links else {
             return;
