@@ -8,8 +8,9 @@ use std::fmt::{self, Display};
 use std::hash::Hash;
 
 use crate::{
-    Arc, Assign, BindBy, Cardinality, ChooseFrom, ChooseWhere, ColumnIx, EdgeDef, Encoding, EndDef,
-    EntityIx, EventDef, Hop, IndexDef, IndexPart, May, NameIx, Path, Schema, Source, StateIx, Take,
+    Arc, Assign, BindBy, Cardinality, ChooseFrom, ChooseWhere, ColumnIx, DueDef, EdgeDef, Encoding,
+    EndDef, EntityIx, EventDef, Hop, IndexDef, IndexPart, May, NameIx, Path, Schema, Source,
+    StateIx, Take,
 };
 
 /// The maximum number of states of an entity type. A state and a generation share one word.
@@ -215,11 +216,30 @@ impl Schema {
             self.column(entity, order.column)?;
         }
         if let Some(due) = &event.due {
-            self.column(self.bound(event, due.name)?, due.column)?;
+            self.due(event, due)?;
         }
         let encodings = event.fields.iter().map(|field| field.encoding.as_ref());
         encodings.into_iter().try_for_each(|e| self.encoding(e))?;
         event.mays.iter().try_for_each(|may| self.may(may))
+    }
+
+    fn due(&self, event: &EventDef, due: &DueDef) -> Result<(), Reason> {
+        self.column(self.bound(event, due.name)?, due.column)?;
+        let name = &event[due.name];
+        let is_field = matches!(name.by, BindBy::Handle | BindBy::Token(_) | BindBy::Key);
+        if event.immediate || event.fields.len() != 1 || !is_field {
+            return Err("an event with a due time has one field, which names an entity".to_owned());
+        }
+        let column = &self[due.column];
+        let is_time = match &column.encoding {
+            None | Some(Encoding::Timestamp) => true,
+            Some(Encoding::Option(of)) => **of == Encoding::Timestamp,
+            Some(_) => false,
+        };
+        if !is_time {
+            return Err(format!("the due time `{}` is not a time", column.name));
+        }
+        Ok(())
     }
 
     fn index(&self, index: &IndexDef) -> Result<(), Reason> {

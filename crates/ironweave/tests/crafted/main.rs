@@ -17,6 +17,7 @@ mod scripts_of_the_page_agree;
 mod what_a_script_writes_is_continued;
 mod what_is_reserved_for_later_versions;
 mod what_is_written_today_agrees;
+mod wrong_choices_and_due_times_are_refused;
 mod wrong_firings_are_refused;
 mod wrong_frames_are_refused;
 mod wrong_records_are_refused;

@@ -103,10 +103,11 @@ fn of_the_desk() -> Histories<desk::desk::Model> {
         .values::<Grant, _>("ends_at", [1006, 1200, 0].map(at))
 }
 
-/// Whether an event with a due time fires in its turn: no other one that would fire is due before it. Counts those that do.
+/// Whether an event with a due time fires in its turn: no other one that would fire is due before it. Counts those that fire, and those that are
+/// passed over since they are rejected.
 fn fires_in_turn(
     history: &History<desk::desk::Model>,
-    fired: &Cell<u32>,
+    (fired, passed_over): (&Cell<u32>, &Cell<u32>),
 ) -> Result<(), TestCaseError> {
     let clock = ironweave::ManualClock::starting_at(Timestamp::default());
     let mut store = Store::options().clock(clock.clone()).memory();
@@ -129,6 +130,7 @@ fn fires_in_turn(
                 .position(|due| json(&due.event) == json(step.event()));
             let at = at.ok_or_else(|| TestCaseError::fail(format!("{step} is not due")))?;
             prop_assert!(all[at].time <= step.time(), "{}", step);
+            passed_over.set(passed_over.get() + at as u32);
             for earlier in &all[..at] {
                 let tried = store.try_step_any(&earlier.event);
                 prop_assert!(tried.is_err(), "{:?} is due before {}", earlier, step);
@@ -147,17 +149,17 @@ fn at_their_time_and_in_order() {
         (seconds(4), 0.2),
         (seconds(100), 0.0),
     ] {
-        let (fired, coverage) = (Cell::new(0), Coverage::new());
+        let (fired, passed_over, coverage) = (Cell::new(0), Cell::new(0), Coverage::new());
         let strategy = of_the_desk()
             .interval(interval)
             .rejected(share)
             .coverage(&coverage);
         proptest!(cases(60), |(history in strategy)| {
-            fires_in_turn(&history, &fired)?;
+            fires_in_turn(&history, (&fired, &passed_over))?;
             let mut store = Store::memory();
             history.replay(&mut store, |_, _| Ok(()))?;
         });
-        assert!(fired.get() > 100, "{coverage}");
+        assert!(fired.get() > 100 && passed_over.get() > 20, "{coverage}");
         coverage.assert_all();
     }
 }
@@ -216,7 +218,8 @@ fn also_while_a_failure_is_shrunk() {
         let mut is_left = tree.simplify();
         while is_left {
             let proposal = tree.current();
-            fires_in_turn(&proposal, &Cell::new(0)).unwrap_or_else(|e| panic!("{e}\n{proposal:?}"));
+            fires_in_turn(&proposal, (&Cell::new(0), &Cell::new(0)))
+                .unwrap_or_else(|e| panic!("{e}\n{proposal:?}"));
             is_left = match fails(&proposal) {
                 true => tree.simplify(),
                 false => tree.complicate(),

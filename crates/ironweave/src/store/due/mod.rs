@@ -275,9 +275,9 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// The memory of rejected events; `None` if no event of the model has a due time.
+    /// The memory of rejected events; `None` if no event of the model has a due time, or can be fired.
     fn due_memory(&self) -> Option<Arc<DueMemory>> {
-        let has_dues = !self.plan.layout.dues.is_empty();
+        let has_dues = !self.plan.layout.dues.is_empty() && !M::IS_DYNAMIC;
         has_dues.then(|| Arc::clone(&self.followers.get::<DueFollower>().0))
     }
 }
