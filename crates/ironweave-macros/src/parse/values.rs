@@ -170,13 +170,15 @@ fn value_of(path: Path) -> Result<Value> {
             Some(state.clone()),
             field.clone(),
         )),
-        _ => Err(syn::Error::new(
-            path.last().span(),
-            format!(
-                "a value is `name.field` of a bound entity, but `{path}` follows \
-                 an edge: bind that entity in a field of the event"
-            ),
-        )),
+        [.., end, _] => {
+            let text = path.to_string();
+            let entity = text.rsplit_once('.').map_or(&*text, |(entity, _)| entity);
+            let message = format!(
+                "a value is `name.field` of a bound entity, but `{path}` follows an edge: bind that entity in a field of the \
+                 event, or with `#[choose({end}: {entity} in State)]`, also in an immediate event"
+            );
+            Err(syn::Error::new(path.last().span(), message))
+        }
     }
 }
 

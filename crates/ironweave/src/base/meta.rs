@@ -81,9 +81,9 @@ impl Meta {
         self
     }
 
-    /// Sets the transaction that the caller has read up to (optimistic concurrency). An event is rejected if it binds an
-    /// entity that a later transaction has changed
-    /// ([`StepError::Changed`]). Costs O(number of frames since then). A frame that is past the end of the log or of another
+    /// Sets the transaction that the caller has read up to (optimistic concurrency). An event is rejected if a later transaction has
+    /// changed an entity that its fields name ([`StepError::Changed`]). Entities that the event reaches over edges or chooses are not
+    /// considered, since they are found when the event fires. Costs O(number of frames since then). A frame that is past the end of the log or of another
     /// history is rejected ([`StepError::Metadata`]); see [`Store::locate`](crate::Store::locate).
     #[must_use]
     pub fn expect(mut self, frame: impl Into<FrameRef>) -> Self {

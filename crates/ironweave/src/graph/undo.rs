@@ -41,9 +41,7 @@ impl<S: Storage> Graph<S> {
         self.undo_after(journal, 0);
         journal.clear();
         self.fingerprint = self.committed_fingerprint;
-        self.firing = 0;
-        self.pending.clear();
-        self.entered.clear();
+        self.forget_woken();
     }
 
     /// Undoes all entries of the journal after the first ones, and removes them.

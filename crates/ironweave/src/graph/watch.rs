@@ -20,6 +20,13 @@ impl<S: Storage> Graph<S> {
         }
     }
 
+    /// Forgets which immediate events are pending, since what enabled them was rolled back.
+    pub(crate) fn forget_woken(&mut self) {
+        self.firing = 0;
+        self.pending.clear();
+        self.entered.clear();
+    }
+
     /// Makes all immediate events pending that are enabled, on whichever entity, and no others; O(entities on which any can
     /// fire).
     pub(crate) fn wake_all(&mut self) {

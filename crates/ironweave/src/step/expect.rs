@@ -1,5 +1,5 @@
-//! Optimistic concurrency: an event is rejected if what it binds has changed since the transaction that its caller
-//! expects to be the last that changed it ([`Meta::expect`](crate::Meta::expect)).
+//! Optimistic concurrency: an event is rejected if an entity that its fields name has changed since the transaction that its caller
+//! expects to be the last that changed it ([`Meta::expect`](crate::Meta::expect)). The entities that it chooses are not bound yet.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::step::Core;
 use crate::step::plan::EventPlan;
 
 impl<S: Storage> Core<S> {
-    /// Rejects an event that binds what has changed since the transaction that the caller knows of.
+    /// Rejects an event whose fields name what has changed since the transaction that the caller knows of.
     pub(super) fn check_unchanged(&self, def: &EventPlan) -> Result<(), StepError> {
         let bindings = &self.bindings;
         let expected = self.open.expected;

@@ -66,9 +66,7 @@ fn undo_to<S: Storage>(graph: &mut Graph<S>, open: &mut OpenTransaction, mark: O
 
 fn rollback<S: Storage>(graph: &mut Graph<S>, open: &mut OpenTransaction, mark: CoreMark) {
     graph.rollback(&mut open.journal, mark.graph);
-    graph.pending.clear();
-    graph.entered.clear();
-    graph.firing = 0;
+    graph.forget_woken();
     open.firings.truncate(mark.firings);
     open.event_bytes.truncate(mark.event_bytes);
     open.events = mark.events;

@@ -1,131 +1,19 @@
-//! Wrong content in what the newer parts of the language have in a log: choices, comparisons, counts, due times, orders and indexes
-//! in the schema, and the entities that an event chose in its firing.
+//! Wrong content in what the newer parts of the language have in the schema of a log: choices, comparisons, counts, due times, orders
+//! and indexes.
 
+use ironweave::Seq;
 use ironweave::dynamic::Dynamic;
 use ironweave::prelude::*;
-use ironweave::{Options, Seq};
 
 use crate::cbor::{Array, Item, Map, Raw, Uint, parse, text};
 use crate::forge::{self, Forged, FrameKind};
-use crate::records::{Records, change, id};
+use crate::inn::{inn, log};
 use crate::scratch_dir;
-use crate::wrong_frames_are_refused::refused;
-
-#[ironweave::model]
-pub mod inn {
-    use std::time::Duration;
-
-    use ironweave::prelude::*;
-
-    #[entity]
-    pub struct Floor {
-        #[key]
-        pub level: u64,
-        pub limit: u64,
-        pub rooms: Many<Room>,
-    }
-
-    #[entity]
-    #[index(ordered, fields = [floor, price], while = Free)]
-    pub struct Room {
-        #[key]
-        pub number: u64,
-        pub price: u64,
-        pub note: String,
-        #[inverse(Floor::rooms)]
-        pub floor: Floor,
-    }
-    #[states(Room)]
-    pub enum RoomState {
-        #[initial]
-        #[to(Taken)]
-        Free,
-        #[to(Dirty)]
-        Taken { until: Timestamp },
-        #[to(Free)]
-        Dirty,
-    }
-
-    #[event]
-    #[create(floor: Floor { level, limit })]
-    pub struct Opened {
-        pub level: u64,
-        pub limit: u64,
-    }
-    #[event]
-    #[create(room: Room { number, price, note })]
-    #[link(floor.rooms += room)]
-    pub struct Furnished {
-        pub floor: Key<Floor>,
-        pub number: u64,
-        pub price: u64,
-        pub note: String,
-    }
-    #[event]
-    #[choose(room: floor.rooms in Free where price <= most by price desc)]
-    #[when(count floor.rooms in Free >= 1)]
-    #[when(floor.limit >= most)]
-    #[moves(room: Free -> Taken { until = meta.time + stay })]
-    pub struct Booked {
-        pub floor: Key<Floor>,
-        pub most: u64,
-        pub stay: Duration,
-    }
-    #[event]
-    #[choose(rooms: 2 of Room in Free by price)]
-    #[set(rooms.note = note)]
-    pub struct Noted {
-        pub note: String,
-    }
-    #[event]
-    #[due(room.Taken.until)]
-    #[moves(room: Taken -> Dirty)]
-    pub struct Left {
-        pub room: Room,
-    }
-    #[immediate(by = room.price desc)]
-    #[moves(room: Dirty -> Free)]
-    pub struct Cleaned {
-        pub room: Room,
-    }
-}
 
 const BOOKED: u64 = 2;
 const NOTED: u64 = 3;
 const LEFT: u64 = 4;
 const CLEANED: u64 = 5;
-
-/// A log: the schema, a floor with four rooms, a choice of one room, a choice of two, and a due event.
-fn inn() -> Vec<Forged> {
-    let dir = scratch_dir();
-    let clock = ironweave::ManualClock::starting_at(Timestamp::from_secs(1000));
-    let options = Options::<inn::Model>::default().clock(clock.clone());
-    let mut store = options.open(dir.path()).expect("the store opens");
-    store.step(inn::Opened { level: 1, limit: 9 });
-    for number in 0..4 {
-        store.step(inn::Furnished {
-            floor: 1.into(),
-            number,
-            price: 10 - number,
-            note: String::new(),
-        });
-    }
-    store.step(inn::Booked {
-        floor: 1.into(),
-        most: 8,
-        stay: std::time::Duration::from_secs(60),
-    });
-    store.step(inn::Noted {
-        note: "cheap".to_owned(),
-    });
-    clock.set(Timestamp::from_secs(2000));
-    let fired = store.fire_due(clock.now()).expect("the store is open");
-    assert_eq!(fired.fired.len(), 1);
-    drop(store);
-    let frames = forge::frames(dir.path());
-    assert_eq!(frames.len(), 9);
-    frames
-}
 
 /// The schema of a log.
 fn schema(frames: &mut [Forged]) -> &mut Item {
@@ -156,7 +44,7 @@ fn arc<'s>(schema: &'s mut Item, event: u64, kind: &str) -> &'s mut Item {
 
 #[test]
 fn the_unchanged_log_is_accepted() {
-    let frames = inn();
+    let frames = log();
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
     let mut store = Store::<inn::Model>::open(dir.path()).expect("the store opens");
@@ -178,7 +66,7 @@ fn the_unchanged_log_is_accepted() {
 /// Asserts that a log with a wrong schema is refused with a reason, by a program with the model and by one without.
 #[track_caller]
 fn schema_refused(words: &str, wrong: impl FnOnce(&mut Item)) {
-    let mut frames = inn();
+    let mut frames = log();
     wrong(schema(&mut frames));
     let dir = scratch_dir();
     forge::write(dir.path(), &frames);
@@ -432,7 +320,7 @@ fn an_index_has_parts_of_its_entity() {
 /// Each number of the schema is replaced. What is opened in spite of that has the same graph.
 #[test]
 fn no_number_of_the_schema_does_harm() {
-    let unchanged = inn();
+    let unchanged = log();
     let graph = |frames: &[Forged]| {
         let dir = scratch_dir();
         forge::write(dir.path(), frames);
@@ -471,7 +359,7 @@ fn no_number_of_the_schema_does_harm() {
 /// The numbers of functions are those of the program that wrote the log. No reader calls them.
 #[test]
 fn the_functions_of_another_program_are_not_called() {
-    let mut frames = inn();
+    let mut frames = log();
     let schema = schema(&mut frames);
     for path in ["conditions.0.function", "order.function"] {
         *at(arc(schema, BOOKED, "Choose"), path) = Uint(60_000);
@@ -496,113 +384,9 @@ fn the_functions_of_another_program_are_not_called() {
     assert!(store.check().is_empty());
 }
 
-/// A change of the records of the frame in which one room is booked, or of that in which two are chosen.
-#[track_caller]
-fn firing_refused(frame: usize, words: &str, wrong: impl FnOnce(&mut Records)) {
-    let mut frames = inn();
-    change(&mut frames[frame], wrong);
-    refused::<inn::Model>(frames, frame, words);
-}
-
-/// The words at the end of the only binding of a frame.
-fn last_words(records: &mut Records, count: usize) -> &mut [u8] {
-    let start = records.bindings.len() - 8 * count;
-    &mut records.bindings[start..]
-}
-
-#[test]
-fn as_many_are_chosen_as_a_name_can_hold() {
-    let words =
-        |n: u64| format!("an event chose {n} entities for a name, which it cannot have chosen");
-    for n in [0, 2, u64::MAX] {
-        firing_refused(6, &words(n), |records| {
-            last_words(records, 2)[..8].copy_from_slice(&n.to_le_bytes());
-        });
-    }
-    // Of two rooms: more than there are bytes for.
-    for n in [3, u64::MAX / 8, u64::MAX] {
-        firing_refused(7, &words(n), |records| {
-            last_words(records, 3)[..8].copy_from_slice(&n.to_le_bytes());
-        });
-    }
-    firing_refused(7, "an event has 8 bytes behind its fields", |records| {
-        last_words(records, 3)[..8].copy_from_slice(&1u64.to_le_bytes());
-    });
-    firing_refused(6, "is not an id", |records| {
-        last_words(records, 1).copy_from_slice(&u64::MAX.to_le_bytes());
-    });
-    firing_refused(
-        6,
-        "an event without the entities that it chose",
-        |records| {
-            records.firings[0].flags = 0;
-        },
-    );
-    firing_refused(6, "ends before its last field", |records| {
-        let len = records.bindings.len() - 16;
-        records.bindings.truncate(len);
-        records.firings[0].binding_end = len as u32;
-    });
-    // An event that chooses nothing.
-    firing_refused(5, "a firing with the flags 0x1", |records| {
-        records.firings[0].flags = 1;
-    });
-}
-
-/// Replay applies the facts. That another entity was chosen than the arc chooses is found by `verify`.
-#[test]
-fn another_choice_is_found_by_verify() {
-    let other = |frame: usize, words: &[&str], wrong: &dyn Fn(&mut Records)| {
-        let mut frames = inn();
-        change(&mut frames[frame], wrong);
-        let dir = scratch_dir();
-        forge::write(dir.path(), &frames);
-        let store = Store::<inn::Model>::open(dir.path()).expect("the graph is right");
-        assert!(store.check().is_empty());
-        let e = store.verify().expect_err("another entity was chosen");
-        for words in words {
-            assert!(e.to_string().contains(words), "no `{words}` in: {e}");
-        }
-    };
-    // Another room, one that is too expensive, and one that does not exist.
-    for slot in [3, 0, 77] {
-        let wrong = id(slot, 1);
-        other(6, &["Booked", "it chooses `room`: Room/2.1"], &|records| {
-            last_words(records, 1).copy_from_slice(&wrong.to_le_bytes());
-        });
-    }
-    // The two in another order, and one of them twice.
-    other(
-        7,
-        &["Noted", "it chooses `rooms`: Room/3.1, Room/1.1"],
-        &|records| {
-            last_words(records, 2).rotate_left(8);
-        },
-    );
-    other(
-        7,
-        &["Noted", "it chooses `rooms`: Room/3.1, Room/1.1"],
-        &|records| {
-            let first = id(3, 1).to_le_bytes();
-            last_words(records, 1).copy_from_slice(&first);
-        },
-    );
-    // One room instead of the two that the arc chooses.
-    other(
-        7,
-        &["Noted", "it chooses `rooms`: Room/3.1, Room/1.1"],
-        &|records| {
-            last_words(records, 3)[..8].copy_from_slice(&1u64.to_le_bytes());
-            let len = records.bindings.len() - 8;
-            records.bindings.truncate(len);
-            records.firings[0].binding_end = len as u32;
-        },
-    );
-}
-
 #[test]
 fn the_forms_of_arcs_are_where_the_tests_look_for_them() {
-    let mut frames = inn();
+    let mut frames = log();
     let bytes = frames[0].payload.bytes();
     assert_eq!(parse(&mut &*bytes), frames[0].payload);
     let schema = schema(&mut frames);

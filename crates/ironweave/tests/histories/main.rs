@@ -16,6 +16,7 @@ mod due_events_fire_in_their_turn;
 mod events_are_drawn_by_their_weights;
 mod every_history_is_valid;
 mod failures_are_shrunk;
+mod immediate_events_have_handlers;
 mod misuse_is_reported;
 
 use ironweave::Model;
