@@ -199,7 +199,7 @@ class Rules:
             self.source(left)
             self.compared(comparison, right, function)
         elif name == "Choose":
-            self.choose(*record(data, "name", "from", "states", "conditions", "take", optional=["order"]))
+            self.choose(*record(data, "name", "from", "states", "conditions", "take", "order"))
 
     def compared(self, comparison, with_, function):
         variant(comparison, COMPARISONS)
@@ -218,8 +218,8 @@ class Rules:
             column, *compared = record(condition, "column", "comparison", "with", "function")
             self.column(name.entity, column)
             self.compared(*compared)
-        if order is not None:
-            self.sort_by(name.entity, order)
+        for by in items(order):
+            self.sort_by(name.entity, by)
         _, most = variant(take, ["One"], ["Exactly", "UpTo"])
         if most is not None:
             most, function = record(most, "number", "function")

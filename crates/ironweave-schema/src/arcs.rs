@@ -307,8 +307,8 @@ pub enum Arc {
         states: Vec<StateIx>,
         /// Further conditions on a candidate. All must hold.
         conditions: Vec<ChooseWhere>,
-        /// The order; `None` for the smallest slot first.
-        order: Option<SortBy>,
+        /// The order: by the first column, of equal values by the second and so on, then by slot.
+        order: Vec<SortBy>,
         /// How many candidates it binds.
         take: Take,
     },

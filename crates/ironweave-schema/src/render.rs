@@ -167,9 +167,10 @@ impl Schema {
                     true => String::new(),
                     false => format!(" where {}", conditions.join(", ")),
                 };
-                let order = order.map_or_else(String::new, |order| {
-                    format!(" by {}", self.order_text(order))
-                });
+                let order = match order.is_empty() {
+                    true => String::new(),
+                    false => format!(" by {}", self.orders_text(order)),
+                };
                 let name = of.name(*name);
                 format!("choose({name}: {take}{from} in {states}{conditions}{order})")
             }
@@ -193,6 +194,13 @@ impl Schema {
             true => format!("{column} desc"),
             false => column,
         }
+    }
+
+    /// Returns an order by several columns, such as `price desc, since`.
+    #[must_use]
+    pub fn orders_text(&self, orders: &[SortBy]) -> String {
+        let orders: Vec<String> = orders.iter().map(|order| self.order_text(*order)).collect();
+        orders.join(", ")
     }
 
     /// The name of a field, or of data of a state after the name of that state.

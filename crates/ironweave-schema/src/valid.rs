@@ -435,7 +435,7 @@ impl Schema {
                     self.column(root.entity, *column)?;
                     self.source(event, with)?;
                 }
-                if let Some(order) = order {
+                for order in order {
                     self.column(root.entity, order.column)?;
                 }
                 match take {

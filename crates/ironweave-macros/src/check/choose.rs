@@ -41,8 +41,20 @@ pub fn choose(scope: &mut Scope<'_>, written: &ast::Choose, errors: &mut Errors)
     let conditions = (written.conditions.iter())
         .filter_map(|condition| condition_of(scope, (entity, &states), condition, errors))
         .collect();
-    let order =
-        (written.order.as_ref()).and_then(|order| sort_by(scope, (entity, &states), order, errors));
+    let mut order: Vec<SortBy> = Vec::with_capacity(written.order.len());
+    for written in &written.order {
+        let Some(by) = sort_by(scope, (entity, &states), written, errors) else {
+            continue;
+        };
+        if order.iter().any(|earlier| earlier.column == by.column) {
+            let field = &written.column.name;
+            let message = format!(
+                "candidates with equal `{field}` are equal here too: remove the second `{field}` from `by`"
+            );
+            errors.at(field, message);
+        }
+        order.push(by);
+    }
     let take = take(scope, &written.take, errors);
     let after = match states.as_slice() {
         [state] => Some(*state),

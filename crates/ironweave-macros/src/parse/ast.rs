@@ -512,8 +512,8 @@ pub struct Choose {
     pub states: Vec<Ident>,
     /// Further conditions on a candidate.
     pub conditions: Vec<CandidateWhere>,
-    /// Which candidate is the first.
-    pub order: Option<ChosenOrder>,
+    /// Which candidate is the first: by the first field, of equal values by the second and so on.
+    pub order: Vec<ChosenOrder>,
 }
 
 /// How many candidates are chosen.

@@ -10,7 +10,7 @@ use super::ast::{
 };
 use super::values::sum;
 
-/// `choose(name: 3 of path in A | B where field == value, field <= value by field desc)`.
+/// `choose(name: 3 of path in A | B where field == value, field <= value by field desc, field)`.
 pub fn choose(input: ParseStream<'_>) -> Result<Arc> {
     let name: Ident = input.parse()?;
     if !input.peek(Token![:]) {
@@ -34,9 +34,9 @@ pub fn choose(input: ParseStream<'_>) -> Result<Arc> {
     let order = match begins_order(input) {
         true => {
             input.parse::<Ident>()?;
-            Some(order(input)?)
+            orders(input)?
         }
-        false => None,
+        false => Vec::new(),
     };
     if input.is_empty() {
         return Ok(Arc::Choose(Box::new(Choose {
@@ -48,15 +48,12 @@ pub fn choose(input: ParseStream<'_>) -> Result<Arc> {
             order,
         })));
     }
-    let message = match (input.peek(Token![where]), input.peek(Token![,]), &order) {
-        (true, _, Some(_)) => "`by` comes last: write `where field == value by field`",
-        (_, true, Some(_)) => {
-            "`by` is followed by one field; candidates with equal values are chosen in the order of their slots"
+    let message = match (input.peek(Token![where]), order.is_empty()) {
+        (true, false) => "`by` comes last: write `where field == value by field`",
+        (false, false) => {
+            "expected `desc`, `,` and another field, or the end: the smallest value is chosen first, unless `desc` follows"
         }
-        (_, _, Some(_)) => {
-            "expected `desc`, or the end: the smallest value is chosen first, unless `desc` follows"
-        }
-        _ => "expected `where field == value`, `by field`, or the end",
+        (_, true) => "expected `where field == value`, `by field`, or the end",
     };
     Err(input.error(message))
 }
@@ -146,6 +143,19 @@ impl Parse for CandidateColumn {
             )),
         }
     }
+}
+
+/// Orders between commas.
+fn orders(input: ParseStream<'_>) -> Result<Vec<ChosenOrder>> {
+    let mut all = vec![order(input)?];
+    while input.peek(Token![,]) {
+        input.parse::<Token![,]>()?;
+        if input.is_empty() {
+            break;
+        }
+        all.push(order(input)?);
+    }
+    Ok(all)
 }
 
 /// `field`, `field desc`.

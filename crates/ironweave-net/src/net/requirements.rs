@@ -88,7 +88,7 @@ impl Derive<'_> {
                 TakeDef::UpTo { number, .. } => Take::UpTo(self.number(number)),
             },
             conditions: texts.collect(),
-            order: order.map(|order| self.schema.order_text(order)),
+            order: (!order.is_empty()).then(|| self.schema.orders_text(order)),
         };
         // Without the value, no number of candidates is enough.
         if let TakeDef::Exactly { number, .. } | TakeDef::UpTo { number, .. } = take {

@@ -244,7 +244,7 @@ impl Random {
                     with: r.source(),
                     function: r.ix(),
                 }),
-                order: self.option(Self::order),
+                order: self.list(Self::order),
                 take: match self.below(3) {
                     0 => Take::One,
                     1 => Take::Exactly {

@@ -26,13 +26,13 @@ impl Observed {
                     continue;
                 };
                 let entity = event[*name].entity;
-                if !order.is_some_and(|order| is_unique(schema, entity, order)) {
+                if !is_unique(schema, entity, order) {
                     let (event, name) = (&event.name, &event[*name].name);
-                    let why = match order {
-                        Some(_) => format!(
+                    let why = match order.is_empty() {
+                        false => format!(
                             "{event} chooses `{name}` by slot among those that are equal in its order"
                         ),
-                        None => format!("{event} chooses `{name}` by slot"),
+                        true => format!("{event} chooses `{name}` by slot"),
                     };
                     observed.slots[entity.index()].get_or_insert(why);
                 }
@@ -63,7 +63,7 @@ impl Observed {
                         read.push(condition.column);
                         read.extend(columns(&condition.with));
                     }
-                    read.extend(order.map(|order| order.column));
+                    read.extend(order.iter().map(|order| order.column));
                 }
                 _ => {}
             }
@@ -85,12 +85,12 @@ impl Observed {
 }
 
 /// Whether no two entities are equal in an order.
-fn is_unique(schema: &Schema, entity: EntityIx, order: SortBy) -> bool {
-    let keys = schema
-        .columns
-        .iter()
-        .filter(|def| def.entity == entity && def.key);
-    schema[order.column].key && keys.count() == 1
+fn is_unique(schema: &Schema, entity: EntityIx, order: &[SortBy]) -> bool {
+    let columns = ColumnIx::all(schema.columns.len()).zip(&schema.columns);
+    let mut keys = columns
+        .filter(|(_, def)| def.entity == entity && def.key)
+        .peekable();
+    keys.peek().is_some() && keys.all(|(key, _)| order.iter().any(|order| order.column == key))
 }
 
 /// Adds the columns of entities that a value is made of.
@@ -113,16 +113,16 @@ mod tests {
         StateDef, StateIx, Take,
     };
 
-    /// Returns why slots and keys of an entity type have a meaning, whose event `Taken` chooses one in an order. The columns are
+    /// Returns why slots and keys of an entity type have a meaning, whose event `Taken` chooses one by some columns. The columns are
     /// `name`, which is a key if `keys` is 1 or more, and `size`, which is another part of the key if it is 2.
-    fn observed(keys: usize, by: Option<u16>) -> [Option<String>; 2] {
+    fn observed(keys: usize, by: &[u16]) -> [Option<String>; 2] {
         let column = |(at, name): (usize, &str)| ColumnDef {
             name: name.to_owned(),
             key: at < keys,
             ..ColumnDef::default()
         };
-        let order = by.map(|column| SortBy {
-            column: column.into(),
+        let order = by.iter().map(|column| SortBy {
+            column: (*column).into(),
             ..SortBy::default()
         });
         let schema = Schema {
@@ -148,7 +148,7 @@ mod tests {
                     from: ChooseFrom::Place,
                     states: vec![StateIx::new(0)],
                     conditions: Vec::new(),
-                    order,
+                    order: order.collect(),
                     take: Take::One,
                 }],
                 ..EventDef::default()
@@ -164,10 +164,13 @@ mod tests {
         let slots = |text: &str| Some(format!("Taken chooses `bed` by slot{text}"));
         let among_equal = " among those that are equal in its order";
         let key = Some("Taken compares `Bed.name`".to_owned());
-        assert_eq!(observed(1, None), [slots(""), None]);
-        assert_eq!(observed(1, Some(1)), [slots(among_equal), None]);
-        assert_eq!(observed(1, Some(0)), [None, key.clone()]);
+        assert_eq!(observed(0, &[0]), [slots(among_equal), None]);
+        assert_eq!(observed(1, &[]), [slots(""), None]);
+        assert_eq!(observed(1, &[1]), [slots(among_equal), None]);
+        assert_eq!(observed(1, &[0]), [None, key.clone()]);
+        assert_eq!(observed(1, &[1, 0]), [None, key.clone()]);
         // One part of a key can be equal.
-        assert_eq!(observed(2, Some(0)), [slots(among_equal), key]);
+        assert_eq!(observed(2, &[0]), [slots(among_equal), key.clone()]);
+        assert_eq!(observed(2, &[1, 0])[0], None);
     }
 }

@@ -1,22 +1,23 @@
 //! Choosing: the first of some candidates, for `choose(..)`.
 //!
 //! The order of candidates is that of the value of `by`, and then that of slots, so that it depends on neither the order of
-//! lists nor on how the candidates are found. The plan says how (`choice/plan.rs`).
+//! lists nor on how the candidates are found. The plan says how (`choice/plan.rs`), and whether an index is used
+//! (`choice/search.rs`).
 
 pub(crate) mod plan;
+pub(crate) mod search;
 pub(crate) mod waiting;
 
 use std::any::Any;
 use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::ops::Bound;
 
 use crate::graph::Graph;
-use crate::graph::choice::plan::{ChoosePlan, Search, TakePlan};
-use crate::graph::column::AnyColumn;
+use crate::graph::choice::plan::{Candidates, ChoosePlan, TakePlan};
+use crate::graph::choice::search::Search;
 use crate::graph::slots::Cursor;
 use crate::graph::storage::Storage;
-use crate::schema::{ChooseWhere, ColumnIx, Comparison, Hop, NameIx, SortBy, StateIx};
+use crate::schema::{ChooseWhere, Hop, NameIx, SortBy, StateIx};
 use crate::value::calculate::{NoValue, Operand, Operands, value};
 
 /// Why nothing is chosen.
@@ -112,11 +113,33 @@ impl<S: Storage> Graph<S> {
         wanted: usize,
     ) {
         let fits = |slot: &u32| self.fits(plan, by, conditions, *slot);
-        let column = |at| self.column(at);
-        match &plan.search {
-            Search::Path(path) => {
+        let values: Vec<&dyn Any> = conditions.iter().map(|c| c.with.get()).collect();
+        match &plan.from {
+            Candidates::Place(states) => {
+                let found = (plan.searches.iter()).find_map(|search| {
+                    Some((search, self.find(search, None, &plan.limits, &values)?))
+                });
+                match found {
+                    Some((search, found)) => {
+                        let found = found.filter(fits);
+                        self.take(plan, search, by, found, (out, start), wanted);
+                    }
+                    None => self.search_place(plan, by, states, &fits, (out, start), wanted),
+                }
+            }
+            Candidates::Path(path) => {
                 by.append_bound(path.root, out);
-                self.follow(&path.hops, out, start);
+                let (last, first) = match path.hops.split_last() {
+                    Some((last, first)) => (std::slice::from_ref(last), first),
+                    None => (&[][..], &[][..]),
+                };
+                self.follow(first, out, start);
+                if !plan.searches.is_empty()
+                    && self.search_linked(plan, by, &values, &fits, (out, start), wanted)
+                {
+                    return;
+                }
+                self.follow(last, out, start);
                 let mut kept = start;
                 for at in start..out.len() {
                     let slot = out[at];
@@ -126,52 +149,74 @@ impl<S: Storage> Graph<S> {
                     }
                 }
                 out.truncate(kept);
-                self.keep_first(plan.order, by, (out, start), wanted);
+                self.keep_first(&plan.order, by, (out, start), wanted);
             }
-            Search::Place(states) => {
-                self.search_place(plan, by, states, &fits, (out, start), wanted)
-            }
-            Search::Equal {
-                condition,
-                otherwise,
-            } => {
-                let condition = &conditions[*condition];
-                match column(condition.of.column).equal_to(condition.with.get()) {
-                    Some(found) => {
-                        out.extend(found.filter(fits));
-                        self.keep_first(plan.order, by, (out, start), wanted);
-                    }
-                    None => self.search_place(plan, by, otherwise, &fits, (out, start), wanted),
-                }
-            }
-            Search::Ordered {
-                column: at,
-                descending,
-                otherwise,
-            } => {
-                let order = plan.order;
-                match (range(column(*at), *at, conditions), order) {
-                    (Some(range), Some(order)) if *descending => {
-                        let found = column(*at).range(range).rev();
-                        self.take_descending(order, by, found, &fits, (out, start), wanted);
-                    }
-                    (Some(range), Some(_)) => {
-                        out.extend(column(*at).range(range).filter(fits).take(wanted));
-                    }
-                    _ => self.search_place(plan, by, otherwise, &fits, (out, start), wanted),
-                }
-            }
-            Search::Range {
-                column: at,
-                otherwise,
-            } => match range(column(*at), *at, conditions) {
-                Some(range) => {
-                    out.extend(column(*at).range(range).filter(fits));
-                    self.keep_first(plan.order, by, (out, start), wanted);
-                }
-                None => self.search_place(plan, by, otherwise, &fits, (out, start), wanted),
-            },
         }
+    }
+
+    /// Replaces the slots from `start` on by the first candidates that are linked with them, if an index finds these. Returns whether
+    /// one does.
+    fn search_linked(
+        &self,
+        plan: &ChoosePlan,
+        by: &impl ChoiceContext,
+        values: &[&dyn Any],
+        fits: &dyn Fn(&u32) -> bool,
+        (out, start): (&mut Vec<u32>, usize),
+        wanted: usize,
+    ) -> bool {
+        let mut nears = out.split_off(start);
+        nears.sort_unstable();
+        nears.dedup();
+        for search in &plan.searches {
+            let mut is_found = true;
+            for near in &nears {
+                let Some(found) = self.find(search, Some(near), &plan.limits, values) else {
+                    is_found = false;
+                    break;
+                };
+                let begin = out.len();
+                self.take(plan, search, by, found.filter(fits), (out, begin), wanted);
+            }
+            if is_found {
+                if nears.len() > 1 {
+                    self.keep_first(&plan.order, by, (out, start), wanted);
+                }
+                return true;
+            }
+            out.truncate(start);
+        }
+        out.append(&mut nears);
+        false
+    }
+
+    /// Appends the first of the candidates that an index has found.
+    fn take(
+        &self,
+        plan: &ChoosePlan,
+        search: &Search,
+        by: &impl ChoiceContext,
+        found: impl Iterator<Item = u32>,
+        (out, start): (&mut Vec<u32>, usize),
+        wanted: usize,
+    ) {
+        if search.sorted {
+            return out.extend(found.take(wanted));
+        }
+        // Where the slots begin that are equal to the last one in the order of the index.
+        let mut group = start;
+        for slot in found {
+            let is_next = |last: &u32| self.compare_by(&search.groups, by, *last, slot).is_ne();
+            if out[group..].last().is_some_and(is_next) {
+                self.keep_first(&plan.order, by, (out, group), wanted - (group - start));
+                if out.len() - start >= wanted {
+                    return;
+                }
+                group = out.len();
+            }
+            out.push(slot);
+        }
+        self.keep_first(&plan.order, by, (out, group), wanted - (group - start));
     }
 
     /// Appends the first candidates among all entities in some states.
@@ -196,57 +241,23 @@ impl<S: Storage> Graph<S> {
             )
         };
         let found = std::iter::from_fn(next).filter(fits);
-        match plan.order {
-            None => out.extend(found.take(wanted)),
-            order => {
-                out.extend(found);
-                self.keep_first(order, by, (out, start), wanted);
-            }
+        if plan.order.is_empty() {
+            out.extend(found.take(wanted));
+        } else {
+            out.extend(found);
+            self.keep_first(&plan.order, by, (out, start), wanted);
         }
-    }
-
-    /// Appends the first of slots that are ordered by value and slot, both from the greatest on. Those with equal values are
-    /// chosen from the smallest slot on.
-    fn take_descending(
-        &self,
-        order: SortBy,
-        by: &impl ChoiceContext,
-        found: impl Iterator<Item = u32>,
-        fits: &dyn Fn(&u32) -> bool,
-        (out, start): (&mut Vec<u32>, usize),
-        wanted: usize,
-    ) {
-        // Where the slots begin that have the same value as the last one.
-        let mut group = start;
-        for slot in found.filter(fits) {
-            let another = |last: &u32| self.compare_by(order, by, *last, slot) != Ordering::Equal;
-            if out[group..].last().is_some_and(another) {
-                out[group..].reverse();
-                group = out.len();
-                if group - start >= wanted {
-                    break;
-                }
-            }
-            out.push(slot);
-        }
-        // The last group, if it was not ended by another value.
-        out[group..].reverse();
-        out.truncate(start.saturating_add(wanted));
     }
 
     /// Keeps the first of some candidates, which are in any order, and puts these in order.
     fn keep_first(
         &self,
-        order: Option<SortBy>,
+        order: &[SortBy],
         by: &impl ChoiceContext,
         (out, start): (&mut Vec<u32>, usize),
         wanted: usize,
     ) {
-        let before = |a: &u32, b: &u32| {
-            let by_value =
-                order.map_or(Ordering::Equal, |order| self.compare_by(order, by, *a, *b));
-            by_value.then(a.cmp(b))
-        };
+        let before = |a: &u32, b: &u32| self.compare_by(order, by, *a, *b).then(a.cmp(b));
         let found = &mut out[start..];
         if wanted == 1 {
             if let Some(first) = found.iter().copied().min_by(before) {
@@ -259,19 +270,24 @@ impl<S: Storage> Graph<S> {
     }
 
     /// Compares the values by which two candidates are ordered. One without a value comes after one with a value.
-    fn compare_by(&self, order: SortBy, by: &impl Operands, a: u32, b: u32) -> Ordering {
-        let column = self.column(order.column);
-        match (column.value(a), column.value(b)) {
-            (Some(a), Some(b)) => {
-                let ordering = by.function(order.function).compare(a, b);
-                if order.descending {
-                    ordering.reverse()
-                } else {
-                    ordering
+    fn compare_by(&self, order: &[SortBy], by: &impl Operands, a: u32, b: u32) -> Ordering {
+        let orderings = order.iter().map(|order| {
+            let column = self.column(order.column);
+            match (column.value(a), column.value(b)) {
+                (Some(a), Some(b)) => {
+                    let ordering = by.function(order.function).compare(a, b);
+                    if order.descending {
+                        ordering.reverse()
+                    } else {
+                        ordering
+                    }
                 }
+                (a, b) => b.is_some().cmp(&a.is_some()),
             }
-            (a, b) => b.is_some().cmp(&a.is_some()),
-        }
+        });
+        (orderings.into_iter())
+            .find(|ordering| ordering.is_ne())
+            .unwrap_or(Ordering::Equal)
     }
 
     /// Whether a candidate is in one of the states and meets the conditions.
@@ -301,38 +317,4 @@ fn enough(out: &mut Vec<u32>, start: usize, wanted: usize) -> Result<(), NoChoic
     }
     out.truncate(start);
     Err(NoChoice::TooFew { found, wanted })
-}
-
-/// A range of values.
-type Range<'v> = (Bound<&'v dyn Any>, Bound<&'v dyn Any>);
-
-/// The range that conditions give for a column: the first bound in each direction. `None` if a bound is of another type than
-/// the column.
-fn range<'v>(
-    column: &dyn AnyColumn,
-    at: ColumnIx,
-    conditions: &'v [Condition<'_>],
-) -> Option<Range<'v>> {
-    let (mut from, mut to) = (Bound::Unbounded, Bound::Unbounded);
-    for condition in conditions.iter().filter(|c| c.of.column == at) {
-        let value = condition.with.get();
-        if !column.is_of_type(value) {
-            return None;
-        }
-        let (least, most) = match condition.of.comparison {
-            Comparison::Equal => (Bound::Included(value), Bound::Included(value)),
-            Comparison::Less => (Bound::Unbounded, Bound::Excluded(value)),
-            Comparison::LessOrEqual => (Bound::Unbounded, Bound::Included(value)),
-            Comparison::Greater => (Bound::Excluded(value), Bound::Unbounded),
-            Comparison::GreaterOrEqual => (Bound::Included(value), Bound::Unbounded),
-            Comparison::NotEqual => continue,
-        };
-        if matches!(from, Bound::Unbounded) {
-            from = least;
-        }
-        if matches!(to, Bound::Unbounded) {
-            to = most;
-        }
-    }
-    Some((from, to))
 }

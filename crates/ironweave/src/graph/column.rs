@@ -242,6 +242,10 @@ pub trait AnyColumn: Any + Send + Sync {
     fn range(&self, range: (Bound<&dyn Any>, Bound<&dyn Any>)) -> Slots<'_>;
     /// Whether a value is of the column's type.
     fn is_of_type(&self, value: &dyn Any) -> bool;
+    /// The hash of the stored form of a value of the column's type; `None` if it cannot be stored, or is of another type.
+    fn hash_of(&self, value: &dyn Any) -> Option<u64>;
+    /// Whether two values of the column's type are equal if and only if they are stored alike.
+    fn is_equal_as_stored(&self) -> bool;
     /// In an indexed column, the slots whose values equal one, in order, and in an index by equality perhaps a few others. `None`
     /// if the column has no index, or if the value is of another type.
     fn equal_to(&self, value: &dyn Any) -> Option<Slots<'_>>;

@@ -19,7 +19,7 @@ use crate::graph::key::combined;
 use crate::graph::layout::{Layout, StateSet};
 use crate::graph::storage::{Storage, touched};
 use crate::graph::{Graph, Journal};
-use crate::schema::{ColumnIx, EdgeIx, EntityIx, IndexPart, StateIx};
+use crate::schema::{ColumnIx, EdgeIx, EntityIx, IndexKind, IndexPart, StateIx};
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +29,7 @@ pub(crate) struct IndexLayout {
     /// `Order.symbol_price`
     pub path: Name,
     pub entity: EntityIx,
+    pub kind: IndexKind,
     pub parts: Vec<IndexPart>,
     /// The states in one of which an entity must be to be in the index; `None` if the state does not matter.
     pub states: Option<StateSet>,
@@ -44,6 +45,7 @@ impl Layout {
             let index = IndexLayout {
                 path: format!("{}.{}", entity.name, def.name).into(),
                 entity: def.entity,
+                kind: def.kind,
                 parts: def.parts.clone(),
                 states: (!def.states.is_empty()).then(|| StateSet::of(&def.states)),
                 ty: *ty,

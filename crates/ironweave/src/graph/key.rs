@@ -184,6 +184,11 @@ impl<S: Storage> Graph<S> {
         slots.copied().find(|slot| same(*slot))
     }
 
+    /// The entities whose key of several parts may be that of these parts, by the combined hash of their stored forms; O(1).
+    pub(super) fn keyed(&self, entity: EntityIx, hash: u64) -> &[u32] {
+        self.entities[usize::from(entity)].key.slots(hash)
+    }
+
     /// The hash of an entity's key; `None` until it has all parts.
     pub(super) fn key_hash(&self, entity: EntityIx, slot: u32) -> Option<u64> {
         let columns = &self.layout.entities[usize::from(entity)].key;

@@ -10,7 +10,7 @@ mod immediates;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub(crate) use choices::{Narrowing, Wait, Waiting};
+pub(crate) use choices::{Matching, Wait, Waiting};
 pub(crate) use due::Due;
 pub(crate) use immediates::{
     Immediate, LinkWake, NumberTest, Reached, Requires, ValueTest, ValuesCompared, Wake, is_watched,
@@ -268,11 +268,11 @@ impl Layout {
     ) -> Arc<Self> {
         let mut layout = Self::of_shape(schema);
         layout.add_indexes(indexes);
+        layout.add_dues();
         layout.add_invariants();
         let mut watches = HashMap::new();
         layout.add_immediates(&mut watches, codes);
         layout.add_counted(&mut watches);
-        layout.add_dues();
         Arc::new(layout)
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::base::time::Timestamp;
 use crate::schema::Encoding;
+use crate::value::is_plain;
 
 /// Returns the encoding of a type. A known type may be nested in at most two layers of `Option` and `Vec`. The encoding of
 /// any other type is [`Encoding::Serde`].
@@ -60,4 +61,24 @@ pub(crate) fn encoding(ty: TypeId) -> Encoding {
         Duration => Duration,
     }
     Encoding::Serde
+}
+
+/// Whether two values of a type are equal if and only if their encodings are. That is not known of a type of the program. Paths of
+/// files are compared by their components, and `0.0` equals `-0.0`.
+pub(crate) fn is_equal_as_stored<T: 'static>() -> bool {
+    fn is_exact(encoding: &Encoding) -> bool {
+        match encoding {
+            Encoding::Option(of) | Encoding::List(of) => is_exact(of),
+            Encoding::Serde | Encoding::Text | Encoding::F32 | Encoding::F64 => false,
+            _ => true,
+        }
+    }
+    let texts = [
+        TypeId::of::<String>(),
+        TypeId::of::<Box<str>>(),
+        TypeId::of::<Option<String>>(),
+        TypeId::of::<Option<Box<str>>>(),
+    ];
+    let ty = TypeId::of::<T>();
+    is_plain::<T>() || texts.contains(&ty) || is_exact(&encoding(ty))
 }

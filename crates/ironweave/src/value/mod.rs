@@ -33,7 +33,7 @@ use self::write::ValueWriter;
 use crate::base::cbor::{TEXT, head};
 use crate::base::time::NumericTimes;
 
-pub(crate) use encoding::encoding;
+pub(crate) use encoding::{encoding, is_equal_as_stored};
 pub use faithful::{Equal, Equality, Unequal, is_faithful};
 pub(crate) use faithful::{encode_faithful, equal};
 pub use plain::PlainForm;

@@ -101,8 +101,9 @@ impl Firing<'_> {
         };
         all.retain(fits);
         all.sort_unstable();
-        if let Some(order) = *order {
-            world.sort(entity, &mut all, order);
+        // Each sort keeps the order of what is equal.
+        for order in order.iter().rev() {
+            world.sort(entity, &mut all, *order);
         }
         if (all.len() as u64) < least {
             return Err(vec!["NothingToChoose"]);
@@ -149,15 +150,18 @@ impl Draft<'_> {
         if let (Some(c), true) = (conditions.first_mut(), rng.chance(20)) {
             c.comparison = Comparison::Equal;
         }
-        let order = if rng.chance(70) {
-            rng.pick(&of).map(|column| SortBy {
-                column: *column,
-                descending: rng.chance(50),
-                function: FunctionIx::default(),
-            })
-        } else {
-            None
-        };
+        let mut order: Vec<SortBy> = Vec::new();
+        for percent in [70, 40] {
+            if let (Some(column), true) = (rng.pick(&of).copied(), rng.chance(percent))
+                && order.iter().all(|by| by.column != column)
+            {
+                order.push(SortBy {
+                    column,
+                    descending: rng.chance(50),
+                    function: FunctionIx::default(),
+                });
+            }
+        }
         let take = if rng.chance(60) {
             Take::One
         } else {

@@ -140,7 +140,7 @@ impl Found {
                     self.functions.push((*function, comparing(*comparison, of)));
                     self.source(schema, def, of, with);
                 }
-                if let Some(order) = order {
+                for order in order {
                     let of = column_ty(schema, order.column);
                     self.functions.push((order.function, Function::Compare(of)));
                 }

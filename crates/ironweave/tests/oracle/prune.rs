@@ -242,7 +242,7 @@ fn take_column(case: &mut Case, column: ColumnIx) {
                 conditions, order, ..
             } => {
                 conditions.retain(|c| c.column != column);
-                *order = order.filter(|o| o.column != column);
+                order.retain(|o| o.column != column);
                 true
             }
             _ => true,

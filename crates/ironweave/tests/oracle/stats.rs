@@ -175,7 +175,7 @@ fn has(def: &EventDef, form: Form) -> bool {
         (Form::ChooseExactly, Arc::Choose { take, .. }) => matches!(take, Take::Exactly { .. }),
         (Form::ChooseUpTo, Arc::Choose { take, .. }) => matches!(take, Take::UpTo { .. }),
         (Form::ChooseWhere, Arc::Choose { conditions, .. }) => !conditions.is_empty(),
-        (Form::ChooseBy, Arc::Choose { order, .. }) => order.is_some(),
+        (Form::ChooseBy, Arc::Choose { order, .. }) => !order.is_empty(),
         _ => false,
     })
 }

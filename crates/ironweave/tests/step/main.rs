@@ -6,6 +6,7 @@ mod harness;
 
 mod an_end_of_one_is_linked_once;
 mod bindings_name_entities;
+mod choices_in_an_index_match_a_naive_chooser;
 mod choices_match_a_naive_chooser;
 mod every_step_ends;
 mod fingerprints_follow_from_the_graph;

@@ -50,7 +50,11 @@ pub(super) fn choose(schema: &Schema, event: &mut EventDef, text: &str) -> Arc {
             },
         },
     );
-    let order = order.map(|text| self::order(schema, entity, text));
+    let order = order.map_or_else(Vec::new, |text| {
+        (text.split(','))
+            .map(|text| self::order(schema, entity, text))
+            .collect()
+    });
     event.names.push(NameDef {
         name: name.to_owned(),
         entity,

@@ -2,18 +2,19 @@
 //!
 //! | candidates | are found | cost |
 //! |---|---|---|
-//! | of a path | by walking the path | O(entities that it reaches) |
-//! | of a place, with an `==` on a field with an index | in the index | O(log n + entities with the value) |
-//! | of a place, by a field with an ordered index | in the index, in order, until enough fit; bounds on the field limit the range | O(log n + entities before the last that fits) |
-//! | of a place, with bounds on a field with an ordered index | in the index | O(log n + entities in the range) |
-//! | of a place, otherwise without an order | by slot, until enough fit | O(entities before the last that fits) |
+//! | that an index finds ([`Search`]), in the order that is wanted | until enough fit | O(log n + entities before the last that fits) |
+//! | that an index finds, in the order of the first columns of it | until enough fit, and those that are equal in these | the same, and these |
+//! | that an index finds, in another order | all of them | O(log n + entities that the index finds) |
+//! | of a path, without an index that begins with its last edge | by walking the path | O(entities that it reaches) |
+//! | of a place, without an order | by slot, until enough fit | O(entities before the last that fits) |
 //! | of a place, otherwise | by slot | O(entities in the states) |
 
 use crate::base::error::Name;
-use crate::graph::layout::{Layout, StateSet};
+use crate::graph::choice::search::{Limit, Search, Sought};
+use crate::graph::layout::{Layout, StateSet, reverse};
 use crate::schema::{
-    Arc as ArcDef, ChooseFrom, ChooseWhere, ColumnIx, Comparison, EntityIx, EventDef, FunctionIx,
-    IndexKind, NameIx, Path, SortBy, Source, StateIx, Take,
+    Arc as ArcDef, ChooseFrom, ChooseWhere, EntityIx, EventDef, FunctionIx, NameIx, Path, SortBy,
+    Source, StateIx, Take,
 };
 
 /// A `choose` arc.
@@ -22,11 +23,24 @@ pub(crate) struct ChoosePlan {
     pub entity: EntityIx,
     pub states: StateSet,
     pub conditions: Vec<ChooseWhere>,
-    pub order: Option<SortBy>,
+    pub order: Vec<SortBy>,
     pub take: TakePlan,
-    pub search: Search,
+    pub from: Candidates,
+    /// The conditions as limits of the searches.
+    pub limits: Vec<Limit>,
+    /// The ways to find the candidates in an index, the best one first. Each but the last is left only if a value of the event is of
+    /// another type than the column.
+    pub searches: Vec<Search>,
     /// The arc for errors: `choose(bed: ward.beds in Free by number)`.
     pub text: Name,
+}
+
+/// The entities among which an event chooses.
+pub(crate) enum Candidates {
+    /// Those that a path reaches.
+    Path(Path),
+    /// Those in some states.
+    Place(Vec<StateIx>),
 }
 
 /// How many candidates are chosen.
@@ -37,31 +51,6 @@ pub(crate) enum TakePlan {
         number: Source,
         function: FunctionIx,
         exactly: bool,
-    },
-}
-
-/// How the candidates are found.
-pub(crate) enum Search {
-    /// By walking a path.
-    Path(Path),
-    /// Those in some states, by slot.
-    Place(Vec<StateIx>),
-    /// Those whose value in an indexed column equals the right operand of a condition.
-    Equal {
-        condition: usize,
-        /// If the index cannot be used, because the operand is of another type than the column.
-        otherwise: Vec<StateIx>,
-    },
-    /// In the order of an ordered index, from the least or the greatest value on.
-    Ordered {
-        column: ColumnIx,
-        descending: bool,
-        otherwise: Vec<StateIx>,
-    },
-    /// Those whose value in a column with an ordered index is in the range that conditions give.
-    Range {
-        column: ColumnIx,
-        otherwise: Vec<StateIx>,
     },
 }
 
@@ -83,62 +72,44 @@ impl ChoosePlan {
             function: *function,
             exactly,
         };
+        let limit = |condition: &ChooseWhere| Limit {
+            column: condition.column,
+            comparison: condition.comparison,
+        };
+        let entity = def.names[usize::from(*name)].entity;
+        let limits: Vec<Limit> = conditions.iter().map(limit).collect();
+        let near = match from {
+            ChooseFrom::Place => None,
+            ChooseFrom::Path(path) => path.hops.last().map(|hop| reverse(*hop)),
+        };
+        let sought = Sought {
+            entity,
+            near,
+            states,
+            limits: &limits,
+            order,
+        };
         Some(Self {
             name: *name,
-            entity: def.names[usize::from(*name)].entity,
+            entity,
             states: StateSet::of(states),
             conditions: conditions.clone(),
-            order: *order,
+            order: order.clone(),
             take: match take {
                 Take::One => TakePlan::One,
                 Take::Exactly { number, function } => many(number, function, true),
                 Take::UpTo { number, function } => many(number, function, false),
             },
-            search: search(layout, from, states, conditions, *order),
+            searches: match (from, near) {
+                (ChooseFrom::Path(_), None) => Vec::new(),
+                _ => sought.searches(layout),
+            },
+            from: match from {
+                ChooseFrom::Place => Candidates::Place(states.clone()),
+                ChooseFrom::Path(path) => Candidates::Path(path.clone()),
+            },
+            limits,
             text: layout.schema.arc_text(def, arc).into(),
         })
-    }
-}
-
-fn search(
-    layout: &Layout,
-    from: &ChooseFrom,
-    states: &[StateIx],
-    conditions: &[ChooseWhere],
-    order: Option<SortBy>,
-) -> Search {
-    if let ChooseFrom::Path(path) = from {
-        return Search::Path(path.clone());
-    }
-    let otherwise = states.to_vec();
-    let columns = &layout.schema;
-    let is_ordered = |column: ColumnIx| columns[column].index == Some(IndexKind::Ordered);
-    let is_indexed = |column: ColumnIx| {
-        columns[column].index.is_some()
-            || columns[column].key && !layout.columns[usize::from(column)].composite
-    };
-    let equal = |c: &ChooseWhere| c.comparison == Comparison::Equal && is_indexed(c.column);
-    if let Some(condition) = conditions.iter().position(equal) {
-        return Search::Equal {
-            condition,
-            otherwise,
-        };
-    }
-    // The index of data of a state does not have the candidates in other states.
-    let has_all = |column: ColumnIx| columns[column].state.is_none_or(|state| states == [state]);
-    if let Some(order) = order.filter(|order| is_ordered(order.column) && has_all(order.column)) {
-        return Search::Ordered {
-            column: order.column,
-            descending: order.descending,
-            otherwise,
-        };
-    }
-    let bounds = |c: &&ChooseWhere| c.comparison != Comparison::NotEqual && is_ordered(c.column);
-    match conditions.iter().find(bounds) {
-        Some(condition) => Search::Range {
-            column: condition.column,
-            otherwise,
-        },
-        None => Search::Place(otherwise),
     }
 }

@@ -12,15 +12,14 @@
 
 use std::any::Any;
 use std::cmp::{Ordering, Reverse};
-use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::graph::choice::{ChoiceContext, NoChoice};
-use crate::graph::layout::{Immediate, Layout, Narrowing, Wait, Waiting};
+use crate::graph::layout::{Immediate, Layout, Matching, Wait, Waiting};
 use crate::graph::slots::Cursor;
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, Pending};
-use crate::schema::{Comparison, EntityIx, FunctionIx, NameIx, Source, StateIx};
+use crate::schema::{EntityIx, FunctionIx, Hop, NameIx, Source, StateIx};
 use crate::value::calculate::{ImmediateCode, Operands, ValueFunction};
 
 /// A change that may enable an immediate event on entities that wait: the number of the wait, the slot of the entity that
@@ -191,11 +190,12 @@ impl<S: Storage> Graph<S> {
             Waiting::Matching {
                 candidate,
                 states,
-                narrowings,
+                over,
+                matching,
             } => {
                 let is_candidate = self.is_at(*candidate, slot)
                     && states.contains(self.state_of(*candidate, slot));
-                if is_candidate && !self.append_matching(narrowings, slot, &mut waiting) {
+                if is_candidate && !self.append_matching(matching, (*over, slot), &mut waiting) {
                     self.append_waiting(layout, immediate, &mut waiting);
                 }
             }
@@ -222,32 +222,34 @@ impl<S: Storage> Graph<S> {
         }
     }
 
-    /// Appends the entities whose values an index finds by those of a candidate, among others perhaps. Returns `false` if no
-    /// index can be used.
-    fn append_matching(&self, narrowings: &[Narrowing], slot: u32, out: &mut Vec<u32>) -> bool {
-        for narrowing in narrowings {
-            let own = self.column(narrowing.own);
-            let Some(value) = self.column(narrowing.candidate).value(slot) else {
-                // The comparison does not hold.
-                return true;
-            };
-            if narrowing.comparison == Comparison::Equal {
-                if let Some(found) = own.equal_to(value) {
-                    out.extend(found);
-                    return true;
-                }
-            } else if own.is_of_type(value) {
-                // The entity is the right operand of the comparison.
-                let range = match narrowing.comparison {
-                    Comparison::Less => (Bound::Excluded(value), Bound::Unbounded),
-                    Comparison::LessOrEqual => (Bound::Included(value), Bound::Unbounded),
-                    Comparison::Greater => (Bound::Unbounded, Bound::Excluded(value)),
-                    _ => (Bound::Unbounded, Bound::Included(value)),
-                };
-                out.extend(own.range(range));
-                return true;
-            }
-        }
-        false
+    /// Appends the entities that an index finds by the values and the link of a candidate, among others perhaps. Returns `false` if
+    /// no index can be used.
+    fn append_matching(
+        &self,
+        matching: &Matching,
+        (over, slot): (Option<Hop>, u32),
+        out: &mut Vec<u32>,
+    ) -> bool {
+        let values = matching.values.iter();
+        let values: Option<Vec<&dyn Any>> = values.map(|c| self.column(*c).value(slot)).collect();
+        let Some(values) = values else {
+            // A comparison does not hold.
+            return true;
+        };
+        let find = |search, near| self.find(search, near, &matching.limits, &values);
+        let Some(over) = over else {
+            let found = matching
+                .searches
+                .iter()
+                .find_map(|search| find(search, None));
+            return found.map(|found| out.extend(found)).is_some();
+        };
+        let nears = self.links(over, slot);
+        matching.searches.iter().any(|search| {
+            nears.iter().all(|near| {
+                let found = find(search, Some(near));
+                found.map(|found| out.extend(found)).is_some()
+            })
+        })
     }
 }

@@ -14,7 +14,9 @@ use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::image::cells::CellForm;
 use crate::graph::index::Slots;
 use crate::graph::storage::touched;
-use crate::value::{PlainForm, Value, decode, plain_bytes, plain_form, plain_value, plain_word};
+use crate::value::{
+    PlainForm, Value, decode, is_equal_as_stored, plain_bytes, plain_form, plain_value, plain_word,
+};
 
 /// An array of plain values.
 #[derive(Clone)]
@@ -142,6 +144,14 @@ impl<T: Value + Default> AnyColumn for RawColumn<T> {
 
     fn is_of_type(&self, value: &dyn Any) -> bool {
         value.is::<T>()
+    }
+
+    fn hash_of(&self, value: &dyn Any) -> Option<u64> {
+        Some(plain_bytes(value.downcast_ref::<T>()?)?.hash())
+    }
+
+    fn is_equal_as_stored(&self) -> bool {
+        is_equal_as_stored::<T>()
     }
 
     fn equal_to(&self, _: &dyn Any) -> Option<Slots<'_>> {

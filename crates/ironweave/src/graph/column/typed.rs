@@ -16,8 +16,8 @@ use crate::graph::index::{Hashed, Index, Positions, Slots, Unique};
 use crate::graph::paged::key_hash;
 use crate::graph::storage::Storage;
 use crate::value::{
-    Equal, Value, decode_value, encode_faithful, encode_value, is_plain, plain_bytes, plain_form,
-    plain_value, plain_word,
+    Equal, Value, decode_value, encode_faithful, encode_value, is_equal_as_stored, is_plain,
+    plain_bytes, plain_form, plain_value, plain_word,
 };
 
 /// A slot, with the value that a change replaced there and its hash. The value is not plain.
@@ -160,6 +160,13 @@ impl<T: Value, S: Storage> Column<T, S> {
         }
         self.changing = !whole;
     }
+}
+
+/// The hash of the stored form of a value; `None` if it cannot be stored.
+fn stored_hash<T: Value>(value: &T) -> Option<u64> {
+    let mut bytes = Vec::new();
+    encode_value(value, &mut bytes).ok()?;
+    Some(hash_bytes(&bytes))
 }
 
 /// The hash of a value: the one that is kept, or for a plain value one that is computed.
@@ -324,15 +331,22 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         value.is::<T>()
     }
 
+    fn hash_of(&self, value: &dyn Any) -> Option<u64> {
+        stored_hash(value.downcast_ref::<T>()?)
+    }
+
+    fn is_equal_as_stored(&self) -> bool {
+        is_equal_as_stored::<T>()
+    }
+
     fn equal_to(&self, value: &dyn Any) -> Option<Slots<'_>> {
         let (index, value) = (self.index.as_ref()?, value.downcast_ref::<T>()?);
         if let Some(slot) = index.holder(value, &|slot| self.get(slot)) {
             return Some(Box::new(std::iter::once(slot)));
         }
-        let mut bytes = Vec::new();
-        encode_value(value, &mut bytes).ok()?;
+        let hash = stored_hash(value)?;
         // An index has one of the two.
-        let equal = index.equal(hash_bytes(&bytes));
+        let equal = index.equal(hash);
         let range = (
             Bound::Included(value.clone()),
             Bound::Included(value.clone()),

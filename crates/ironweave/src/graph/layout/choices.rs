@@ -1,11 +1,12 @@
 //! What wakes immediate events that choose entities, see `graph/choice/waiting.rs`.
 
-use super::immediates::{NumberTest, Requires, Wake};
+use super::immediates::{NumberTest, Reached, Requires, Wake};
 use super::{Layout, StateSet, Watches, reverse};
 use crate::graph::choice::plan::ChoosePlan;
+use crate::graph::choice::search::{Limit, Search, Sought};
 use crate::schema::{
-    Arc as ArcDef, ChooseFrom, ChooseWhere, ColumnIx, Comparison, EntityIx, EventDef, Hop,
-    IndexKind, NameIx, Source, StateIx, Take,
+    Arc as ArcDef, ChooseFrom, ChooseWhere, ColumnIx, Comparison, EntityIx, EventDef, Hop, NameIx,
+    Source, StateIx, Take,
 };
 
 /// An immediate event that entities wait for.
@@ -23,18 +24,23 @@ pub(crate) enum Waiting {
     Matching {
         candidate: EntityIx,
         states: StateSet,
-        narrowings: Vec<Narrowing>,
+        /// What leads from a candidate to the entity with which those that wait are linked; `None` if they choose among all.
+        over: Option<Hop>,
+        matching: Matching,
     },
     /// All that wait.
     All,
 }
 
-/// A condition of a choice that compares a value of the candidate with one of the own entity that has an index.
+/// The conditions of a choice that compare a value of the candidate with one of the entity that chooses, as conditions on the
+/// latter.
 #[derive(PartialEq, Eq)]
-pub(crate) struct Narrowing {
-    pub candidate: ColumnIx,
-    pub comparison: Comparison,
-    pub own: ColumnIx,
+pub(crate) struct Matching {
+    pub limits: Vec<Limit>,
+    /// What each limit is compared with: a column of the candidate.
+    pub values: Vec<ColumnIx>,
+    /// The ways to find those that may choose a candidate, the best one first.
+    pub searches: Vec<Search>,
 }
 
 impl Layout {
@@ -43,7 +49,7 @@ impl Layout {
     pub(super) fn add_choice(
         &mut self,
         known: &mut Watches,
-        (ix, event): (u16, &EventDef),
+        (ix, event, own_states): (u16, &EventDef, &StateSet),
         at: usize,
         numbers: &mut Vec<NumberTest>,
     ) -> Option<ChoosePlan> {
@@ -61,6 +67,8 @@ impl Layout {
             return None;
         };
         let own = NameIx::new(0);
+        let mut later = event.arcs[at + 1..].iter();
+        let decides_later = later.any(|later| depends_on(later, plan.name));
         let waiting = match from {
             ChooseFrom::Path(path) if path.root == own => {
                 let (first, hop) = match *path.hops.as_slice() {
@@ -68,18 +76,43 @@ impl Layout {
                     [first, hop] => (Some(first), hop),
                     _ => return Some(plan),
                 };
-                let reached = self.reach(known, ix, (first, hop), states);
+                let matching = self.matching(event, own_states, first, conditions);
+                // If a later choice depends on this one, a candidate that leaves may enable the event too.
+                let is_narrow = !decides_later && !matching.searches.is_empty();
+                let (reached, waiting) = match first.filter(|_| is_narrow) {
+                    Some(over) => {
+                        let (immediate, back) = (ix, None);
+                        self.wake_by_links(over, Wake { immediate, back });
+                        let reached = Reached {
+                            first,
+                            hop,
+                            watch: Some(self.watch(known, hop, StateSet::of(states))),
+                        };
+                        let waiting = Waiting::Matching {
+                            candidate: plan.entity,
+                            states: StateSet::of(states),
+                            over: Some(reverse(hop)),
+                            matching,
+                        };
+                        (reached, waiting)
+                    }
+                    None => {
+                        let reached = self.reach(known, ix, (first, hop), states);
+                        let back = [Some(hop), first].into_iter().flatten().map(reverse);
+                        let waiting = Waiting::Linked {
+                            candidate: plan.entity,
+                            back: back.collect(),
+                        };
+                        (reached, waiting)
+                    }
+                };
                 if *take == Take::One {
                     numbers.push(NumberTest {
                         reached,
                         requires: Requires::Compared(Comparison::GreaterOrEqual, 1),
                     });
                 }
-                let back = [Some(hop), first].into_iter().flatten().map(reverse);
-                Waiting::Linked {
-                    candidate: plan.entity,
-                    back: back.collect(),
-                }
+                waiting
             }
             from => {
                 if let ChooseFrom::Path(path) = from {
@@ -98,14 +131,23 @@ impl Layout {
                 Waiting::Matching {
                     candidate: plan.entity,
                     states: StateSet::of(states),
-                    narrowings: self.narrowings(conditions),
+                    over: None,
+                    matching: self.matching(event, own_states, None, conditions),
                 }
             }
         };
-        let is_linked = matches!(waiting, Waiting::Linked { .. });
+        let (is_linked, over) = match &waiting {
+            Waiting::Linked { .. } => (true, None),
+            Waiting::Matching { over, .. } => (false, *over),
+            Waiting::All => (false, None),
+        };
         let wait = self.wait(ix, waiting);
         if !is_linked {
             self.wake_by_states((plan.entity, states), wait);
+        }
+        if let Some(over) = over {
+            let (immediate, back) = (wait, None);
+            self.wake_by_links(over, Wake { immediate, back });
         }
         for condition in conditions {
             self.reader_of(condition.column, wait);
@@ -114,7 +156,7 @@ impl Layout {
         if let Take::Exactly { number, .. } | Take::UpTo { number, .. } = take {
             self.chooses_by(ix, number);
         }
-        if (event.arcs[at + 1..].iter()).any(|later| depends_on(later, plan.name)) {
+        if decides_later {
             // Another candidate may become the first one, with which there is something to choose later.
             let wait = self.wait(ix, Waiting::All);
             let entity = &mut self.entities[usize::from(plan.entity)];
@@ -122,7 +164,7 @@ impl Layout {
             let all: Vec<StateIx> = StateIx::all(entity.states.len()).collect();
             self.wake_by_states((plan.entity, &all), wait);
             let compared = conditions.iter().map(|condition| condition.column);
-            for column in compared.chain(order.map(|order| order.column)) {
+            for column in compared.chain(order.iter().map(|order| order.column)) {
                 self.reader_of(column, wait);
             }
         }
@@ -168,28 +210,55 @@ impl Layout {
         }
     }
 
-    /// The conditions by which an index finds the entities that may choose a candidate, those by equal values first.
-    fn narrowings(&self, conditions: &[ChooseWhere]) -> Vec<Narrowing> {
-        let narrowing = |condition: &ChooseWhere| {
-            let Source::Entity { name, column } = &condition.with else {
-                return None;
-            };
-            let def = &self.schema[*column];
-            let single_key = def.key && !self.columns[usize::from(*column)].composite;
-            let finds = match condition.comparison {
-                Comparison::Equal => def.index.is_some() || single_key,
-                Comparison::NotEqual => false,
-                _ => def.index == Some(IndexKind::Ordered),
-            };
-            (finds && *name == NameIx::new(0)).then_some(Narrowing {
-                candidate: condition.column,
-                comparison: condition.comparison,
-                own: *column,
-            })
+    /// How the entities are found that may choose a candidate. `first` is the end at which they are linked with one that a candidate
+    /// leads to.
+    fn matching(
+        &self,
+        event: &EventDef,
+        own_states: &StateSet,
+        first: Option<Hop>,
+        conditions: &[ChooseWhere],
+    ) -> Matching {
+        let entity = event.names[0].entity;
+        let all = StateIx::all(self.entities[usize::from(entity)].states.len());
+        let states: Vec<StateIx> = all.filter(|state| own_states.contains(*state)).collect();
+        let of_own = conditions
+            .iter()
+            .filter_map(|condition| match &condition.with {
+                Source::Entity { name, column } if *name == NameIx::new(0) => {
+                    let limit = Limit {
+                        column: *column,
+                        comparison: swapped(condition.comparison),
+                    };
+                    Some((limit, condition.column))
+                }
+                _ => None,
+            });
+        let (limits, values): (Vec<Limit>, Vec<ColumnIx>) = of_own.unzip();
+        let sought = Sought {
+            entity,
+            near: first,
+            states: &states,
+            limits: &limits,
+            order: &[],
         };
-        let mut all: Vec<Narrowing> = conditions.iter().filter_map(narrowing).collect();
-        all.sort_by_key(|narrowing| narrowing.comparison != Comparison::Equal);
-        all
+        let searches = sought.searches(self);
+        Matching {
+            limits,
+            values,
+            searches,
+        }
+    }
+}
+
+/// The comparison of the right operand with the left one.
+fn swapped(comparison: Comparison) -> Comparison {
+    match comparison {
+        Comparison::Less => Comparison::Greater,
+        Comparison::LessOrEqual => Comparison::GreaterOrEqual,
+        Comparison::Greater => Comparison::Less,
+        Comparison::GreaterOrEqual => Comparison::LessOrEqual,
+        Comparison::Equal | Comparison::NotEqual => comparison,
     }
 }
 

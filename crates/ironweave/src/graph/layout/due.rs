@@ -4,7 +4,7 @@ use crate::base::time::Timestamp;
 use crate::graph::index::composite::IndexType;
 use crate::graph::indexing::IndexLayout;
 use crate::graph::layout::{Layout, StateSet};
-use crate::schema::{BindBy, ColumnIx, Encoding, EntityIx, IndexPart};
+use crate::schema::{BindBy, ColumnIx, Encoding, EntityIx, IndexKind, IndexPart};
 
 /// An event that has a due time.
 pub(crate) struct Due {
@@ -46,6 +46,7 @@ impl Layout {
             let index = IndexLayout {
                 path: format!("of the due times of {}", event.name).into(),
                 entity,
+                kind: IndexKind::Ordered,
                 parts: vec![IndexPart::Column(column)],
                 states: (!all).then_some(states),
                 ty: if is_optional {

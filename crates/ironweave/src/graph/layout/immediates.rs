@@ -164,7 +164,6 @@ impl Layout {
         let entity = event.names[0].entity;
         let (mut from, mut moved) = (StateSet::ALL, StateSet::NONE);
         let (mut numbers, mut values) = (Vec::new(), Vec::new());
-        let mut choices = Vec::new();
         let ix = self.immediates.len() as u16;
         for (at, arc) in event.arcs.iter().enumerate() {
             // A move of all that a path reaches is a condition too, or it would reject the step. It is
@@ -236,11 +235,6 @@ impl Layout {
                     values.push(ValueTest { test, arc: at });
                     continue;
                 }
-                ArcDef::Choose { .. } => {
-                    let plan = self.add_choice(known, (ix, event), at, &mut numbers);
-                    choices.extend(plan.map(|plan| (at, plan)));
-                    continue;
-                }
                 _ => continue,
             };
             if is_own(path) {
@@ -258,6 +252,11 @@ impl Layout {
             }
         }
         let from = from.and(&moved);
+        let mut choices = Vec::new();
+        for at in 0..event.arcs.len() {
+            let plan = self.add_choice(known, (ix, event, &from), at, &mut numbers);
+            choices.extend(plan.map(|plan| (at, plan)));
+        }
         let states = &mut self.entities[usize::from(entity)].states;
         for (state, layout) in StateIx::all(states.len()).zip(states) {
             if from.contains(state) {
