@@ -230,7 +230,7 @@ const CHOOSE: Form = Form {
     },
 };
 
-/// Chooses the most urgent of all tasks that wait by an ordered index, until a quarter is taken; then all of them expire at once.
+/// Chooses the most urgent of all tasks that wait by an ordered index of these, until a quarter is taken; then all of them expire at once.
 const DUE: Form = Form {
     bench: "form_choose_due",
     by_hand: |both, ops| {

@@ -109,8 +109,8 @@ pub mod forms {
     }
 
     #[entity]
+    #[index(ordered, fields = [urgency], while = Waiting)]
     pub struct Task {
-        #[index(ordered)]
         pub urgency: Reverse<u64>,
     }
     #[states(Task)]
@@ -128,7 +128,7 @@ pub mod forms {
         pub urgency: Reverse<u64>,
     }
 
-    /// The most urgent task is chosen among all, in an ordered index, and due later.
+    /// The most urgent task is chosen among all, in an ordered index of those that wait, and due later.
     #[event]
     #[choose(task: Task in Waiting by urgency)]
     #[moves(task: Waiting -> Taken { until })]

@@ -1,7 +1,8 @@
 //! An order book: bids and asks are matched by price and then by time, by one immediate event. Run it with
 //! `cargo run --example order_book`.
 //!
-//! No index, counter or queue is kept by hand: a match is found when an order comes, among the orders of its book.
+//! No index, counter or queue is kept by hand. The two indexes of the orders that rest make a match, and an order that matches nothing,
+//! cost O(log n), however many orders the book has.
 #![allow(missing_docs)]
 
 use std::{error::Error, io};
@@ -23,6 +24,7 @@ pub mod book {
     }
 
     #[entity]
+    #[index(ordered, fields = [book, price], while = Resting)]
     pub struct Bid {
         pub price: u64,
         pub open: u64,                                  // what is still to be bought
@@ -39,9 +41,11 @@ pub mod book {
     }
 
     #[entity]
+    #[index(ordered, fields = [book, price, since], while = Resting)]
     pub struct Ask {
         pub price: u64,
         pub open: u64,
+        pub since: Timestamp,
         #[inverse(Book::asks)]
         pub book: Book,
         #[inverse(Trade::ask)]
@@ -74,7 +78,7 @@ pub mod book {
     pub struct BidPlaced { pub book: Key<Book>, pub price: u64, pub open: u64 }
 
     #[event]
-    #[create(ask: Ask { price, open })]
+    #[create(ask: Ask { price, open, since = meta.time })]
     #[link(ask.book += book)]
     pub struct AskPlaced { pub book: Key<Book>, pub price: u64, pub open: u64 }
 
@@ -82,9 +86,9 @@ pub mod book {
     #[moves(bid: Resting -> Canceled)]
     pub struct BidCanceled { pub bid: Bid<Resting> }
 
-    /// The highest bid takes the lowest ask that it can pay; of equal ones the first. Both are taken for what they have in common.
+    /// The highest bid takes the lowest ask that it can pay; of equal ones the oldest. Both are taken for what they have in common.
     #[immediate(by = bid.price desc)]
-    #[choose(ask: bid.book.asks in Resting where price <= bid.price by price)]
+    #[choose(ask: bid.book.asks in Resting where price <= bid.price by price, since)]
     #[create(trade: Trade)]
     #[set(trade.price = ask.price)]
     #[link(trade.bid += bid)]

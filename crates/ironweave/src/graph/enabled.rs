@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cmp::Ordering;
 
 use crate::graph::Graph;
+use crate::graph::choice::waiting::Chosen;
 use crate::graph::layout::{Immediate, NumberTest, Reached, Requires, ValueTest, ValuesCompared};
 use crate::graph::storage::Storage;
 use crate::schema::{FunctionIx, Quantifier, Source};
@@ -36,9 +37,18 @@ impl<S: Storage> Graph<S> {
     /// Whether an immediate event is enabled on an entity. The error is the index of the arc with a calculation that
     /// overflows, if all other conditions hold.
     pub(crate) fn enabled(&self, immediate: u16, slot: u32) -> Result<bool, usize> {
+        Ok(self.enabled_choosing(immediate, slot)?.is_some())
+    }
+
+    /// What an immediate event chooses if it is enabled on an entity, as [`Graph::enabled`] says.
+    pub(crate) fn enabled_choosing(
+        &self,
+        immediate: u16,
+        slot: u32,
+    ) -> Result<Option<Chosen>, usize> {
         let immediate = &self.layout.immediates[usize::from(immediate)];
         if !self.may_be_enabled(immediate, slot) {
-            return Ok(false);
+            return Ok(None);
         }
         let own = Own {
             graph: self,
@@ -66,13 +76,13 @@ impl<S: Storage> Graph<S> {
             };
             match holds {
                 Ok(true) => {}
-                Ok(false) => return Ok(false),
+                Ok(false) => return Ok(None),
                 Err(Overflows) => overflows = overflows.or(Some(*arc)),
             }
         }
         match overflows {
             Some(arc) => Err(arc),
-            None => self.can_choose(immediate, slot),
+            None => self.chosen(immediate, slot),
         }
     }
 

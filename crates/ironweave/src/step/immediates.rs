@@ -25,6 +25,7 @@ use crate::base::error::{Chain, LoopLimit, StepError};
 use crate::base::hash::FastMap;
 use crate::base::id::Id;
 use crate::graph::Pending;
+use crate::graph::choice::waiting::Chosen;
 use crate::graph::fact::Fact;
 use crate::graph::layout::Immediate;
 use crate::graph::storage::Storage;
@@ -123,7 +124,7 @@ impl<S: Storage> Core<S> {
         let base = (self.open.firings.len() as u32).wrapping_sub(1);
         let mut counts = Counts::default();
         let limits = self.limits(plan);
-        while let Some((ix, slot, cause)) = self.graph.pop_pending() {
+        while let Some(((ix, slot, cause), chosen)) = self.graph.pop_pending() {
             let layout = Arc::clone(&self.graph.layout);
             let immediate = &layout.immediates[usize::from(ix)];
             // A failed call of a handler may have freed the slot.
@@ -132,11 +133,13 @@ impl<S: Storage> Core<S> {
             }
             let event = immediate.event;
             let cause = base.wrapping_add(cause.0);
-            match self.graph.enabled(ix, slot) {
-                Ok(true) => {}
-                Ok(false) => continue,
+            let chosen = match chosen
+                .map_or_else(|| self.graph.enabled_choosing(ix, slot), |c| Ok(Some(c)))
+            {
+                Ok(Some(chosen)) => chosen,
+                Ok(None) => continue,
                 Err(arc) => return Err(self.condition_overflows(plan, (event, arc), cause)),
-            }
+            };
             let id = self.graph.id(immediate.entity, slot);
             let creates = &plan.events[usize::from(event)].creates;
             let depth = counts
@@ -144,9 +147,10 @@ impl<S: Storage> Core<S> {
                 .map_err(|limit| self.limit_exceeded(plan, cause, immediate, slot, limit))?;
             self.graph.firing = (self.open.firings.len() as u32).wrapping_sub(base);
             let start = self.open.journal.position();
-            self.fire_immediate(plan, event, id, cause).map_err(|e| {
-                e.with_chain(|| Chain::new(self.chain(plan, cause, Some(immediate.event))))
-            })?;
+            self.fire_immediate(plan, event, (id, &chosen), cause)
+                .map_err(|e| {
+                    e.with_chain(|| Chain::new(self.chain(plan, cause, Some(immediate.event))))
+                })?;
             let created = NameIx::all(creates.len() + 1).skip(1).zip(creates);
             counts.depths.extend(created.map(|(name, create)| {
                 (
@@ -187,12 +191,12 @@ impl<S: Storage> Core<S> {
         }
     }
 
-    /// Fires an event on an entity. What it bound and created is in `immediate_bindings` then.
+    /// Fires an event on an entity with what it chooses. What it bound and created is in `immediate_bindings` then.
     fn fire_immediate(
         &mut self,
         plan: &Plan,
         event: EventIx,
-        id: Id,
+        (id, chosen): (Id, &Chosen),
         cause: u32,
     ) -> Result<(), StepError> {
         let start = self.open.journal.position();
@@ -204,7 +208,11 @@ impl<S: Storage> Core<S> {
         self.immediate_bindings.push_one(id);
         // `bindings` has what the event of the program bound, for its receipt.
         std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
-        let acted = self.arcs(def, of.immediate).run();
+        let arcs = self.arcs(def, of.immediate);
+        let acted = match def.chooses.is_empty() {
+            true => arcs.run(),
+            false => arcs.run_chosen(chosen),
+        };
         std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
         acted?;
         if let Some(handle) = of.handle {

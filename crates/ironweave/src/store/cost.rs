@@ -6,6 +6,7 @@
 //! are measured, from the binding of the event to the frame.
 
 mod choices;
+mod choices_in_indexes;
 mod due;
 mod filters;
 mod indexes;

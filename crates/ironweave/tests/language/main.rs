@@ -8,6 +8,7 @@ mod harness;
 mod acyclic_edges_reject_cycles;
 mod an_entity_without_states_exists;
 mod choices_in_transactions;
+mod choices_use_indexes;
 mod deletes_follow_on_delete;
 mod encodings_are_those_of_the_types;
 mod events_are_read_from_json;

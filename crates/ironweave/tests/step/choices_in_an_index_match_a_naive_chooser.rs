@@ -358,5 +358,5 @@ fn models_with_and_without_indexes_choose_as_a_naive_chooser_does() {
         assert_sound(&indexed);
     }
     assert!(fired > 50, "only {fired} immediate events fired");
-    assert!(found.iter().all(|found| *found > 40), "{found:?}");
+    assert!(found.iter().all(|found| *found > 10), "{found:?}");
 }

@@ -26,12 +26,15 @@ use crate::value::calculate::{ImmediateCode, Operands, ValueFunction};
 /// has changed, and which event of the step made the change.
 pub(crate) type Entered = (u16, u32, Reverse<u32>);
 
+/// What an immediate event chooses: the slots of each name, in the order of the names.
+pub(crate) type Chosen = Vec<(NameIx, Vec<u32>)>;
+
 /// The entity of an immediate event, and what it has chosen so far.
 struct Choosing<'g, S: Storage> {
     graph: &'g Graph<S>,
     code: &'g ImmediateCode,
     slot: u32,
-    chosen: Vec<(NameIx, Vec<u32>)>,
+    chosen: Chosen,
 }
 
 impl<S: Storage> Choosing<'_, S> {
@@ -69,13 +72,13 @@ impl<S: Storage> ChoiceContext for Choosing<'_, S> {
 }
 
 impl<S: Storage> Graph<S> {
-    /// Whether an immediate event finds an entity for each name that it chooses. The error is the index of the arc with a
-    /// calculation that overflows.
-    pub(in crate::graph) fn can_choose(
+    /// What an immediate event chooses; `None` if it does not find an entity for each name. The error is the index of the arc with
+    /// a calculation that overflows.
+    pub(in crate::graph) fn chosen(
         &self,
         immediate: &Immediate,
         slot: u32,
-    ) -> Result<bool, usize> {
+    ) -> Result<Option<Chosen>, usize> {
         let mut choosing = Choosing {
             graph: self,
             code: &immediate.code,
@@ -86,11 +89,11 @@ impl<S: Storage> Graph<S> {
             let mut slots = Vec::new();
             match self.choose(plan, &choosing, &mut slots) {
                 Ok(()) => choosing.chosen.push((plan.name, slots)),
-                Err(NoChoice::TooFew { .. }) => return Ok(false),
+                Err(NoChoice::TooFew { .. }) => return Ok(None),
                 Err(NoChoice::Overflow) => return Err(*arc),
             }
         }
-        Ok(true)
+        Ok(Some(choosing.chosen))
     }
 
     /// Notes a change that may enable an immediate event on entities that wait. Which these are is decided before the next
@@ -106,8 +109,9 @@ impl<S: Storage> Graph<S> {
     }
 
     /// Takes the next immediate event to fire out of the pending ones: the one that was declared first, and of its entities
-    /// the first in the order of the event. With an order, all pending entities of the event are compared.
-    pub(crate) fn pop_pending(&mut self) -> Option<Pending> {
+    /// the first in the order of the event. With an order, all pending entities of the event are compared. If it is known that it
+    /// is enabled, what it chooses is returned too.
+    pub(crate) fn pop_pending(&mut self) -> Option<(Pending, Option<Chosen>)> {
         loop {
             if !self.entered.is_empty() {
                 self.wake_waiting();
@@ -116,7 +120,7 @@ impl<S: Storage> Graph<S> {
             let layout = Arc::clone(&self.layout);
             let immediate = &layout.immediates[usize::from(first.0)];
             if immediate.order.is_none() {
-                return Some(first);
+                return Some((first, None));
             }
             if let Some(found) = self.pop_ordered(immediate, first) {
                 return Some(found);
@@ -126,7 +130,11 @@ impl<S: Storage> Graph<S> {
 
     /// The first entity on which an event is enabled that fires in an order, of all that are pending. Those on which it is not
     /// enabled are no longer pending.
-    fn pop_ordered(&mut self, immediate: &Immediate, first: Pending) -> Option<Pending> {
+    fn pop_ordered(
+        &mut self,
+        immediate: &Immediate,
+        first: Pending,
+    ) -> Option<(Pending, Option<Chosen>)> {
         let mut all = vec![first];
         while let Some(Reverse(next)) = self.pending.peek()
             && next.0 == first.0
@@ -135,11 +143,16 @@ impl<S: Storage> Graph<S> {
         }
         all.retain(|(_, slot, _)| *slot < self.slots(immediate.entity));
         all.sort_by(|a, b| self.compare_pending(immediate, *a, *b));
-        let is_enabled = |(ix, slot, _): &Pending| !matches!(self.enabled(*ix, *slot), Ok(false));
-        let at = all.iter().position(is_enabled)?;
+        let (at, chosen) = (all.iter().enumerate()).find_map(|(at, (ix, slot, _))| {
+            match self.enabled_choosing(*ix, *slot) {
+                Ok(None) => None,
+                Ok(chosen) => Some((at, chosen)),
+                Err(_) => Some((at, None)),
+            }
+        })?;
         let rest = all.split_off(at + 1);
         self.pending.extend(rest.into_iter().map(Reverse));
-        all.pop()
+        all.pop().map(|found| (found, chosen))
     }
 
     fn compare_pending(&self, immediate: &Immediate, a: Pending, b: Pending) -> Ordering {

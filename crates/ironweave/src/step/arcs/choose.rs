@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use crate::base::error::{Chain, StepError};
+use crate::graph::Graph;
 use crate::graph::choice::plan::{ChoosePlan, TakePlan};
+use crate::graph::choice::waiting::Chosen;
 use crate::graph::choice::{ChoiceContext, NoChoice};
 use crate::graph::storage::Storage;
 use crate::schema::NameIx;
 use crate::step::arcs::Arcs;
 use crate::step::arcs::values::{Given, overflows};
+use crate::step::bindings::Bindings;
 use crate::step::event::EventValues;
 use crate::step::plan::EventPlan;
 
@@ -36,17 +39,37 @@ impl<S: Storage, V: EventValues> Arcs<'_, S, V> {
             let start = slots.len();
             (self.graph.choose(plan, &given, slots))
                 .map_err(|none| nothing_to_choose(def, plan, none))?;
-            let graph = &*self.graph;
-            let mut ids = slots.drain(start..).map(|slot| graph.id(plan.entity, slot));
-            match plan.take {
-                TakePlan::One => ids
-                    .next()
-                    .into_iter()
-                    .for_each(|id| self.bindings.push_one(id)),
-                TakePlan::Many { .. } => self.bindings.push_many(ids),
-            }
+            bind(&*self.graph, plan, self.bindings, slots.drain(start..));
         }
         Ok(())
+    }
+
+    /// Binds the names that an immediate event chooses. What it chose before it created anything is still the first of the candidates,
+    /// unless it has created one.
+    pub(super) fn bind_chosen(&mut self, chosen: &Chosen) -> Result<(), StepError> {
+        let def = self.def;
+        let is_created = |plan: &ChoosePlan| def.creates.iter().any(|c| c.entity == plan.entity);
+        if def.chooses.iter().any(is_created) {
+            return self.choose();
+        }
+        for (plan, (_, slots)) in def.chooses.iter().zip(chosen) {
+            bind(&*self.graph, plan, self.bindings, slots.iter().copied());
+        }
+        Ok(())
+    }
+}
+
+/// Binds a name to what was chosen.
+fn bind<S: Storage>(
+    graph: &Graph<S>,
+    plan: &ChoosePlan,
+    bindings: &mut Bindings,
+    slots: impl ExactSizeIterator<Item = u32>,
+) {
+    let mut ids = slots.map(|slot| graph.id(plan.entity, slot));
+    match plan.take {
+        TakePlan::One => ids.next().into_iter().for_each(|id| bindings.push_one(id)),
+        TakePlan::Many { .. } => bindings.push_many(ids),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::base::meta::Meta;
 use crate::base::time::Timestamp;
 use crate::db::Reader;
 use crate::graph::any::either;
+use crate::graph::choice::waiting::Chosen;
 use crate::graph::layout::ends;
 use crate::graph::storage::Storage;
 use crate::graph::{Graph, GraphMut, Journal};
@@ -115,13 +116,28 @@ impl<'c, S: Storage, V: EventValues> Arcs<'c, S, V> {
 
     /// Checks and executes the declared arcs of any event.
     #[inline(never)]
-    pub(super) fn run(mut self) -> Result<(), StepError> {
+    pub(super) fn run(self) -> Result<(), StepError> {
+        self.run_with(|arcs| match arcs.def.chooses.is_empty() {
+            true => Ok(()),
+            false => arcs.choose(),
+        })
+    }
+
+    /// As [`Arcs::run`], of an immediate event that was found to be enabled, with what it chooses then.
+    #[inline(never)]
+    pub(super) fn run_chosen(self, chosen: &Chosen) -> Result<(), StepError> {
+        self.run_with(|arcs| arcs.bind_chosen(chosen))
+    }
+
+    #[inline(always)]
+    fn run_with(
+        mut self,
+        choose: impl FnOnce(&mut Self) -> Result<(), StepError>,
+    ) -> Result<(), StepError> {
         let def = self.def;
         self.targets.clear();
         self.create()?;
-        if !def.chooses.is_empty() {
-            self.choose()?;
-        }
+        choose(&mut self)?;
         self.evaluate()?;
         for required in &def.source_states {
             self.check_source_states(required)?;
