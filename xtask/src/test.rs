@@ -21,7 +21,7 @@ struct Part {
     run: fn() -> Result<Outcome>,
 }
 
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     Part {
         name: "fmt",
         about: "the code is formatted",
@@ -41,6 +41,11 @@ const PARTS: [Part; 12] = [
         name: "ui",
         about: "the messages of the compiler for models that are wrong",
         run: ui,
+    },
+    Part {
+        name: "pages",
+        about: "the pages of the explorer in a headless Chromium",
+        run: pages,
     },
     Part {
         name: "features",
@@ -187,14 +192,24 @@ fn clippy() -> Result<Outcome> {
 }
 
 fn tests() -> Result<Outcome> {
-    // `ui` is a part of its own.
-    run_command(cargo(&TESTS).args(["--", "--skip", "ui::"]))?;
+    // `ui` and `pages` are parts of their own.
+    run_command(cargo(&TESTS).args(["--", "--skip", "ui::", "--skip", "pages::"]))?;
     Ok(Outcome::Passed)
 }
 
 fn ui() -> Result<Outcome> {
     // The same targets as in `tests`: otherwise the dependencies would be built again, with other features.
     run_command(cargo(&TESTS).args(["--", "ui::"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn pages() -> Result<Outcome> {
+    if headless::program().is_none() {
+        return Ok(Outcome::Skipped(
+            "there is no Chromium (`apt-get install chromium`, or name one by the variable CHROMIUM)",
+        ));
+    }
+    run_command(cargo(&TESTS).args(["--", "pages::"]))?;
     Ok(Outcome::Passed)
 }
 

@@ -107,6 +107,16 @@ enum Command {
         after_help = "Example:\n  ironweave diff target/databuild/store 10 2026-11-28T12:00:00Z"
     )]
     Diff(commands::diff::Args),
+    /// Show a store in a browser: places, entities, the log, the net, and all of it at any time
+    ///
+    /// The pages are served until Ctrl-C, and follow the store while its application writes it. They change nothing. An API in JSON has
+    /// the same answers. Other machines can be let in by an address of this one; then a token is required, which is printed with
+    /// the address.
+    #[cfg(feature = "explore")]
+    #[command(after_help = "Examples:
+  ironweave explore target/databuild/store
+  ironweave explore target/databuild/store --listen 0.0.0.0:8080")]
+    Explore(commands::explore::Args),
     /// Run a query on a temporary SQLite database with tables of the entities and links
     #[cfg(feature = "sqlite")]
     #[command(after_help = "Example:
@@ -313,6 +323,8 @@ fn run(show: &Show, command: Command) -> Result<ExitCode> {
         Command::History(args) => commands::history::history(show, &args),
         Command::Why(args) => commands::history::why(show, &args),
         Command::Diff(args) => commands::diff::run(show, &args),
+        #[cfg(feature = "explore")]
+        Command::Explore(args) => commands::explore::run(show, &args),
         #[cfg(feature = "sqlite")]
         Command::Sql(args) => commands::sql::run(show, &args),
         Command::Completions { shell } => {

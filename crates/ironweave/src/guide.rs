@@ -21,6 +21,7 @@ pages! {
     Follow: "follow.md",
     AsyncCode: "async.md",
     Sql: "sql.md",
+    Explore: "explore.md",
     Lint: "lint.md",
     See: "see.md",
     Reference: "reference.md",

@@ -167,7 +167,7 @@ pub use db::lists::{Indexed, Links, Places, Selected};
 pub use db::query::Filter;
 pub use db::{Db, Reader};
 pub use graph::key::KeyQuery;
-pub use history::{AsOf, HistoryEntry, Retained, Retention, RetentionPlan};
+pub use history::{AsOf, HistoryEntry, ParseAsOfError, Retained, Retention, RetentionPlan};
 /// Declares a model: turns an inline module of entities, states, events and invariants into types.
 ///
 /// | attribute | on | declares |

@@ -6,6 +6,8 @@ pub mod checkpoint;
 pub mod diff;
 pub mod draw;
 pub mod edges;
+#[cfg(feature = "explore")]
+pub mod explore;
 pub mod export;
 mod filter;
 pub mod get;

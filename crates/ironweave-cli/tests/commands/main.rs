@@ -7,6 +7,8 @@
 #[cfg(feature = "archive")]
 mod archives;
 mod copies;
+#[cfg(feature = "explore")]
+mod explore;
 mod live;
 mod misuse;
 mod nets;

@@ -79,6 +79,8 @@ reads! {
     links(hop: Hop, slot: u32) -> LinkSlots<'g>;
     /// How many entities one is linked with; O(1).
     degree(hop: Hop, slot: u32) -> usize;
+    /// The entity at a position among those that one is linked with; O(1).
+    member(hop: Hop, slot: u32, position: usize) -> u32;
     /// Whether two entities are linked; O(1).
     linked(hop: Hop, near: u32, far: u32) -> bool;
     /// How many entities are in a state; O(1).

@@ -134,6 +134,11 @@ impl<S: Storage> Graph<S> {
         self.edges[usize::from(hop.edge)].degree(hop.forward, slot)
     }
 
+    /// The entity at a position among those that one is linked with; O(1).
+    pub(crate) fn member(&self, hop: Hop, slot: u32, position: usize) -> u32 {
+        self.edges[usize::from(hop.edge)].member(hop.forward, slot, position)
+    }
+
     pub(crate) fn linked(&self, hop: Hop, near: u32, far: u32) -> bool {
         let (from, to) = ends(hop, near, far);
         self.edges[usize::from(hop.edge)].linked(from, to)

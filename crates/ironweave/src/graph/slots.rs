@@ -6,6 +6,9 @@
 use crate::graph::storage::{Storage, Table, touched};
 use crate::schema::StateIx;
 
+/// The number of slots in a group of a [`Cursor`].
+pub(crate) const GROUP_SLOTS: usize = 64 * 64;
+
 /// The slots of the entities of a type, by state. Each change is O(1).
 pub(crate) struct SlotsByState<S: Storage> {
     /// For each 64 slots, a word of each state.

@@ -1,10 +1,13 @@
 //! The graph at a point in the past: the last keyframe or checkpoint before that point, with the facts between the two applied.
 
 mod far;
+mod parse;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+
+pub use parse::ParseAsOfError;
 
 use crate::base::error::ReadError;
 use crate::base::position::{Position, Seq};
@@ -26,7 +29,8 @@ use crate::store::view::LogView;
 const CHECKPOINT_FRAMES: u64 = if cfg!(test) { 64 } else { 1 << 12 };
 
 /// A point in the past: after a frame of the log, or at a time. [`Store::as_of`](crate::Store::as_of) accepts a [`Seq`], an
-/// integer, a [`Position`] or a [`Timestamp`].
+/// integer, a [`Position`] or a [`Timestamp`]. A text is parsed as a sequence number, a time or a day, of which the first moment is
+/// meant: `42`, `2026-11-28T12:00:00Z`, `2026-11-28`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOf {
     /// After the frame with this sequence.

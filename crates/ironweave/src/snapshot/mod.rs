@@ -32,6 +32,7 @@ use crate::graph::GraphRef;
 use crate::schema::Schema;
 use crate::step::Core;
 use crate::step::due::{DueEvent, due_events};
+use crate::step::dynamic::Dynamic;
 use crate::step::model::Model;
 use crate::store::version::Version;
 
@@ -113,6 +114,12 @@ impl<M: Model> Snapshot<M> {
     #[must_use]
     pub fn schema(&self) -> &Schema {
         &self.state.plan.layout.schema
+    }
+
+    /// Returns the snapshot without the types of its model, for code that reads the graphs of any store by name. O(1).
+    #[must_use]
+    pub fn to_dynamic(&self) -> Snapshot<Dynamic> {
+        Snapshot::of(Arc::clone(&self.state)).partial_if(self.is_partial)
     }
 
     /// Recomputes all derived state and returns every inconsistency, as [`Store::check`](crate::Store::check).

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use self::layout::{Box, Layout, Link, Point, Rect, Route, Size, extent, layout};
 use self::text::{Style, width};
 use super::{Arrow, Diagram, Kind, Line, Node, Shape, Tip};
+use crate::PlaceIx;
 
 const TITLE: Style = Style {
     size: 16.0,
@@ -92,6 +93,20 @@ impl Diagram {
         Writer::new(self, &layout).write()
     }
 
+    /// As [`to_svg`](Self::to_svg), for a page that shows changing numbers of tokens: it has no style sheet, which the page must have,
+    /// and says which places each part is of. A node with places is a group with the attribute `data-places`, which has their positions
+    /// in [`Net::places`](crate::Net::places) with spaces between them. The text with the number of tokens, if there is one, has the
+    /// class `count`, and on an arrow of an edge the attribute too.
+    #[must_use]
+    pub fn to_page_svg(&self) -> String {
+        let boxes: Vec<Box> = self.nodes.iter().map(|node| self.size_of(node)).collect();
+        let links: Vec<Link> = self.arrows.iter().map(link).collect();
+        let layout = layout(&boxes, &links);
+        let mut writer = Writer::new(self, &layout);
+        writer.for_page = true;
+        writer.write()
+    }
+
     /// Returns the name of a node behind that of its group, which is not drawn: the arrows between the states of an entity type and
     /// its events are shorter if the states may be anywhere.
     fn name_of(&self, node: &Node) -> String {
@@ -157,6 +172,8 @@ fn link(arrow: &Arrow) -> Link {
 struct Writer<'a> {
     diagram: &'a Diagram,
     layout: &'a Layout,
+    /// Whether the style sheet is left out and the places are named.
+    for_page: bool,
     out: String,
 }
 
@@ -166,6 +183,7 @@ impl<'a> Writer<'a> {
         Self {
             diagram,
             layout,
+            for_page: false,
             out,
         }
     }
@@ -176,8 +194,21 @@ impl<'a> Writer<'a> {
     }
 
     fn text(&mut self, class: &str, anchor: &str, at: Point, style: Style, text: &str) {
+        self.text_of(class, "", anchor, at, style, text);
+    }
+
+    /// Writes a text with further attributes.
+    fn text_of(
+        &mut self,
+        class: &str,
+        attributes: &str,
+        anchor: &str,
+        at: Point,
+        style: Style,
+        text: &str,
+    ) {
         let element = format!(
-            "<text class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" font-size=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+            "<text class=\"{class}\"{attributes} x=\"{:.1}\" y=\"{:.1}\" font-size=\"{}\" text-anchor=\"{anchor}\">{}</text>",
             at.x,
             at.y,
             style.size,
@@ -224,7 +255,9 @@ impl<'a> Writer<'a> {
         );
         self.line(&head);
         self.line(&format!("<title>{}</title>", escaped(&diagram.title)));
-        self.line(&format!("<style>{CSS}</style>"));
+        if !self.for_page {
+            self.line(&format!("<style>{CSS}</style>"));
+        }
         self.rect("paper", &page, 6.0);
         let left = page.left() + MARGIN;
         let at = Point {
@@ -236,7 +269,17 @@ impl<'a> Writer<'a> {
             self.arrow(arrow, route);
         }
         for (node, rect) in diagram.nodes.iter().zip(&self.layout.nodes) {
+            let places = match self.for_page {
+                true => places_of(&node.places),
+                false => None,
+            };
+            if let Some(places) = &places {
+                self.line(&format!("<g class=\"places\"{places}>"));
+            }
             self.node(node, rect);
+            if places.is_some() {
+                self.line("</g>");
+            }
         }
         for (at, note) in diagram.notes.iter().rev().enumerate() {
             let y = page.bottom() - MARGIN - at as f64 * LINE_HEIGHT;
@@ -346,8 +389,11 @@ impl<'a> Writer<'a> {
             y += LINE_HEIGHT;
             let count = arrow.tokens.is_some() && at + 1 == lines.len();
             let class = if count { "count" } else { "label" };
-            self.text(
+            let place = arrow.place.filter(|_| count && self.for_page);
+            let places = place.and_then(|place| places_of(&[place]));
+            self.text_of(
                 class,
+                places.as_deref().unwrap_or_default(),
                 "middle",
                 Point {
                     x: route.label.x,
@@ -397,6 +443,12 @@ impl<'a> Writer<'a> {
         };
         self.line(&element);
     }
+}
+
+/// Returns the attribute that names places, or `None` if there are none.
+fn places_of(places: &[PlaceIx]) -> Option<String> {
+    let numbers: Vec<String> = places.iter().map(|place| place.0.to_string()).collect();
+    (!numbers.is_empty()).then(|| format!(" data-places=\"{}\"", numbers.join(" ")))
 }
 
 /// Returns the data of a path through points, with rounded corners.

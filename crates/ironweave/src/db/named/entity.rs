@@ -144,6 +144,19 @@ impl<'g> EntityView<'g> {
         self,
         edge: &str,
     ) -> Result<impl ExactSizeIterator<Item = LinkView<'g>>, NameError> {
+        self.links_from(edge, 0)
+    }
+
+    /// Returns the links from a position in the order of the list on; none if there are not so many. The links before it are not
+    /// visited, so that they are read in pages. A link that is removed gives its position to the last one of the list.
+    ///
+    /// # Errors
+    /// `UnknownEdge`.
+    pub fn links_from(
+        self,
+        edge: &str,
+        first: usize,
+    ) -> Result<impl ExactSizeIterator<Item = LinkView<'g>>, NameError> {
         let hop = self.of.hop(edge)?;
         let graph = self.of.graph;
         let far = graph.layout().edges[usize::from(hop.edge)].far(hop.forward);
@@ -151,11 +164,12 @@ impl<'g> EntityView<'g> {
             graph,
             index: far.entity,
         };
-        let links = graph.links(hop, self.id.slot).to_vec().into_iter();
-        Ok(links.map(move |slot| LinkView {
+        let slot = self.id.slot;
+        let all = graph.degree(hop, slot);
+        Ok((first.min(all)..all).map(move |at| LinkView {
             from: self,
             hop,
-            to: of.at_slot(slot),
+            to: of.at_slot(graph.member(hop, slot, at)),
         }))
     }
 

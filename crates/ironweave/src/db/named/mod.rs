@@ -16,7 +16,7 @@ use crate::graph::GraphRef;
 use crate::graph::any::either;
 use crate::graph::key::parts;
 use crate::graph::layout::EntityLayout;
-use crate::graph::slots::Cursor;
+use crate::graph::slots::{Cursor, GROUP_SLOTS};
 use crate::schema::{ColumnDef, ColumnIx, EdgeIx, EntityDef, EntityIx, Hop, Schema, StateIx};
 use crate::value::parse::{handle, parse_key};
 
@@ -238,7 +238,7 @@ impl<'g> EntityType<'g> {
 
     /// Returns the entities, in order of ids.
     pub fn entities(self) -> impl Iterator<Item = EntityView<'g>> {
-        self.entities_of(StateIx::all(self.def().states.len()).collect())
+        self.entities_of(StateIx::all(self.def().states.len()).collect(), None)
     }
 
     /// Returns the entities in a state, in order of ids.
@@ -249,26 +249,68 @@ impl<'g> EntityType<'g> {
         self,
         state: &str,
     ) -> Result<impl Iterator<Item = EntityView<'g>>, NameError> {
-        Ok(self.entities_of(vec![self.state(state)?]))
+        Ok(self.entities_of(vec![self.state(state)?], None))
     }
 
-    fn entities_of(self, states: Vec<StateIx>) -> impl Iterator<Item = EntityView<'g>> {
+    /// Returns the entities that follow another one in order of ids, of all states or of one. That entity need not exist any more, nor
+    /// be in the state. The first of them is found without a visit of those before it: entities are read in pages by the last id of the
+    /// page before.
+    ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::prelude::*;
+    /// use lamps::Bought;
+    ///
+    /// let mut store = Store::<lamps::Model>::memory();
+    /// for room in ["hall", "attic", "cellar"] {
+    ///     store.step(Bought { room: room.into() });
+    /// }
+    /// let lamps = store.by_name().entity_type("Lamp")?;
+    /// let first = lamps.entities().next().expect("there are three");
+    /// let next: Vec<String> = lamps.entities_after(Some("Off"), first.id())?.map(|lamp| lamp.label()).collect();
+    /// assert_eq!(next, ["attic", "cellar"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `UnknownState`.
+    pub fn entities_after(
+        self,
+        state: Option<&str>,
+        after: Id,
+    ) -> Result<impl Iterator<Item = EntityView<'g>>, NameError> {
+        let states = match state {
+            Some(state) => vec![self.state(state)?],
+            None => StateIx::all(self.def().states.len()).collect(),
+        };
+        Ok(self.entities_of(states, Some(after)))
+    }
+
+    fn entities_of(
+        self,
+        states: Vec<StateIx>,
+        after: Option<Id>,
+    ) -> impl Iterator<Item = EntityView<'g>> {
         let Self { graph, index } = self;
-        let mut cursor = Cursor::new(either!(graph, graph => {
+        // The slots of a group are visited from its first one on.
+        let group = after.map_or(0, |id| id.slot as usize / GROUP_SLOTS);
+        let mut cursor = either!(graph, graph => {
             let groups = states.iter().map(|state| graph.in_state(index, *state).groups());
-            groups.max().unwrap_or(0)
-        }));
-        std::iter::from_fn(move || {
-            let slot = either!(graph, graph => {
+            Cursor::between(group, groups.max().unwrap_or(0))
+        });
+        let slots = std::iter::from_fn(move || {
+            either!(graph, graph => {
                 let mut sets = states.iter().map(|state| graph.in_state(index, *state));
                 cursor.next(
                     &mut sets,
                     |sets, i| sets.clone().fold(0, |all, set| all | set.group(i)),
                     |sets, i| sets.clone().fold(0, |all, set| all | set.word(i)),
                 )
-            })?;
-            Some(self.at_slot(slot))
-        })
+            })
+        });
+        slots
+            .skip_while(move |slot| after.is_some_and(|id| *slot <= id.slot))
+            .map(move |slot| self.at_slot(slot))
     }
 
     /// Returns the entity of an id, or `None` if it does not exist. O(1).

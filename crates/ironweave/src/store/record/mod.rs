@@ -49,6 +49,7 @@ use crate::graph::Graph;
 use crate::graph::storage::{Flat, Storage};
 use crate::log::{Frame, FrameHeader, FrameKind};
 use crate::schema::EntityIx;
+use crate::step::dynamic::Dynamic;
 use crate::step::event::Event;
 use crate::step::model::Model;
 use crate::step::plan::Plan;
@@ -255,6 +256,17 @@ impl<M: Model> Record<M> {
 
     pub(crate) fn transaction(&self) -> &DecodedTransaction {
         &self.transaction
+    }
+
+    /// Returns the record without the types of its model, for code that reads the records of any store by name. O(1).
+    #[must_use]
+    pub fn to_dynamic(&self) -> Record<Dynamic> {
+        Record {
+            transaction: Arc::clone(&self.transaction),
+            context: self.context.clone(),
+            behind: self.behind,
+            model: PhantomData,
+        }
     }
 
     pub(crate) fn context(&self) -> Option<&dyn GraphContext> {

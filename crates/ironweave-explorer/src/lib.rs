@@ -1,0 +1,104 @@
+//! Pages and an HTTP API that show any ironweave store.
+#![doc = "\n"]
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod answers;
+mod http;
+mod problem;
+mod shown;
+mod source;
+mod trial;
+
+use std::future::Future;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use ironweave::{Model, OpenError, StoreReader};
+use tokio::net::TcpListener;
+
+pub use problem::Problem;
+pub use source::{DirectorySource, Source, Transactions, TypedSource};
+pub use trial::{Trial, Untried};
+
+use http::{Access, Shared};
+
+/// The explorer of one store, from which a [`router`](Explorer::router) is made.
+#[must_use]
+pub struct Explorer {
+    source: Arc<dyn Source>,
+    access: Access,
+}
+
+impl Explorer {
+    /// Shows the store of a program, with the guards, handlers and invariants of its model. The reader keeps no store open.
+    pub fn new<M: Model>(reader: StoreReader<M>) -> Self {
+        Self::of(TypedSource::new(reader))
+    }
+
+    /// Shows the store in a directory by the schema in its log. Another process may write it.
+    ///
+    /// # Errors
+    /// As [`Store::open_read_only`](ironweave::Store::open_read_only).
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Ok(Self::of(DirectorySource::open(dir, None::<&Path>)?))
+    }
+
+    /// Shows what a source answers.
+    pub fn of(source: impl Source) -> Self {
+        Self {
+            source: Arc::new(source),
+            access: Access {
+                token: None,
+                hosts: Some(Vec::new()),
+            },
+        }
+    }
+
+    /// Requires a token of each request: in the header `Authorization: Bearer ..`, in a cookie, or in the parameter `token` of a page,
+    /// which sets that cookie. A token consists of letters, digits, `-` and `_`; other characters are removed.
+    pub fn token(mut self, token: &str) -> Self {
+        let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        self.access.token = Some(token.chars().filter(is_plain).collect());
+        self
+    }
+
+    /// Accepts requests for a host of this name, in addition to the names and addresses of the loopback interface. Requests for others
+    /// are refused, so that no other site can have a browser ask this server by a name of its own.
+    pub fn host(mut self, name: &str) -> Self {
+        if let Some(hosts) = &mut self.access.hosts {
+            hosts.push(name.to_owned());
+        }
+        self
+    }
+
+    /// Accepts requests for all hosts: for a router that is nested in a service which checks them, or behind a proxy.
+    pub fn any_host(mut self) -> Self {
+        self.access.hosts = None;
+        self
+    }
+
+    /// Returns the routes, which can be nested under any path. A thread follows the log until the router is dropped.
+    pub fn router(self) -> Router {
+        http::router(Shared::new(self.source, self.access))
+    }
+
+    /// Serves the routes until `shutdown` returns.
+    ///
+    /// # Errors
+    /// A failure of the network.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let served = axum::serve(listener, self.router());
+        // Streams have no end, so that open ones are not waited for.
+        tokio::select! {
+            served = served.into_future() => served,
+            () = shutdown => Ok(()),
+        }
+    }
+}
