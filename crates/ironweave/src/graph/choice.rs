@@ -166,8 +166,6 @@ impl<S: Storage> Graph<S> {
         wanted: usize,
     ) -> bool {
         let mut nears = out.split_off(start);
-        nears.sort_unstable();
-        nears.dedup();
         for search in &plan.searches {
             let mut is_found = true;
             for near in &nears {

@@ -12,7 +12,7 @@ use crate::harness::{assert_sound, reopened_with, scratch_dir, unsynced};
 use models::{Change, Kind, Question, indexed, plain};
 
 /// How many events choose.
-const QUESTIONS: usize = 13;
+const QUESTIONS: usize = 17;
 const BOOKS: usize = 3;
 
 /// What the naive chooser knows of an entity.
@@ -198,6 +198,22 @@ impl Naive {
                     |r: &Row| within(r) && rests(r) && r.price > a && r.price <= b && r.price >= 2;
                 self.sorted(fits, |r| Reverse(r.price))
             }
+            13 => self.sorted(|r| within(r) && r.state == "Held", |r| r.until),
+            // Those without the value come last.
+            14 => {
+                let until = |r: &Row| (r.state != "Held", (r.state == "Held").then_some(r.until));
+                self.sorted(|r| stays(r) && r.symbol == s, |r| (until(r), r.price))
+            }
+            15 => {
+                let until = |r: &Row| {
+                    (
+                        r.state != "Held",
+                        (r.state == "Held").then_some(Reverse(r.until)),
+                    )
+                };
+                self.sorted(|_| true, until)
+            }
+            16 => self.sorted(|r| r.state != "Held", |r| r.size),
             _ => {
                 let open = self.bids.iter().enumerate();
                 let open = open.filter(|(_, bid)| bid.state == "Open" && bid.price < b);
@@ -325,7 +341,7 @@ fn models_with_and_without_indexes_choose_as_a_naive_chooser_does() {
             if naive.bids.is_empty() {
                 continue;
             }
-            for _ in 0..5 {
+            for _ in 0..6 {
                 let number = random.below(QUESTIONS);
                 let mut below = |n: usize| random.below(n) as u64;
                 let mut q = Question {

@@ -191,6 +191,18 @@ macro_rules! market {
                 #[choose(bid: Bid in Open where price < b by price desc, symbol)]
                 #[choose(asks: n of Ask in Resting | Held | Sold where symbol == bid.symbol, price >= bid.price)]
                 pub struct Found12 { pub n: u64, pub b: u64 }
+                #[event]
+                #[choose(asks: up to n of book.asks in Held by until)]
+                pub struct Found13 { pub book: Book, pub n: u64 }
+                #[event]
+                #[choose(asks: up to n of Ask in Resting | Held where symbol == s by Held.until, price)]
+                pub struct Found14 { pub n: u64, pub s: u64 }
+                #[event]
+                #[choose(asks: up to n of Ask in Resting | Held | Sold by Held.until desc)]
+                pub struct Found15 { pub n: u64 }
+                #[event]
+                #[choose(asks: up to n of Ask in Resting | Sold by size)]
+                pub struct Found16 { pub n: u64 }
             }
 
             fn of<T: Entity<Model = Model> + Copy>(store: &Store<Model>, slot: usize) -> T {
@@ -271,7 +283,11 @@ macro_rules! market {
                     9 => fire!(Found9 { n }),
                     10 => fire!(Found10 { n, s, a }),
                     11 => fire!(Found11 { bid: of(store, bid), n, a, b }),
-                    _ => fire!(Found12 { n, b }),
+                    12 => fire!(Found12 { n, b }),
+                    13 => fire!(Found13 { book: of(store, book), n }),
+                    14 => fire!(Found14 { n, s }),
+                    15 => fire!(Found15 { n }),
+                    _ => fire!(Found16 { n }),
                 }
             }
 
@@ -312,5 +328,6 @@ market!(
         #[index(fields = [book, symbol])]
         #[index(ordered, fields = [Held.until, price])]
         #[index(ordered, fields = [price, size], while = Resting)]
+        #[index(ordered, fields = [size, book])]
     }
 );
