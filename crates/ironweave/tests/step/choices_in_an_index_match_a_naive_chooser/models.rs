@@ -1,4 +1,6 @@
 //! A market with and without indexes of several parts.
+// `macro_rules` gives the verbs of the lifecycle, such as `to_parked`, the place of this file, so that clippy looks at them.
+#![allow(clippy::wrong_self_convention)]
 
 use ironweave::prelude::*;
 
