@@ -9,6 +9,7 @@ mod demo;
 mod demo_kill;
 mod figures;
 mod oracle;
+mod planted;
 mod rng;
 mod test;
 mod tools;
@@ -44,6 +45,10 @@ enum Command {
         /// The number of the first model; a number always gives the same model and history
         #[arg(long, value_name = "S", default_value_t = 0)]
         from: u64,
+        /// Plant bugs in a copy of the runtime crate instead, those whose names contain this text, and expect the models to
+        /// find each
+        #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+        planted: Option<String>,
     },
     /// Run the tests of logs and stores that crash: failed changes, kills, power cuts, damaged and changed logs
     Crash {
@@ -87,7 +92,12 @@ fn run(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Test { only, list: false } => test::run(only.as_deref()),
-        Command::Oracle { seeds, from } => oracle::run(seeds, from),
+        Command::Oracle {
+            seeds,
+            planted: Some(only),
+            ..
+        } => planted::run(seeds, &only),
+        Command::Oracle { seeds, from, .. } => oracle::run(seeds, from),
         Command::Crash { seeds, kill } => crash::run(seeds, kill),
         Command::DemoKill { seed, kills } => {
             tools::build_tests()?;

@@ -1,13 +1,15 @@
 //! `cargo xtask oracle`: runs the random tests in `crates/ironweave/tests/oracle` with more models, and with more histories
-//! of the compiled ones, than `cargo test` does.
+//! of the compiled ones, than `cargo test` does, and with bugs that are planted in the oracle.
 
 use anyhow::Result;
 
 use crate::tools::{TESTS, cargo, run as run_command};
 
-const ORACLE_TESTS: [&str; 2] = [
+const ORACLE_TESTS: [&str; 3] = [
     "every_model_is_as_the_oracle_says",
     "compiled_arcs_do_what_the_interpreter_does",
+    // All tests of `planted.rs`.
+    "planted::",
 ];
 
 /// Runs `seeds` models, beginning with the number `from`, and a fiftieth as many histories of each compiled model. 10,000 seeds

@@ -80,9 +80,11 @@ impl<S: Storage> Graph<S> {
                 Err(Overflows) => overflows = overflows.or(Some(*arc)),
             }
         }
+        let chooses = self.chosen(immediate, slot);
         match overflows {
-            Some(arc) => Err(arc),
-            None => self.chosen(immediate, slot),
+            // It rejects the step only if there is something to choose.
+            Some(arc) if !matches!(chooses, Ok(None)) => Err(arc),
+            _ => chooses,
         }
     }
 

@@ -26,7 +26,7 @@ pub use crate::step::any_event::{
 };
 pub use crate::step::bind::{Binder, Ref, resolve_handle};
 pub use crate::step::bindings::{BoundNames, CompiledNames};
-pub use crate::step::compile::compiled_events;
+pub use crate::step::compile::{compiled_events, indexed_choices};
 pub use crate::step::event::{DynEvent, EventType, handle as run_handler};
 pub use crate::step::field_codec::{FieldReader, FieldWriter};
 pub use crate::step::fields::{Field, Fields, Missing, One, Opt, Set, Val};

@@ -9,7 +9,7 @@ mod tests;
 
 use crate::graph::layout::{Layout, ends};
 use crate::schema::compiled::{ARCS_MAX, CompiledArc, Given, NAMES_MAX};
-use crate::schema::{Assign, BindBy, Cardinality, EntityIx, EventDef, NameDef, NameIx};
+use crate::schema::{Assign, BindBy, Cardinality, EntityIx, EventDef, EventIx, NameDef, NameIx};
 use crate::step::model::Binding;
 use crate::step::plan::{Effect, EventPlan, LinkKind, Plan, Reach};
 
@@ -148,6 +148,19 @@ pub fn compiled_events(binding: Binding) -> Vec<(String, bool, bool)> {
             (name, ty.arcs.is_some(), event.compiled.is_some())
         })
         .collect()
+}
+
+/// The `choose` arcs of a model: event and name, and whether an index finds the candidates.
+#[must_use]
+pub fn indexed_choices(binding: Binding) -> Vec<(EventIx, NameIx, bool)> {
+    let plan = Plan::new(binding);
+    let events = EventIx::all(plan.events.len()).zip(&plan.events);
+    let of = |(event, plan): (EventIx, &EventPlan)| {
+        let choices = plan.chooses.iter();
+        let of = choices.map(move |choice| (event, choice.name, choice.uses_index()));
+        of.collect::<Vec<_>>()
+    };
+    events.flat_map(of).collect()
 }
 
 impl Plan {

@@ -198,3 +198,72 @@ fn candidates_of_a_rejected_step_are_not_chosen_later() {
     assert_eq!(resting.ask(&store), Some(ask));
     assert_sound(&store);
 }
+
+#[ironweave::model]
+pub mod alarm {
+    use ironweave::prelude::*;
+
+    #[entity]
+    pub struct Gauge {
+        #[default]
+        pub count: u8,
+    }
+    #[states(Gauge)]
+    pub enum GaugeState {
+        #[initial]
+        #[to(High)]
+        Low,
+        #[terminal]
+        High,
+    }
+
+    #[entity]
+    pub struct Siren {}
+    #[states(Siren)]
+    pub enum SirenState {
+        #[initial]
+        #[to(Loud)]
+        Silent,
+        #[terminal]
+        Loud,
+    }
+
+    #[immediate]
+    #[choose(siren: Siren in Silent)]
+    #[when(gauge.count + gauge.count > 100)]
+    #[moves(gauge: Low -> High)]
+    #[moves(siren: Silent -> Loud)]
+    pub struct Alarmed {
+        pub gauge: Gauge,
+    }
+
+    #[event]
+    #[create(gauge: Gauge {})]
+    pub struct Installed {}
+    #[event]
+    #[create(siren: Siren {})]
+    pub struct Bought {}
+    #[event]
+    #[set(gauge.count = count)]
+    pub struct Measured {
+        pub gauge: Gauge,
+        pub count: u8,
+    }
+}
+
+/// A choice that finds nothing is a condition that does not hold, so that nothing depends on a sum that overflows.
+#[test]
+fn a_condition_that_overflows_rejects_the_step_only_if_there_is_something_to_choose() {
+    use alarm::{Bought, Installed, Measured, Model, state::High};
+    let mut store = Store::<Model>::paranoid();
+    let gauge = store.step(Installed {}).created.gauge;
+    store.step(Measured { gauge, count: 200 });
+    let error = store.try_step(Bought {}).expect_err("200 + 200 overflows");
+    let text = error.to_string();
+    assert!(text.contains("gauge.count + gauge.count > 100"), "{text}");
+    store.step(Measured { gauge, count: 100 });
+    assert!(!gauge.is::<High>(&store));
+    store.step(Bought {});
+    assert!(gauge.is::<High>(&store));
+    assert_sound(&store);
+}

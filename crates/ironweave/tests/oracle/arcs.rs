@@ -2,7 +2,7 @@
 
 use ironweave::schema::{
     Arc, Assign, BindBy, Cardinality, Comparison, EntityIx, FunctionIx, Hop, NameIx, Path,
-    Quantifier, Scope, StateIx,
+    Quantifier, Scope, Source, StateIx,
 };
 
 use crate::events::{Draft, bare};
@@ -23,23 +23,32 @@ pub const COMPARISONS: [Comparison; 6] = [
 
 impl Draft<'_> {
     pub fn link(&mut self, rng: &mut Rng, path: Path, hop: Hop, with: Path) {
-        let data = self.schema.edges[usize::from(hop.edge)].data.clone();
-        let data = data.map(|of| self.source(rng, ty(&of)));
-        self.arcs.push(if rng.chance(55) {
-            Arc::Link {
-                path,
-                hop,
-                with,
-                data,
-            }
-        } else {
-            Arc::Relink {
-                path,
-                hop,
-                with,
-                data,
-            }
+        if rng.chance(45) {
+            return self.relink(rng, path, hop, with);
+        }
+        let data = self.link_data(rng, hop);
+        self.arcs.push(Arc::Link {
+            path,
+            hop,
+            with,
+            data,
         });
+    }
+
+    pub fn relink(&mut self, rng: &mut Rng, path: Path, hop: Hop, with: Path) {
+        let data = self.link_data(rng, hop);
+        self.arcs.push(Arc::Relink {
+            path,
+            hop,
+            with,
+            data,
+        });
+    }
+
+    /// The data of a link, if the edge has some.
+    fn link_data(&mut self, rng: &mut Rng, hop: Hop) -> Option<Source> {
+        let of = self.schema.edges[usize::from(hop.edge)].data.clone()?;
+        Some(self.source(rng, ty(&of)))
     }
 
     pub fn entity(&self, path: &Path) -> EntityIx {
@@ -74,20 +83,23 @@ impl Draft<'_> {
     /// most one entity.
     fn is_watched(&self, path: &Path) -> bool {
         match path.hops.as_slice() {
-            [] | [_] => true,
+            [] => true,
+            // What happens to the neighbours of another entity wakes nothing.
+            _ if path.root != NameIx::default() => false,
+            [_] => true,
             [first, _] => self.leads_to_one(first),
             _ => false,
         }
     }
 
-    fn leads_to_one(&self, hop: &Hop) -> bool {
+    pub fn leads_to_one(&self, hop: &Hop) -> bool {
         let edge = &self.schema.edges[usize::from(hop.edge)];
         ends(edge, hop.forward).0.cardinality != Cardinality::Many
     }
 
-    /// A path from the entity of an immediate event, over one edge or two.
-    pub fn watched_path(&self, rng: &mut Rng) -> Option<Path> {
-        let mut path = bare(NameIx::default());
+    /// A path from a name of an immediate event, over one edge or two.
+    pub fn watched_path(&self, rng: &mut Rng, root: NameIx) -> Option<Path> {
+        let mut path = bare(root);
         let mut firsts = hops(self.schema, self.entity(&path));
         firsts.retain(|hop| self.leads_to_one(hop));
         if rng.chance(35) {
@@ -107,7 +119,7 @@ impl Draft<'_> {
         if rng.chance(25) {
             return self.compares(rng, None);
         }
-        let path = self.watched_path(rng)?;
+        let path = self.watched_path(rng, NameIx::default())?;
         if rng.chance(55) {
             self.when(rng, path);
             return Some(());
@@ -137,8 +149,17 @@ impl Draft<'_> {
                 ways.push((to, from));
             }
         }
+        // A move of what is chosen moves it from each state that it may be chosen in.
+        let chosen = match scope {
+            Scope::Each => self.chosen_in(&path),
+            _ => Vec::new(),
+        };
+        ways.retain(|(_, from)| chosen.iter().all(|state| from.contains(state)));
         let (to, from) = rng.pick(&ways)?.clone();
         let from = rng.some(&from, 70);
+        let from: Vec<StateIx> = StateIx::all(states.len())
+            .filter(|state| from.contains(state) || chosen.contains(state))
+            .collect();
         let twice = |arc: &Arc| match arc {
             Arc::Move {
                 path: p,
@@ -157,7 +178,19 @@ impl Draft<'_> {
         if self.arcs.iter().any(twice) {
             return None;
         }
-        let data = columns(self.schema, entity, Some(to));
+        self.move_from(rng, path, scope, from, to);
+        Some(())
+    }
+
+    pub fn move_from(
+        &mut self,
+        rng: &mut Rng,
+        path: Path,
+        scope: Scope,
+        from: Vec<StateIx>,
+        to: StateIx,
+    ) {
+        let data = columns(self.schema, self.entity(&path), Some(to));
         let data = self.assigns(rng, &data);
         self.arcs.push(Arc::Move {
             scope,
@@ -166,7 +199,6 @@ impl Draft<'_> {
             to,
             data,
         });
-        Some(())
     }
 
     pub fn when(&mut self, rng: &mut Rng, path: Path) {

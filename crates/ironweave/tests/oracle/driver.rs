@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use ironweave::plumbing::compiled_events;
-use ironweave::schema::{BindBy, EntityIx, EventIx, Schema};
+use ironweave::plumbing::{compiled_events, indexed_choices};
+use ironweave::schema::{BindBy, EventIx, Schema};
 use ironweave::{
     Durability, ManualClock, Meta, Model as _, Savepoint, StepError, Store, Timestamp, Transaction,
 };
@@ -15,6 +15,7 @@ use crate::compile::compile;
 use crate::due::Deadline;
 use crate::filters::selects;
 use crate::fingerprint::Salts;
+use crate::firings::{Firings, chosen};
 use crate::harness::named::assert_same_without_types;
 use crate::history::{Case, End, Op, Step};
 use crate::indexes;
@@ -22,9 +23,9 @@ use crate::meta::{Tried, expects, names, repeated};
 use crate::model::{Model, event, set_current};
 use crate::rules::Fire;
 use crate::settle::{CREATED_FIRINGS_MAX, CREATION_DEPTH_MAX};
-use crate::stats::{Forms, Stats};
+use crate::stats::Stats;
 use crate::travel::{Kept, shows, with};
-use crate::world::{Oid, World};
+use crate::world::World;
 
 /// Where the oracle and the graph part.
 #[derive(Clone, Debug)]
@@ -60,6 +61,7 @@ pub fn run(case: &Case) -> Result<Stats, Failure> {
         compiled: (case.schema.events.iter())
             .map(|event| compile(&case.schema, event).is_some())
             .collect(),
+        indexed: Vec::new(),
         world: World::new(&case.schema),
         kept: Kept::default(),
         tried: Vec::new(),
@@ -102,6 +104,8 @@ pub struct Run<'c> {
     salts: Salts,
     /// Which events have compiled arcs.
     compiled: Vec<bool>,
+    /// The events of the choices whose candidates an index finds.
+    indexed: Vec<EventIx>,
     pub world: World,
     pub kept: Kept,
     /// What was tried in the present transaction, and the places in that of what is in it.
@@ -119,13 +123,13 @@ pub struct Run<'c> {
     pub step: usize,
 }
 
-/// What fired, in order: the event, and the entity if it fired by itself.
-type Firings = Vec<(EventIx, Option<Oid>)>;
-
 impl Run<'_> {
     fn all(&mut self) -> Result<(), Failed> {
         set_current(self.schema);
         self.macro_and_plan_agree()?;
+        let choices = indexed_choices(Model::binding()).into_iter();
+        let indexed = choices.filter(|(.., is_indexed)| *is_indexed);
+        self.indexed = indexed.map(|(event, ..)| event).collect();
         let dir = self
             .case
             .files
@@ -235,9 +239,10 @@ impl Run<'_> {
     }
 
     /// Compares a store between two transactions.
-    pub fn settled(&self, store: &Store<Model>) -> Result<(), Failed> {
+    pub fn settled(&mut self, store: &Store<Model>) -> Result<(), Failed> {
         compare(store, self.schema, &self.world).map_err(of("graph"))?;
-        indexes::compare_all(store, self.schema, &self.world).map_err(of("index"))?;
+        let rows = indexes::compare_all(store, self.schema, &self.world).map_err(of("index"))?;
+        self.stats.index_rows += rows;
         let found = store.next_due().map(Timestamp::as_micros);
         let next = self.world.due(self.schema, i64::MAX).first().map(|d| d.0);
         if !self.postponed {
@@ -355,30 +360,6 @@ impl Run<'_> {
         expects(store, then, &self.world, (fire, time), &named).map_err(of("expect"))
     }
 
-    /// Compares the last frame with what should have fired, in that order.
-    fn logged(&self, store: &Store<Model>, firings: &Firings) -> Result<(), Failed> {
-        let frames = store
-            .frames(store.seq().unwrap_or_default())
-            .map_err(|e| ("frames", e.to_string()))?;
-        let frame = frames.last().ok_or(("frames", "no frame".to_owned()))?;
-        let frame = frame.map_err(|e| ("frames", e.to_string()))?;
-        let found: Vec<(String, Option<String>)> = (frame.firings())
-            .map(|f| {
-                let on = f.fields().first().map(ToString::to_string);
-                (f.name().to_owned(), on.filter(|_| f.is_immediate()))
-            })
-            .collect();
-        let expected: Vec<(String, Option<String>)> = (firings.iter())
-            .map(|(event, who)| {
-                let def = &self.schema.events[usize::from(*event)];
-                let name = |of: EntityIx| &self.schema.entities[usize::from(of)].name;
-                let text = |(s, g): &Oid| format!("{}/{s}.{g}", name(def.names[0].entity));
-                (def.name.clone(), who.as_ref().map(text))
-            })
-            .collect();
-        same(&found, &expected, || "what fired".into()).map_err(of("firings"))
-    }
-
     fn what_if(&mut self, store: &mut Store<Model>, ops: &[Op]) -> Result<(), Failed> {
         let mut failed = None;
         let mut holds = true;
@@ -488,21 +469,18 @@ impl Run<'_> {
                 self.stats.compiled += usize::from(self.compiled[usize::from(fire.event)]);
                 self.stayed.push(self.tried.len());
                 self.tried.push((fire.clone(), Some(names)));
-                self.stats.immediates += fired.immediates.len();
-                let defs = fired
-                    .immediates
-                    .iter()
-                    .map(|(event, _)| &self.schema.events[usize::from(*event)]);
-                self.stats.watched += defs.filter(|def| Forms::watches(def)).count();
-                self.stats.creating += usize::from(fired.deepest > 0);
-                self.stats.deepest = self.stats.deepest.max(fired.deepest);
-                firings.push((fire.event, None));
-                firings.extend(
-                    fired
-                        .immediates
-                        .iter()
-                        .map(|(event, who)| (*event, Some(*who))),
-                );
+                self.stats.followed(self.schema, &fired);
+                let followed = fired.immediates.iter().map(|followed| followed.event);
+                for event in followed.chain([fire.event]) {
+                    let indexed = self.indexed.iter().filter(|of| **of == event);
+                    self.stats.index_choices += indexed.count();
+                }
+                let names = chosen(self.schema, fire.event, &fired.names);
+                firings.push((fire.event, None, names));
+                firings.extend(fired.immediates.iter().map(|followed| {
+                    let names = chosen(self.schema, followed.event, &followed.names);
+                    (followed.event, Some(followed.who), names)
+                }));
                 *world = after;
                 Ok(())
             }

@@ -149,10 +149,13 @@ pub fn event(rng: &mut Rng, schema: &Schema, number: usize) -> Option<EventDef> 
         let (path, value) = (bare(name), Assign { column, source });
         draft.arcs.push(Arc::Set { path, value });
     }
+    if rng.chance(20) {
+        draft.chooses(rng);
+    }
     for _ in 0..rng.below(3) {
         draft.any_arc(rng);
     }
-    let mut event = draft.finish(format!("Due{number}"), Vec::new());
+    let mut event = draft.finish(rng, format!("Due{number}"), Vec::new());
     event.due = Some(DueDef {
         name,
         column,

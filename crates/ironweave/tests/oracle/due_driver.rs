@@ -95,7 +95,7 @@ impl Run<'_> {
             };
             self.stats.due += 1;
             self.stats.frames += 1;
-            self.stats.immediates += fired.immediates.len();
+            self.stats.followed(self.schema, fired);
             // It waits then, as one that was rejected.
             let again = self.world.due(self.schema, now);
             self.postponed |= again.iter().any(|d| (d.1, d.2) == (event, who));

@@ -2,14 +2,16 @@
 
 use ironweave::schema::{
     Arc, Assign, BindBy, Cardinality, ColumnIx, EntityIx, EventDef, EventFieldDef, Hop, NameDef,
-    NameIx, Path, Schema, Scope, StateIx,
+    NameIx, Path, Schema, Scope, SortBy, StateIx,
 };
 
 use crate::due;
 use crate::edit;
 use crate::entities::key_kind;
 use crate::handler;
+use crate::lists;
 use crate::model::EVENTS_MAX;
+use crate::queues;
 use crate::rng::Rng;
 use crate::schemas::hops;
 use crate::values::{Guard, column_ty};
@@ -26,6 +28,8 @@ pub struct Draft<'s> {
     pub creates: Vec<Arc>,
     pub chooses: Vec<Arc>,
     pub arcs: Vec<Arc>,
+    /// Of an immediate event, on which entity it fires first.
+    pub order: Option<SortBy>,
     pub immediate: bool,
     /// Whether it binds one entity and has no other field.
     pub closed: bool,
@@ -49,10 +53,21 @@ pub fn draw(rng: &mut Rng, schema: &mut Schema) {
     if rng.chance(60) {
         events.push(handler::event(events.len()));
     }
+    if rng.chance(40) {
+        events.extend(
+            lists::events(rng, schema, events.len())
+                .into_iter()
+                .flatten(),
+        );
+    }
     for _ in 0..rng.below(3) {
         events.extend(due::event(rng, schema, events.len()));
     }
     let mut may_create = 3;
+    for _ in 0..rng.below(4) {
+        let event = queues::event(rng, schema, &events);
+        events.extend(event);
+    }
     for _ in 0..rng.below(7) {
         let event = immediate(rng, schema, &events, &mut may_create);
         events.extend(event);
@@ -75,11 +90,8 @@ fn ordinary(rng: &mut Rng, schema: &Schema, number: usize, creates: Option<Entit
     } else {
         1 + rng.below(3)
     };
-    if rng.chance(22) {
-        draft.choose(rng);
-        if rng.chance(30) {
-            draft.choose(rng);
-        }
+    if rng.chance(25) {
+        draft.chooses(rng);
     }
     for _ in 0..arcs {
         draft.any_arc(rng);
@@ -98,7 +110,7 @@ fn ordinary(rng: &mut Rng, schema: &Schema, number: usize, creates: Option<Entit
             guards.push(Guard::Links(name, *hop, rng.below(4)).text());
         }
     }
-    draft.finish(format!("Ev{number}"), guards)
+    draft.finish(rng, format!("Ev{number}"), guards)
 }
 
 fn immediate(
@@ -125,6 +137,16 @@ fn immediate(
     for _ in 0..rng.below(3) {
         draft.watches(rng);
     }
+    if rng.chance(40) {
+        draft.chooses(rng);
+    }
+    if rng.chance(40) {
+        let mut of = columns(schema, entity, None);
+        for state in StateIx::all(schema.entities[usize::from(entity)].states.len()) {
+            of.extend(columns(schema, entity, Some(state)));
+        }
+        draft.order = draft.random_order(rng, &of);
+    }
     if *may_create > 0 && rng.chance(35) {
         // Often one on which another of them creates, so that they create deep; mostly of other types, so that it ends.
         let creates = |event: &&EventDef| event.immediate && event.names.len() > 1;
@@ -144,7 +166,14 @@ fn immediate(
     for _ in 0..rng.below(3) {
         draft.any_arc(rng);
     }
-    Some(draft.finish(format!("Im{}", before.len()), Vec::new()))
+    let handled = rng.chance(20);
+    let mut event = draft.finish(rng, format!("Im{}", before.len()), Vec::new());
+    if handled {
+        let creates = *may_create > 0 && rng.chance(50);
+        *may_create -= u32::from(creates);
+        handler::add_script(rng, schema, &mut event, creates);
+    }
+    Some(event)
 }
 
 /// A state that an arc of an immediate event moves its entity from.
@@ -166,6 +195,7 @@ impl<'s> Draft<'s> {
             creates: Vec::new(),
             chooses: Vec::new(),
             arcs: Vec::new(),
+            order: None,
             immediate,
             closed: immediate,
         }
@@ -346,13 +376,14 @@ impl<'s> Draft<'s> {
         }
     }
 
-    /// Puts names and literals into their places.
-    pub fn finish(mut self, name: String, guards: Vec<String>) -> EventDef {
+    /// Puts names and literals into their places, and arcs of different kinds into any order.
+    pub fn finish(mut self, rng: &mut Rng, name: String, guards: Vec<String>) -> EventDef {
         let named = self.named.len() as u16;
         let created = self.created.len() as u16;
         let mut arcs = std::mem::take(&mut self.creates);
-        arcs.append(&mut self.chooses);
-        arcs.append(&mut self.arcs);
+        for more in [&mut self.chooses, &mut self.arcs] {
+            arcs = interleave(rng, arcs, std::mem::take(more));
+        }
         for arc in &mut arcs {
             edit::roots(arc, &mut |root| {
                 if root.get() >= CHOSEN {
@@ -372,11 +403,23 @@ impl<'s> Draft<'s> {
             names,
             arcs,
             guards,
+            order: self.order,
             ..EventDef::default()
         };
         edit::number(&mut def);
         def
     }
+}
+
+/// Two lists as one, each in its order.
+fn interleave<T>(rng: &mut Rng, a: Vec<T>, b: Vec<T>) -> Vec<T> {
+    let mut all = Vec::with_capacity(a.len() + b.len());
+    let (mut a, mut b) = (a.into_iter().peekable(), b.into_iter().peekable());
+    while a.peek().is_some() || b.peek().is_some() {
+        let from = if rng.chance(70) { &mut a } else { &mut b };
+        all.extend(from.next());
+    }
+    all
 }
 
 pub fn bare(root: NameIx) -> Path {

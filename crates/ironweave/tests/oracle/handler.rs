@@ -49,9 +49,50 @@ pub fn event(number: usize) -> EventDef {
 
 /// Draws a few calls, as text.
 pub fn draw(rng: &mut Rng, schema: &Schema, world: &World, room: bool) -> String {
+    draw_some(rng, schema, room, &mut |rng, entity| {
+        someone(rng, world, entity)
+    })
+}
+
+/// Stands for the entity of an immediate event.
+const OWN: Oid = (u32::MAX, u32::MAX);
+
+/// Gives an immediate event a handler, with calls that its one field has as its default: the handler has no other data.
+pub fn add_script(rng: &mut Rng, schema: &Schema, event: &mut EventDef, creates: bool) {
+    let own = event.names[0].entity;
+    let text = draw_some(rng, schema, creates, &mut |rng, entity| {
+        if entity == own && rng.chance(60) {
+            return [OWN.0.into(), OWN.1.into()];
+        }
+        [rng.below(6) as u64, 1 + rng.below(2) as u64]
+    });
+    if !text.is_empty() {
+        event.mays = vec![May::Delete(EntityIx::default())];
+        event.fields[0].default = Some(text);
+    }
+}
+
+/// Takes the handler of an immediate event away.
+pub fn remove_script(event: &mut EventDef) {
+    if script(event).is_some() {
+        event.mays.clear();
+        event.fields[0].default = None;
+    }
+}
+
+/// The calls of the handler of an immediate event, as text.
+pub fn script(event: &EventDef) -> Option<&str> {
+    let field = event.fields.first().filter(|_| event.immediate)?;
+    field.default.as_deref()
+}
+
+/// Draws the entity of a call, of a type.
+type Someone<'w> = dyn FnMut(&mut Rng, EntityIx) -> [u64; 2] + 'w;
+
+fn draw_some(rng: &mut Rng, schema: &Schema, room: bool, someone: &mut Someone<'_>) -> String {
     let mut calls = Vec::new();
     for _ in 0..1 + rng.below(4) {
-        calls.extend(draw_one(rng, schema, world, room).map(|numbers| {
+        calls.extend(draw_one(rng, schema, room, someone).map(|numbers| {
             let words: Vec<String> = numbers.iter().map(u64::to_string).collect();
             words.join(" ")
         }));
@@ -73,7 +114,12 @@ fn someone(rng: &mut Rng, world: &World, entity: EntityIx) -> [u64; 2] {
 }
 
 /// A call as numbers: which one, of what, whom, and values by their place in the pool of their type.
-fn draw_one(rng: &mut Rng, schema: &Schema, world: &World, room: bool) -> Option<Vec<u64>> {
+fn draw_one(
+    rng: &mut Rng,
+    schema: &Schema,
+    room: bool,
+    someone: &mut Someone<'_>,
+) -> Option<Vec<u64>> {
     let entity = EntityIx::new(rng.below(schema.entities.len()) as u16);
     let edge =
         (!schema.edges.is_empty()).then(|| EdgeIx::new(rng.below(schema.edges.len()) as u16));
@@ -95,7 +141,7 @@ fn draw_one(rng: &mut Rng, schema: &Schema, world: &World, room: bool) -> Option
                         continue;
                     }
                     call.extend([edge as u64, forward.into()]);
-                    call.extend(someone(rng, world, far.entity));
+                    call.extend(someone(rng, far.entity));
                     let data =
                         data(EdgeIx::new(edge as u16)).map_or(0, |ty| rng.below(ty.pool().len()));
                     call.push(data as u64);
@@ -104,7 +150,7 @@ fn draw_one(rng: &mut Rng, schema: &Schema, world: &World, room: bool) -> Option
             Some(call)
         }
         3 => {
-            let [slot, generation] = someone(rng, world, entity);
+            let [slot, generation] = someone(rng, entity);
             Some(vec![1, entity.into(), slot, generation])
         }
         4 => {
@@ -112,7 +158,7 @@ fn draw_one(rng: &mut Rng, schema: &Schema, world: &World, room: bool) -> Option
             let all: Vec<ColumnIx> = ColumnIx::all(schema.columns.len()).filter(of).collect();
             let column = *rng.pick(&all)?;
             let entity = schema.columns[usize::from(column)].entity;
-            let [slot, generation] = someone(rng, world, entity);
+            let [slot, generation] = someone(rng, entity);
             Some(vec![
                 6,
                 column.into(),
@@ -124,10 +170,7 @@ fn draw_one(rng: &mut Rng, schema: &Schema, world: &World, room: bool) -> Option
         kind => {
             let edge = edge?;
             let def = &schema.edges[usize::from(edge)];
-            let ([a, b], [c, d]) = (
-                someone(rng, world, def.from.entity),
-                someone(rng, world, def.to.entity),
-            );
+            let ([a, b], [c, d]) = (someone(rng, def.from.entity), someone(rng, def.to.entity));
             let data = data(edge).map_or(0, |ty| rng.below(ty.pool().len()));
             let kind = [2, 2, 3, 4, 4, 5][kind % 6];
             Some(vec![kind, edge.into(), a, b, c, d, data as u64])
@@ -200,7 +243,35 @@ pub fn calls(schema: &Schema, text: &str) -> Vec<Call> {
         .collect()
 }
 
+/// The calls of an immediate event that fires on an entity.
+pub fn calls_on(schema: &Schema, text: &str, own: Oid) -> Vec<Call> {
+    let mut calls = calls(schema, text);
+    for call in &mut calls {
+        call.entities(&mut |who| {
+            if *who == OWN {
+                *who = own;
+            }
+        });
+    }
+    calls
+}
+
 impl Call {
+    /// Every entity of a call.
+    fn entities(&mut self, change: &mut dyn FnMut(&mut Oid)) {
+        match self {
+            Self::Create(_, _, links) => links.iter_mut().for_each(|(_, far, _)| change(far)),
+            Self::Delete(_, who) | Self::Set(_, who, _) => change(who),
+            Self::Link(_, a, b, _)
+            | Self::Unlink(_, a, b)
+            | Self::Relink(_, a, b, _)
+            | Self::SetLink(_, a, b, _) => {
+                change(a);
+                change(b);
+            }
+        }
+    }
+
     /// Does it on the real thing.
     pub fn real<E: ironweave::Event>(
         &self,
@@ -341,12 +412,17 @@ impl Call {
     }
 }
 
-/// What a handler does to the oracle's graph.
-pub fn handle(schema: &Schema, world: &mut World, text: &str) {
-    for call in calls(schema, text) {
+/// What a handler does to the oracle's graph; returns what it created.
+pub fn handle(schema: &Schema, world: &mut World, calls: &[Call]) -> Vec<(EntityIx, Oid)> {
+    let mut created = Vec::new();
+    for call in calls {
         let mut after = world.clone();
         if call.act(schema, &mut after).is_ok() {
+            if let Call::Create(entity, ..) = call {
+                created.push((*entity, world.next(*entity)));
+            }
             *world = after;
         }
     }
+    created
 }

@@ -174,8 +174,9 @@ fn rows(world: &World, index: &IndexDef) -> Rows {
     rows
 }
 
-/// Compares the answers of all indexes.
-pub fn compare_all(db: &impl Db, schema: &Schema, world: &World) -> Result<(), Wrong> {
+/// Compares the answers of all indexes; returns how many entities are in them.
+pub fn compare_all(db: &impl Db, schema: &Schema, world: &World) -> Result<usize, Wrong> {
+    let mut all = 0;
     for (ix, index) in schema.indexes.iter().enumerate() {
         let rows = rows(world, index);
         let asked = Asked {
@@ -192,8 +193,9 @@ pub fn compare_all(db: &impl Db, schema: &Schema, world: &World) -> Result<(), W
             asked.of_shape::<Ent<1, 0>>(shape)
         };
         answers.map_err(|wrong| format!("index {}: {wrong}", index.name))?;
+        all += rows.len();
     }
-    Ok(())
+    Ok(all)
 }
 
 struct Asked<'a, D> {

@@ -9,20 +9,21 @@ use std::rc::Rc;
 
 use ironweave::Guarded;
 use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventMaker, EventType, EventVisitor};
-use ironweave::plumbing::{BoundNames, GraphRef, Reader, Ref, Value, ValueFunction};
+use ironweave::plumbing::{BoundNames, GraphRef, Reader, Ref, Value, ValueFunction, Workspace};
 use ironweave::plumbing::{Check, DynEvent, EncodeError, GuardContext};
 use ironweave::schema::{BindBy, ColumnDef, Encoding, EntityIx, EventIx, IndexKind, Schema};
-use ironweave::{AnyEvent, Ensure, Event, Id, Key, Keyed, Reject, Tx};
+use ironweave::{AnyEvent, Apply, Ensure, Event, Handle as _, Handles, Id, Key, Keyed, Reject, Tx};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::compile::compile;
 use crate::entities::{Ent, OfKey, key_kind, keyed};
 use crate::fields::{Dynamic, NO_JSON};
-use crate::handler::calls;
+use crate::handler::{calls, calls_on, script};
 use crate::indexes::index_type;
 use crate::operations::{Function, functions, literals};
 use crate::values::{Guard, Rule, Ty, Typed as _, Val, lasting, ty, with_type};
+use crate::world::Oid;
 
 /// A schema, with what its texts mean.
 pub struct Current {
@@ -271,6 +272,32 @@ impl<const N: usize> Event for Ev<N> {
     fn named(_: BoundNames<'_>) {}
 }
 
+impl<const N: usize> Handles for Ev<N> {
+    type Bound = Oid;
+}
+
+/// The handler of an immediate event.
+impl<const N: usize> Apply for Ev<N> {
+    fn apply(&self, own: Oid, tx: &mut Tx<'_, Self>) -> Result<(), Reject> {
+        let current = current();
+        let text = script(&current.schema.events[N]).unwrap_or_default();
+        for call in calls_on(&current.schema, text, own) {
+            // Whatever comes of it.
+            let _ = call.real(&current.schema, tx);
+        }
+        Ok(())
+    }
+}
+
+fn handle<const N: usize>(names: BoundNames<'_>, workspace: Workspace<'_>) -> Result<(), Reject> {
+    let own = names.one::<Ent<0, 0>>(0).id();
+    plumbing::run_handler(
+        &Ev::<N>::new(Vec::new()),
+        (own.slot(), own.generation()),
+        workspace,
+    )
+}
+
 /// Any event of the model.
 pub struct AnyEv(Box<dyn DynEvent>);
 
@@ -371,9 +398,11 @@ macro_rules! tables {
         const TYPES: &[fn() -> EventType] = &[$(EventType::of::<Ev<$n>>),*];
         const LITERALS: &[Literals] = &[$(literal::<$n>),*];
         const FUNCTIONS: &[ValueFunctions] = &[$(function::<$n>),*];
+        const HANDLERS: &[HandleImmediate] = &[$(handle::<$n>),*];
     };
 }
 
+type HandleImmediate = fn(BoundNames<'_>, Workspace<'_>) -> Result<(), Reject>;
 type Literals = fn(u16) -> &'static dyn Any;
 type ValueFunctions = fn(u16) -> ValueFunction;
 
@@ -433,7 +462,11 @@ impl ironweave::Model for Model {
         let data = |of: &String| with_type!(ty(of), T => ColumnType::of::<T>());
         let events = schema.events.iter().enumerate().map(|(n, event)| {
             if event.immediate {
-                EventType::immediate(LITERALS[n], FUNCTIONS[n])
+                let of = EventType::immediate(LITERALS[n], FUNCTIONS[n]);
+                match script(event) {
+                    Some(_) => of.handled(HANDLERS[n]),
+                    None => of,
+                }
             } else {
                 TYPES[n]().with_arcs(current.arcs[n])
             }

@@ -11,6 +11,14 @@ use crate::history::Case;
 /// A bug that can be planted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bug {
+    /// A choice takes the candidate with the smallest slot, whatever its `by` says.
+    ChoiceIgnoresBy,
+    /// Of candidates with equal values, a choice takes the one that its path reaches first.
+    ChoiceTiesByList,
+    /// Of several events that are enabled, the one that was declared last fires first.
+    LastDeclaredFires,
+    /// An immediate event fires on the entity with the smallest slot, whatever its `by` says.
+    FiringIgnoresBy,
     /// What a transaction that was dropped has made due stays in the list of what is due.
     DueIndexNotUndone,
     /// The number of entities that an immediate event watches does not change when a link is removed.
@@ -28,7 +36,7 @@ impl Bug {
 }
 
 /// After how many models a bug must be found.
-const MODELS_MAX: u64 = 100;
+const MODELS_MAX: u64 = 300;
 
 /// Plants a bug and returns the first model that shows it, and what it shows.
 fn found(bug: Bug) -> Option<(u64, String)> {
@@ -40,6 +48,30 @@ fn found(bug: Bug) -> Option<(u64, String)> {
     });
     PLANTED.with(|planted| planted.set(None));
     found
+}
+
+#[test]
+fn a_choice_that_ignores_its_order_is_found() {
+    let found = found(Bug::ChoiceIgnoresBy);
+    assert!(found.is_some());
+}
+
+#[test]
+fn a_choice_that_depends_on_the_order_of_a_list_is_found() {
+    let found = found(Bug::ChoiceTiesByList);
+    assert!(found.is_some());
+}
+
+#[test]
+fn a_wrong_order_of_immediate_events_is_found() {
+    let found = found(Bug::LastDeclaredFires);
+    assert!(found.is_some());
+}
+
+#[test]
+fn an_immediate_event_that_ignores_its_order_is_found() {
+    let found = found(Bug::FiringIgnoresBy);
+    assert!(found.is_some());
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn of(word: &str, before: &str, after: &str) -> Option<&'static str> {
             "Arc"
         }
         "U" | "S" | "O" | "T" | "M" | "D" if after.starts_with('(') => "Val",
+        "Delete" if after.starts_with('(') => "May",
         "Value" => "Field",
         "Fire" if after.starts_with('(') => "Op",
         "Save" | "Back" | "Check" => "Op",

@@ -22,6 +22,12 @@ fn firings(case: &mut Case, keep: &mut dyn FnMut(&mut Fire) -> bool) {
     }
 }
 
+/// The order of an immediate event.
+pub fn order(case: &mut Case, event: usize) {
+    case.schema.events[event].order = None;
+    renumber(case, event);
+}
+
 fn renumber(case: &mut Case, event: usize) {
     edit::number(&mut case.schema.events[event]);
 }
@@ -231,6 +237,10 @@ fn take_column(case: &mut Case, column: ColumnIx) {
     for def in &mut case.schema.events {
         def.due = def.due.take().filter(|due| due.column != column);
         def.due.iter_mut().for_each(|due| shift(&mut due.column));
+        def.order = def.order.filter(|order| order.column != column);
+        def.order
+            .iter_mut()
+            .for_each(|order| shift(&mut order.column));
     }
     for event in 0..case.schema.events.len() {
         let arcs = &mut case.schema.events[event].arcs;

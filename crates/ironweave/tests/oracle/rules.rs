@@ -5,13 +5,14 @@ use std::cell::RefCell;
 
 use ironweave::schema::{
     Arc, Assign, BindBy, Cardinality, ColumnIx, EndDef, EntityIx, EventDef, EventIx, Hop, NameDef,
-    Path, Quantifier, Schema, Scope, Source, StateIx,
+    Path, Schema, Scope, Source, StateIx,
 };
 
 use crate::deletes::delete;
-use crate::handler::handle;
+use crate::handler::{calls, calls_on, handle, script};
 use crate::model::{Field, Who};
-use crate::operations::{calculate, holds, literals};
+use crate::operations::{calculate, literals};
+use crate::stats::Decided;
 use crate::values::{Guard, Val, column_ty};
 use crate::world::{Kinds, Oid, Row, World, columns, far, keys, pair};
 
@@ -26,9 +27,19 @@ pub struct Fire {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fired {
     pub names: Vec<Vec<Oid>>,
-    pub immediates: Vec<(EventIx, Oid)>,
+    pub immediates: Vec<Immediate>,
     /// The creation depth of the deepest entity that those created.
     pub deepest: u32,
+    pub decided: Decided,
+}
+
+/// An immediate event that fired.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Immediate {
+    pub event: EventIx,
+    pub who: Oid,
+    /// The entities of its names.
+    pub names: Vec<Vec<Oid>>,
 }
 
 /// An event that fires: its definition, its fields, its literals, the time, and its names.
@@ -41,6 +52,9 @@ pub struct Firing<'a> {
     pub names: Vec<Vec<Oid>>,
     /// Whether it is asked if an immediate event is enabled, which counters tell.
     pub watches: bool,
+    pub decided: Decided,
+    /// What its handler created.
+    pub handled: Vec<(EntityIx, Oid)>,
 }
 
 /// What an arc will do, to slots, in the order of execution.
@@ -65,6 +79,8 @@ impl<'a> Firing<'a> {
             time,
             names: Vec::new(),
             watches: false,
+            decided: Decided::default(),
+            handled: Vec::new(),
         }
     }
 
@@ -230,66 +246,6 @@ impl<'a> Firing<'a> {
             self.names.push(vec![world.oid(entity, slot)]);
         }
         Ok(())
-    }
-
-    /// Whether a condition holds.
-    pub fn when(
-        &self,
-        world: &World,
-        quantifier: Quantifier,
-        path: &Path,
-        states: &[StateIx],
-    ) -> bool {
-        let entity = self.reached(path);
-        let reached = self.walk(world, path);
-        let mut reached = reached
-            .iter()
-            .map(|s| states.contains(&world.state(entity, *s)));
-        match quantifier {
-            Quantifier::All => reached.all(|is| is),
-            Quantifier::Any => reached.any(|is| is),
-            Quantifier::None => reached.all(|is| !is),
-        }
-    }
-
-    /// Whether a condition on values or numbers holds. One on a value that does not exist does not.
-    pub fn compares(&self, world: &World, arc: &Arc) -> Result<bool, &'static str> {
-        let value = |source| match self.value(world, source) {
-            Ok(value) => Ok(Some(value)),
-            Err("Unwritable") => Ok(None),
-            Err(kind) => Err(kind),
-        };
-        match arc {
-            Arc::Compare {
-                left,
-                comparison,
-                right,
-                ..
-            } => {
-                let Some(left) = value(left)? else {
-                    return Ok(false);
-                };
-                let right = value(right)?;
-                Ok(right.is_some_and(|right| holds(*comparison, left.cmp(&right))))
-            }
-            Arc::Count {
-                path,
-                states,
-                comparison,
-                with,
-                ..
-            } => {
-                let Some(with) = value(with)? else {
-                    return Ok(false);
-                };
-                let entity = self.reached(path);
-                let mut counted = self.walk(world, path);
-                counted.retain(|s| states.is_empty() || states.contains(&world.state(entity, *s)));
-                let counted = Val::U(counted.len() as u64);
-                Ok(holds(*comparison, counted.cmp(&with)))
-            }
-            _ => Ok(true),
-        }
     }
 
     /// 3. Source states, conditions, paths and values, all on the graph as it is before any arc acts.
@@ -522,12 +478,16 @@ impl<'a> Firing<'a> {
     }
 
     /// 6. The handler.
-    fn handle(&self, world: &mut World) {
-        if let (false, Some(Field::Value(Val::S(calls)))) =
-            (self.def.mays.is_empty(), self.fields.first())
-        {
-            handle(self.schema, world, calls);
+    fn handle(&mut self, world: &mut World) {
+        if self.def.mays.is_empty() {
+            return;
         }
+        let calls = match (self.fields.first(), script(self.def)) {
+            (Some(Field::Value(Val::S(text))), _) => calls(self.schema, text),
+            (_, Some(text)) => calls_on(self.schema, text, self.names[0][0]),
+            _ => return,
+        };
+        self.handled = handle(self.schema, world, &calls);
     }
 }
 

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use ironweave::schema::{
-    Arc, BindBy, Cardinality, EdgeIx, EntityIx, EventIx, Hop, NameIx, Quantifier, Schema, Scope,
-    StateIx,
+    Arc, BindBy, Cardinality, EdgeIx, EntityIx, EventDef, EventIx, Hop, NameIx, Quantifier, Schema,
+    Scope, StateIx,
 };
 
-use crate::rules::{Fire, Fired, Firing};
+use crate::planted::Bug;
+use crate::rules::{Fire, Fired, Firing, Immediate};
 use crate::values::{Rule, Val};
 use crate::world::{Kinds, Oid, World, far};
 
@@ -31,7 +32,8 @@ impl World {
         firing.fire(&mut world)?;
         world.in_bounds(schema)?;
         let names = std::mem::take(&mut firing.names);
-        let mut immediates = Vec::new();
+        let mut immediates: Vec<Immediate> = Vec::new();
+        let mut decided = firing.decided;
         let (mut depths, mut on_created) = (Depths::new(), 0);
         while let Some((event, slot)) = world.enabled(schema, time).map_err(|kind| vec![kind])? {
             let def = &schema.events[usize::from(event)];
@@ -39,7 +41,8 @@ impl World {
             let who = (event, world.oid(entity, slot));
             let depth = depths.get(&(entity, who.1)).copied().unwrap_or(0);
             on_created += u32::from(depth > 0);
-            let times = immediates.iter().filter(|fired| **fired == who).count();
+            let times = immediates.iter().filter(|f| (f.event, f.who) == who);
+            let times = times.count();
             let creates = def.names.iter().any(|name| name.by == BindBy::Created);
             if times == FIRINGS_MAX
                 || on_created > CREATED_FIRINGS_MAX
@@ -47,21 +50,30 @@ impl World {
             {
                 return Err(vec!["Loop"]);
             }
-            immediates.push(who);
+            decided.fires_in_order(def, world.enabled_by_slot(schema, event, time), slot);
             let mut firing = Firing::new(schema, event, &[], time);
             firing.names.push(vec![who.1]);
             firing.fire(&mut world)?;
+            decided.add_choices(firing.decided, true);
+            world.in_bounds(schema)?;
+            if depth == CREATION_DEPTH_MAX && !firing.handled.is_empty() {
+                return Err(vec!["Loop"]);
+            }
             let names = def.names.iter().zip(&firing.names);
             for (name, ids) in names.filter(|(name, _)| name.by == BindBy::Created) {
                 depths.insert((name.entity, ids[0]), depth + 1);
             }
-            world.in_bounds(schema)?;
+            let handled = firing.handled.into_iter();
+            depths.extend(handled.map(|created| (created, depth + 1)));
+            let (who, names) = (who.1, firing.names);
+            immediates.push(Immediate { event, who, names });
         }
         let deepest = depths.into_values().max().unwrap_or(0);
         let fired = Fired {
             names,
             immediates,
             deepest,
+            decided,
         };
         Ok((world, fired))
     }
@@ -74,40 +86,69 @@ impl World {
         time: i64,
     ) -> Result<Option<(EventIx, u32)>, &'static str> {
         let events = EventIx::all(schema.events.len()).zip(&schema.events);
-        for (ix, def) in events.filter(|(_, e)| e.immediate) {
-            let entity = def.names[0].entity;
-            let mut slots = self.living(entity);
-            if let Some(order) = def.order {
-                self.sort(entity, &mut slots, order);
+        let mut immediate: Vec<_> = events.filter(|(_, e)| e.immediate).collect();
+        if Bug::LastDeclaredFires.is_planted() {
+            immediate.reverse();
+        }
+        for (ix, def) in immediate {
+            let mut slots = self.movable(def);
+            if let Some(order) = def.order.filter(|_| !Bug::FiringIgnoresBy.is_planted()) {
+                self.sort(def.names[0].entity, &mut slots, order);
             }
-            for slot in slots {
-                let mut firing = Firing::new(schema, ix, &[], time);
-                firing.watches = true;
-                firing.names.push(vec![self.oid(entity, slot)]);
-                match self.enabled_on(ix, &firing, slot) {
-                    Ok(false) => {}
-                    Ok(true) => return Ok(Some((ix, slot))),
-                    Err(kind) => return Err(kind),
-                }
+            if let Some(slot) = self.first_enabled(schema, ix, &slots, time)? {
+                return Ok(Some((ix, slot)));
             }
         }
         Ok(None)
     }
 
-    /// Whether an immediate event is enabled on an entity.
-    fn enabled_on(
+    /// The smallest slot on which an immediate event is enabled.
+    fn enabled_by_slot(&self, schema: &Schema, ix: EventIx, time: i64) -> Option<u32> {
+        let def = &schema.events[usize::from(ix)];
+        def.order?;
+        let slots = self.movable(def);
+        self.first_enabled(schema, ix, &slots, time).ok().flatten()
+    }
+
+    /// The slots of the entities that an immediate event can move, in order.
+    fn movable(&self, def: &EventDef) -> Vec<u32> {
+        let entity = def.names[0].entity;
+        let mut slots = self.living(entity);
+        slots.retain(|slot| {
+            let own = self.state(entity, *slot);
+            def.arcs.iter().any(|arc| {
+                matches!(arc, Arc::Move { path, from, .. }
+                    if path.root == NameIx::default() && path.hops.is_empty() && from.contains(&own))
+            })
+        });
+        slots
+    }
+
+    /// The first of some slots on which an immediate event is enabled.
+    fn first_enabled(
         &self,
+        schema: &Schema,
         ix: EventIx,
-        firing: &Firing<'_>,
-        slot: u32,
-    ) -> Result<bool, &'static str> {
-        let def = firing.def;
-        let own = self.state(def.names[0].entity, slot);
-        let moves = |arc: &Arc| {
-            matches!(arc, Arc::Move { path, from, .. }
-                if path.root == NameIx::default() && path.hops.is_empty() && from.contains(&own))
-        };
+        slots: &[u32],
+        time: i64,
+    ) -> Result<Option<u32>, &'static str> {
+        let entity = schema.events[usize::from(ix)].names[0].entity;
+        let mut firing = None;
+        for slot in slots {
+            let firing = firing.get_or_insert_with(|| Firing::new(schema, ix, &[], time));
+            if self.enabled_on(firing, self.oid(entity, *slot))? {
+                return Ok(Some(*slot));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether an immediate event, which can move an entity, is enabled on it.
+    fn enabled_on(&self, firing: &mut Firing<'_>, who: Oid) -> Result<bool, &'static str> {
+        firing.names = vec![vec![who]];
+        firing.watches = true;
         let mut overflows = None;
+        let def = firing.def;
         for arc in &def.arcs {
             let holds = match arc {
                 Arc::When {
@@ -132,19 +173,12 @@ impl World {
                 Err(kind) => overflows = Some(kind),
             }
         }
-        if !def.arcs.iter().any(moves) {
-            return Ok(false);
-        }
-        if let Some(kind) = overflows {
-            return Err(kind);
-        }
         // It chooses again when it fires.
-        let mut choosing = Firing::new(firing.schema, ix, &[], firing.time);
-        choosing.names = firing.names.clone();
-        match choosing.choose_before_creating(self) {
-            Ok(()) => Ok(true),
-            Err(kinds) if kinds.contains(&"Overflow") => Err("Overflow"),
-            Err(_) => Ok(false),
+        firing.watches = false;
+        match (firing.choose_before_creating(self), overflows) {
+            (Ok(()), None) => Ok(true),
+            (Err(kinds), _) if kinds.contains(&"NothingToChoose") => Ok(false),
+            _ => Err("Overflow"),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ironweave::schema::{Cardinality, ColumnIx, EdgeIx, EntityIx, OnDelete};
 
 use crate::driver::{Failure, run};
+use crate::handler;
 use crate::history::{Case, End, Op, Step};
 use crate::model::Field;
 use crate::prune;
@@ -192,6 +193,8 @@ impl Shrinker {
         }
         for event in 0..self.case.schema.events.len() {
             any |= self.attempt(|case| case.schema.events[event].due = None);
+            any |= self.attempt(|case| prune::order(case, event));
+            any |= self.attempt(|case| handler::remove_script(&mut case.schema.events[event]));
         }
         for edge in (0..self.case.schema.edges.len()).rev() {
             any |= self.attempt(|case| prune::edge(case, EdgeIx::new(edge as u16)));

@@ -19,6 +19,15 @@ pub enum For {
     Comparing,
     /// A condition of an immediate event compares it: a value of its own entity, or a literal.
     Watching,
+    /// A choice of an immediate event depends on it: a value of its own entity or of one that was chosen before, or a literal.
+    Choosing,
+}
+
+impl For {
+    /// Whether it is for what decides whether an immediate event is enabled.
+    fn is_watched(self) -> bool {
+        matches!(self, Self::Watching | Self::Choosing)
+    }
 }
 
 impl Draft<'_> {
@@ -47,6 +56,15 @@ impl Draft<'_> {
         }
     }
 
+    /// What a value is for that a choice of this event depends on.
+    pub fn choosing(&self) -> For {
+        if self.immediate {
+            For::Choosing
+        } else {
+            For::Comparing
+        }
+    }
+
     /// A value of a type. It is calculated from others at most `depth` times over.
     pub fn value(&mut self, rng: &mut Rng, of: Ty, what_for: For, depth: usize) -> Source {
         if depth > 0
@@ -56,13 +74,13 @@ impl Draft<'_> {
             return calculated;
         }
         let from = self.columns_of_names(rng, of, what_for);
-        let often = if what_for == For::Watching { 6 } else { 2 };
+        let often = if what_for.is_watched() { 6 } else { 2 };
         match rng.below(10) {
             at if at <= often && !from.is_empty() => {
                 let (name, column) = from[rng.below(from.len())];
                 Source::Entity { name, column }
             }
-            _ if what_for == For::Watching => literal(rng, of),
+            _ if what_for.is_watched() => literal(rng, of),
             0..=4 if of == Ty::T => Source::Time,
             3..=4 => match self.known_field(of) {
                 Some(field) => field,
@@ -85,8 +103,11 @@ impl Draft<'_> {
             _ => return None,
         };
         let left = self.value(rng, a, what_for, depth);
-        let mut right = self.value(rng, b, what_for, depth);
         // A literal beside a value of another type would be of that type.
+        if is_literal(&left) && a != b {
+            return None;
+        }
+        let mut right = self.value(rng, b, what_for, depth);
         if is_literal(&right) && (is_literal(&left) || a != b) {
             let there = self.known_field(b);
             right = match there {
@@ -109,8 +130,10 @@ impl Draft<'_> {
         let any_state = rng.chance(if what_for == For::Writing { 8 } else { 60 });
         let mut from = Vec::new();
         let mut roots = self.roots();
-        if what_for == For::Watching {
-            roots.truncate(1);
+        match what_for {
+            For::Watching => roots.truncate(1),
+            For::Choosing => roots.retain(|root| self.name_of(*root).by != BindBy::Created),
+            For::Writing | For::Comparing => {}
         }
         for root in roots {
             let def = self.name_of(root);

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use ironweave::schema::{Arc, EventDef, Source, Take};
+use ironweave::schema::{Arc, EventDef, Schema, SortBy, Source, Take};
 
 use crate::edit;
+use crate::rules::Fired;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,10 +29,92 @@ pub struct Stats {
     pub due_rejected: usize,
     /// How many immediate events fired that count entities or compare values.
     pub watched: usize,
+    /// How many immediate events fired that choose, and whose handlers did something.
+    pub choosing: usize,
+    pub handled: usize,
+    /// How many entities indexes of several parts were asked for.
+    pub index_rows: usize,
+    /// How many choices found their candidates in an index.
+    pub index_choices: usize,
+    pub decided: Decided,
     pub forms: Forms,
 }
 
+/// How often an order decided: without it, other entities would have been chosen, or an event would have fired on another one
+/// first.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Decided {
+    pub choices: usize,
+    pub choices_descending: usize,
+    pub choices_of_immediates: usize,
+    /// How often the order of slots decided, which is not that of a list.
+    pub slots: usize,
+    pub firings: usize,
+    pub firings_descending: usize,
+}
+
+impl Decided {
+    /// A choice has chosen what it would not have chosen without its order.
+    pub fn chooses_by(&mut self, order: &SortBy) {
+        self.choices += 1;
+        self.choices_descending += usize::from(order.descending);
+    }
+
+    /// Adds the choices of an event.
+    pub fn add_choices(&mut self, other: Self, immediate: bool) {
+        self.choices += other.choices;
+        self.choices_descending += other.choices_descending;
+        self.choices_of_immediates += if immediate { other.choices } else { 0 };
+        self.slots += other.slots;
+    }
+
+    /// An immediate event fires on an entity; `by_slot` is the smallest slot on which it is enabled.
+    pub fn fires_in_order(&mut self, def: &EventDef, by_slot: Option<u32>, slot: u32) {
+        if let (Some(order), true) = (def.order, by_slot.is_some_and(|first| first != slot)) {
+            self.firings += 1;
+            self.firings_descending += usize::from(order.descending);
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.choices += other.choices;
+        self.choices_descending += other.choices_descending;
+        self.choices_of_immediates += other.choices_of_immediates;
+        self.slots += other.slots;
+        self.firings += other.firings;
+        self.firings_descending += other.firings_descending;
+    }
+
+    /// The kinds of orders that decided less often than `least` times.
+    pub fn rarer_than(&self, least: usize) -> Vec<(&'static str, usize)> {
+        let mut all = vec![
+            ("choices", self.choices),
+            ("choices, descending", self.choices_descending),
+            ("choices of immediate events", self.choices_of_immediates),
+            ("slots, not lists", self.slots),
+            ("firings", self.firings),
+            ("firings, descending", self.firings_descending),
+        ];
+        all.retain(|(_, times)| *times < least);
+        all
+    }
+}
+
 impl Stats {
+    /// Counts the immediate events that an event led to.
+    pub fn followed(&mut self, schema: &Schema, fired: &Fired) {
+        self.immediates += fired.immediates.len();
+        for followed in &fired.immediates {
+            let def = &schema.events[usize::from(followed.event)];
+            self.watched += usize::from(has(def, Form::Compare) || has(def, Form::Count));
+            self.choosing += usize::from(choices(def) > 0);
+            self.handled += usize::from(!def.mays.is_empty());
+        }
+        self.creating += usize::from(fired.deepest > 0);
+        self.deepest = self.deepest.max(fired.deepest);
+        self.decided.add(fired.decided);
+    }
+
     pub fn add(&mut self, other: Self) {
         self.events += other.events;
         self.accepted += other.accepted;
@@ -47,6 +130,11 @@ impl Stats {
         self.due += other.due;
         self.due_rejected += other.due_rejected;
         self.watched += other.watched;
+        self.choosing += other.choosing;
+        self.handled += other.handled;
+        self.index_rows += other.index_rows;
+        self.index_choices += other.index_choices;
+        self.decided.add(other.decided);
         for (own, others) in self.forms.0.iter_mut().zip(other.forms.0) {
             own.fired += others.fired;
             own.rejected += others.rejected;
@@ -113,11 +201,6 @@ impl Forms {
         for form in FORMS {
             self.0[form as usize].fired += usize::from(has(def, form));
         }
-    }
-
-    /// Whether an immediate event counts entities or compares values.
-    pub fn watches(def: &EventDef) -> bool {
-        has(def, Form::Compare) || has(def, Form::Count)
     }
 
     /// An event has been rejected, with an error of this kind and this text.

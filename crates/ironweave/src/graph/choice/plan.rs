@@ -113,3 +113,10 @@ impl ChoosePlan {
         })
     }
 }
+
+impl ChoosePlan {
+    /// Whether an index finds the candidates.
+    pub(crate) fn uses_index(&self) -> bool {
+        !self.searches.is_empty()
+    }
+}
