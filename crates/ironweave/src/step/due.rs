@@ -32,20 +32,15 @@ impl<M: Model> fmt::Debug for DueEvent<M> {
     }
 }
 
-/// Returns the events that are due at a time or before it, in the order in which they fire. A [`Dynamic`](crate::dynamic::Dynamic)
-/// model fires no events, so none is due.
+/// Returns the events that are due at a time or before it, in the order in which they fire.
 pub(crate) fn due_events<M: Model>(
     graph: GraphRef<'_>,
     until: Timestamp,
 ) -> impl Iterator<Item = DueEvent<M>> {
-    let all = if M::IS_DYNAMIC { 0 } else { usize::MAX };
-    graph
-        .deadlines(until)
-        .take(all)
-        .map(move |(time, due, slot)| {
-            let due = &graph.layout().dues[usize::from(due)];
-            due_event(graph, due, (time, slot))
-        })
+    graph.deadlines(until).map(move |(time, due, slot)| {
+        let due = &graph.layout().dues[usize::from(due)];
+        due_event(graph, due, (time, slot))
+    })
 }
 
 /// Returns the event that is due at a time for the entity at a slot.

@@ -7,6 +7,7 @@ mod harness;
 mod an_index_of_several_parts_is_used;
 mod ask;
 mod equality_is_that_of_the_index;
+mod few_entities_are_read;
 #[path = "hospital.rs"]
 mod models;
 mod named_entities_may_be_gone;

@@ -275,9 +275,9 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// The memory of rejected events; `None` if no event of the model has a due time, or can be fired.
+    /// The memory of rejected events; `None` if no event of the model has a due time.
     fn due_memory(&self) -> Option<Arc<DueMemory>> {
-        let has_dues = !self.plan.layout.dues.is_empty() && !M::IS_DYNAMIC;
+        let has_dues = !self.plan.layout.dues.is_empty();
         has_dues.then(|| Arc::clone(&self.followers.get::<DueFollower>().0))
     }
 }
