@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ironweave::dynamic::Dynamic;
 use ironweave::{
-    AsOf, EntityRef, HistoryEntry, Model, OpenError, Options, Record, Seq, Snapshot, StorageError,
-    Store, StoreReader,
+    AsOf, EntityRef, Model, OpenError, Options, Record, Seq, Snapshot, StorageError, Store,
+    StoreReader,
 };
 
 use crate::problem::Problem;
@@ -45,11 +45,17 @@ pub trait Source: Send + Sync + 'static {
     /// If the log does not have the frames, and a failure to read the log.
     fn transactions(&self, from: Seq, until: Seq) -> Result<Transactions, Problem>;
 
-    /// Returns what happened to an entity, which may be deleted.
+    /// Returns the last transactions about an entity, at most `most` of them, before the frame `before`. The latest comes first. The
+    /// entity may be deleted.
     ///
     /// # Errors
     /// If the model has no such type, and a failure to read the log.
-    fn history(&self, entity: &EntityRef) -> Result<Vec<HistoryEntry<Dynamic>>, Problem>;
+    fn last_about(
+        &self,
+        entity: &EntityRef,
+        before: Seq,
+        most: usize,
+    ) -> Result<Vec<Record<Dynamic>>, Problem>;
 
     /// Waits until there is a frame after `last`, but not longer than `timeout`, and returns the last frame.
     ///
@@ -101,9 +107,14 @@ impl<M: Model> Source for TypedSource<M> {
         ))
     }
 
-    fn history(&self, entity: &EntityRef) -> Result<Vec<HistoryEntry<Dynamic>>, Problem> {
-        let entries = self.reader.history_by_name(entity)?;
-        Ok(entries.iter().map(HistoryEntry::to_dynamic).collect())
+    fn last_about(
+        &self,
+        entity: &EntityRef,
+        before: Seq,
+        most: usize,
+    ) -> Result<Vec<Record<Dynamic>>, Problem> {
+        let records = self.reader.last_about_by_name(entity, Some(before), most)?;
+        Ok(records.iter().map(Record::to_dynamic).collect())
     }
 
     fn wait(&self, last: Option<Seq>, timeout: Duration) -> Result<Option<Seq>, Problem> {
@@ -221,8 +232,13 @@ impl Source for DirectorySource {
         self.read(|source| source.transactions(from, until))
     }
 
-    fn history(&self, entity: &EntityRef) -> Result<Vec<HistoryEntry<Dynamic>>, Problem> {
-        self.read(|source| source.history(entity))
+    fn last_about(
+        &self,
+        entity: &EntityRef,
+        before: Seq,
+        most: usize,
+    ) -> Result<Vec<Record<Dynamic>>, Problem> {
+        self.read(|source| source.last_about(entity, before, most))
     }
 
     fn wait(&self, last: Option<Seq>, timeout: Duration) -> Result<Option<Seq>, Problem> {
@@ -238,7 +254,11 @@ impl Source for DirectorySource {
         Some(Untried::NoCode)
     }
 
-    fn try_event(&self, _: Option<AsOf>, _: &str) -> Result<Trial, Problem> {
-        Err(Untried::NoCode.into())
+    fn try_event(&self, when: Option<AsOf>, event: &str) -> Result<Trial, Problem> {
+        let then = match when {
+            Some(when) => self.as_of(when)?,
+            None => self.now()?,
+        };
+        Err(Untried::NoCode.problem(then.schema(), event))
     }
 }

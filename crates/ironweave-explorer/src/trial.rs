@@ -1,6 +1,7 @@
 //! What if: an event that is fired on a snapshot, of which nothing is kept.
 
 use ironweave::dynamic::Dynamic;
+use ironweave::schema::{EventDef, Schema};
 use ironweave::{EntityRef, ErrorKind, Meta, Model, Record, Snapshot};
 
 use crate::problem::Problem;
@@ -24,6 +25,10 @@ pub enum Untried {
     NoCode,
 }
 
+/// The advice for an event that needs code.
+const ADVICE: &str =
+    "which is not linked in here; nest the explorer in that program to try the event";
+
 impl Untried {
     /// Returns the reason as a sentence.
     #[must_use]
@@ -35,11 +40,36 @@ impl Untried {
             }
         }
     }
-}
 
-impl From<Untried> for Problem {
-    fn from(untried: Untried) -> Self {
-        Self::new(ErrorKind::Forbidden, untried.reason())
+    /// Returns the reason for one event of a schema as a sentence, which names the code that is missing.
+    #[must_use]
+    pub fn reason_of(self, schema: &Schema, event: &EventDef) -> String {
+        let code = match (event.guards.as_slice(), event.mays.is_empty()) {
+            ([guard, ..], _) => format!("its guard `{guard}`"),
+            ([], false) => "its handler".to_owned(),
+            ([], true) => match schema.invariants.first() {
+                Some(invariant) => format!("the invariant {} of the model", invariant.name),
+                None => "the code that compares and calculates its values".to_owned(),
+            },
+        };
+        format!(
+            "{} cannot be tried: {code} is a part of the program, {ADVICE}",
+            event.name
+        )
+    }
+
+    /// Returns the problem of trying an event, which is JSON.
+    pub(crate) fn problem(self, schema: &Schema, event: &str) -> Problem {
+        let named = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(event);
+        let name = named.ok().and_then(|named| named.keys().next().cloned());
+        let known = schema
+            .events
+            .iter()
+            .find(|def| Some(&def.name) == name.as_ref());
+        match known {
+            Some(def) => Problem::new(ErrorKind::Forbidden, self.reason_of(schema, def)),
+            None => Problem::new(ErrorKind::Forbidden, self.reason()),
+        }
     }
 }
 

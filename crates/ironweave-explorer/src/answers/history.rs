@@ -2,7 +2,7 @@
 
 use ironweave::dynamic::Dynamic;
 use ironweave::{
-    AsOf, Db as _, EntityRef, Fact, FactKind, HistoryEntry, Id, Record, Seq, Snapshot, Timestamp,
+    AsOf, Db as _, EntityRef, Fact, FactEntity, FactKind, Id, Record, Seq, Snapshot, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,7 @@ struct Cause {
     facts: Vec<ShownFact>,
 }
 
-/// Returns what happened to an entity, the latest first. O(facts about the entity).
+/// Returns what happened to an entity, the latest first. O(facts of the page).
 pub(crate) fn history(
     source: &dyn Source,
     question: &HistoryQuestion,
@@ -80,38 +80,35 @@ pub(crate) fn history(
         id,
         key: None,
     };
-    let mut entries = source.history(&asked)?;
     // Later transactions are not part of the graph that is shown.
-    entries.retain(|entry| entry.seq().get() <= at.seq);
-    if entries.is_empty() {
+    let end = Seq::new(at.seq) + 1;
+    let before = question
+        .before
+        .map_or(end, |before| end.min(Seq::new(before)));
+    let mut records = source.last_about(&asked, before, limit + 1)?;
+    if records.is_empty() && question.before.is_none() {
         return Err(Problem::not_found(format!(
             "the log has no {}/{id} up to frame {}",
             of.name(),
             at.seq
         )));
     }
+    let has_more = records.len() > limit;
+    records.truncate(limit);
+    let next = records.last().filter(|_| has_more);
+    let next = next.map(|record| record.seq().get());
     let exists = of.at(id).is_some();
     // A deleted entity has its key in the graph before its deletion.
     let earlier = match exists {
         true => None,
-        false => before_last(source, &entries)?,
+        false => before_last(source, &asked, (end, before, &records))?,
     };
     let names = Names::around(&snapshot, earlier.as_ref());
-    let before = question.before.unwrap_or(u64::MAX);
-    let mut all = (entries.chunk_by(|a, b| a.seq() == b.seq()).rev())
-        .filter_map(<[_]>::first)
-        .map(HistoryEntry::record)
-        .filter(|record| record.seq().get() < before);
-    let records: Vec<&Record<Dynamic>> = all.by_ref().take(limit).collect();
-    let next = all
-        .next()
-        .and(records.last())
-        .map(|record| record.seq().get());
     Ok(HistoryAnswer {
         at,
         entity: names.name(of.name(), id),
         exists,
-        transactions: (records.into_iter())
+        transactions: (records.iter())
             .map(|record| step(record, (of.name(), id), names))
             .collect(),
         next,
@@ -121,7 +118,7 @@ pub(crate) fn history(
 fn step(record: &Record<Dynamic>, (of, id): (&str, Id), names: Names<'_>) -> HistoryStep {
     let mut is_step = false;
     let mut concerns = |fact: &Fact<'_>| {
-        let is = |entity: ironweave::FactEntity<'_>| {
+        let is = |entity: FactEntity<'_>| {
             entity.type_name() == of
                 && entity
                     .id()
@@ -175,13 +172,16 @@ fn step(record: &Record<Dynamic>, (of, id): (&str, Id), names: Names<'_>) -> His
     }
 }
 
-/// Returns the graph before the last entry of a history.
+/// Returns the graph before the last transaction about an entity, which is the first record if these are not those of a later page.
 fn before_last(
     source: &dyn Source,
-    entries: &[HistoryEntry<Dynamic>],
+    entity: &EntityRef,
+    (end, before, records): (Seq, Seq, &[Record<Dynamic>]),
 ) -> Result<Option<Snapshot<Dynamic>>, Problem> {
-    let last = entries
-        .last()
-        .and_then(|entry| entry.seq().get().checked_sub(1));
+    let last = match before == end {
+        true => records.first().map(Record::seq),
+        false => source.last_about(entity, end, 1)?.first().map(Record::seq),
+    };
+    let last = last.and_then(|seq| seq.get().checked_sub(1));
     last.map(|seq| source.as_of(AsOf::from(seq))).transpose()
 }

@@ -76,7 +76,7 @@ pub(crate) fn events(
             .collect(),
         guards: event.guards.clone(),
         handler: !event.mays.is_empty(),
-        untried: untried.map(|untried| untried.reason().to_owned()),
+        untried: untried.map(|untried| untried.reason_of(schema, event)),
     };
     Ok(EventsAnswer {
         at,

@@ -77,6 +77,10 @@ fn all_pages_are_complete_in_all_windows_and_stay_where_they_are_while_a_writer_
             page.open(&fixture.server.url(&format!("/{path}")), &shows(text));
             page.keep_screenshot(&name);
             assert_good(&mut page, &name);
+            // Colours do not move.
+            if size.dark {
+                continue;
+            }
             // The frame of the page does not move when its content arrives or the log grows.
             let size = page
                 .eval("performance.now() | 0")

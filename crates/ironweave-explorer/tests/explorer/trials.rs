@@ -192,13 +192,23 @@ fn without_the_code_of_the_model_no_event_is_tried() {
     let Fixture { server, .. } = &fixture;
     let store = server.get("store");
     assert_eq!(store["tries"], false);
-    let event = json!({ "WantCanceled": { "want": "Want/0.1" } });
-    let (status, answer) = server.try_event(&json!({ "event": event }));
-    assert_eq!(status, 403, "{answer}");
-    assert!(
-        answer["error"].as_str().unwrap().contains("not linked in"),
-        "{answer}"
-    );
+    for (event, code) in [
+        (
+            "JobStarted",
+            "its guard `crate::model::rules::has_capacity`",
+        ),
+        ("JobFailed", "its handler"),
+        ("WantCanceled", "the invariant BuildingHasARun"),
+        ("Nothing", "the guards, handlers and invariants"),
+    ] {
+        let (status, answer) = server.try_event(&json!({ "event": { event: {} } }));
+        let sentence = answer["error"].as_str().unwrap();
+        assert_eq!(status, 403, "{answer}");
+        assert!(
+            sentence.contains(code) && sentence.contains("not linked in"),
+            "{answer}"
+        );
+    }
     let events = server.get("events");
     let events = events["events"].as_array().unwrap();
     assert!(

@@ -21,7 +21,6 @@ pub use retention::{Retained, Retention, RetentionPlan};
 use crate::base::meta::Meta;
 use crate::base::position::Seq;
 use crate::base::time::Timestamp;
-use crate::step::dynamic::Dynamic;
 use crate::step::model::Model;
 use crate::store::record::{DecodedTransaction, Fact, Firing, Record};
 
@@ -46,15 +45,6 @@ impl<M: Model> HistoryEntry<M> {
     #[must_use]
     pub fn record(&self) -> &Record<M> {
         &self.record
-    }
-
-    /// Returns the entry without the types of its model; see [`Record::to_dynamic`]. O(1).
-    #[must_use]
-    pub fn to_dynamic(&self) -> HistoryEntry<Dynamic> {
-        HistoryEntry {
-            record: self.record.to_dynamic(),
-            fact: self.fact,
-        }
     }
 
     /// Returns the fact, with its value.

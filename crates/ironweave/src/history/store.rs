@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::error::{EntityRef, Name, ReadError};
 use crate::base::id::Id;
+use crate::base::position::Seq;
 use crate::base::storage_error::{StorageError, StorageFailure};
 use crate::db::Db;
 use crate::db::entity::{Entity, Keyed};
@@ -22,6 +23,7 @@ use crate::snapshot::{Snapshot, StoreReader};
 use crate::step::dynamic::Dynamic;
 use crate::step::model::Model;
 use crate::store::commit::{Commit, Follower};
+use crate::store::record::Record;
 use crate::store::view::LogView;
 use crate::store::{SharedStore, Store};
 
@@ -350,6 +352,30 @@ impl<M: Model> StoreReader<M> {
     /// As [`Store::history_by_name`].
     pub fn history_by_name(&self, entity: &EntityRef) -> Result<Vec<HistoryEntry<M>>, ReadError> {
         history_by_name(|| self.view(), entity)
+    }
+
+    /// Returns the last transactions about an entity that is named by its type and id, at most `most` of them, and only those before a
+    /// frame if one is given. The latest comes first. A long history is read in pages: the next page is before the last record of this
+    /// one.
+    ///
+    /// O(records returned + segments * log(frames of a segment)) reads of the log, and the places of all transactions about the
+    /// entity, 8 bytes each, are read from the [indexes](Store::history).
+    ///
+    /// # Errors
+    /// As [`Store::history_by_name`].
+    pub fn last_about_by_name(
+        &self,
+        entity: &EntityRef,
+        before: Option<Seq>,
+        most: usize,
+    ) -> Result<Vec<Record<M>>, ReadError> {
+        let named = |layout: &Layout| Ok(entity_named(&layout.schema, &entity.entity)?);
+        let found = query(
+            || self.view(),
+            named,
+            |log, index| log.last_about((*index, entity.id), before, most),
+        )?;
+        Ok(found.into_iter().map(Record::new).collect())
     }
 
     /// As [`Store::history_of_key_by_name`], without the store.

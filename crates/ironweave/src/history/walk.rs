@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::base::error::Name;
 use crate::base::id::Id;
+use crate::base::position::Seq;
 use crate::base::storage_error::StorageError;
 use crate::graph::Graph;
 use crate::graph::fact::Fact;
@@ -150,6 +151,70 @@ impl IndexedLog<'_> {
 
     /// Returns all facts about an entity, or about the links between two.
     pub(super) fn history(&mut self, all: &[(EntityIx, Id)]) -> Result<FoundFacts, StorageError> {
+        let mut history = Vec::new();
+        for (mut segment, places) in self.places_of(all)? {
+            for place in places {
+                let transaction = self.transaction(&mut segment, place)?;
+                self.add(&transaction, all, &mut history);
+            }
+        }
+        Ok(history)
+    }
+
+    /// Returns the last transactions about an entity, at most `most` of them, and only those before a frame. The latest comes first.
+    pub(super) fn last_about(
+        &mut self,
+        entity: (EntityIx, Id),
+        before: Option<Seq>,
+        most: usize,
+    ) -> Result<Vec<Arc<DecodedTransaction>>, StorageError> {
+        let mut segments = self.places_of(&[entity])?;
+        let mut found = Vec::new();
+        for (segment, places) in segments.iter_mut().rev() {
+            let end = match before {
+                Some(before) => self.places_before(segment, places, before)?,
+                None => places.len(),
+            };
+            for place in places[..end].iter().rev() {
+                if found.len() == most {
+                    return Ok(found);
+                }
+                let transaction = self.transaction(segment, *place)?;
+                let mut facts = Vec::new();
+                self.add(&transaction, &[entity], &mut facts);
+                // Another entity can have the same hash.
+                if !facts.is_empty() {
+                    found.push(transaction);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns how many of the places in a segment are of frames before one. O(log(places)) frames are read.
+    fn places_before(
+        &mut self,
+        segment: &mut SegmentReader,
+        places: &[u64],
+        before: Seq,
+    ) -> Result<usize, StorageError> {
+        let (mut low, mut high) = (0, places.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.transaction(segment, places[middle])?.seq < before {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        Ok(low)
+    }
+
+    /// Returns the places of the transactions about an entity, or about the links between two, of each segment that has some, from the
+    /// first to the last. The transactions are not read.
+    fn places_of(
+        &mut self,
+        all: &[(EntityIx, Id)],
+    ) -> Result<Vec<(SegmentReader, Vec<u64>)>, StorageError> {
         let base = self.context.base;
         let mut tracked: Vec<TrackedEntity> = (all.iter())
             .map(|&(entity, id)| TrackedEntity::new(entity, id, base))
@@ -157,7 +222,7 @@ impl IndexedLog<'_> {
         for tracked in &mut tracked {
             self.find_before_first(tracked)?;
         }
-        let mut history = Vec::new();
+        let mut found = Vec::new();
         for mut segment in self.segment_readers() {
             let mut generations = Vec::new();
             for entity in &mut tracked {
@@ -175,9 +240,8 @@ impl IndexedLog<'_> {
                     None => Some(first),
                 }
             })?;
-            for place in places {
-                let transaction = self.transaction(&mut segment, place)?;
-                self.add(&transaction, all, &mut history);
+            if !places.is_empty() {
+                found.push((segment, places));
             }
             if tracked
                 .iter()
@@ -186,7 +250,7 @@ impl IndexedLog<'_> {
                 break;
             }
         }
-        Ok(history)
+        Ok(found)
     }
 
     /// Adds the facts of a transaction that are about an entity, or about the links between two.

@@ -8,6 +8,7 @@ mod harness;
 mod bank;
 mod folds_follow_the_log;
 mod later_events_see_earlier_ones;
+mod long_lists_are_read_in_pages;
 mod positions_name_one_history;
 mod readers_see_whole_transactions;
 mod replaced_logs_are_noticed;
