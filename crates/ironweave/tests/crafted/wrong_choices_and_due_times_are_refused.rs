@@ -156,10 +156,10 @@ fn a_choice_names_what_there_is() {
     );
     arc_refused(
         "field 99 is not in the schema",
-        choose("order.column"),
+        choose("order.0.column"),
         Uint(99),
     );
-    arc_refused(words, choose("order.column"), Uint(0));
+    arc_refused(words, choose("order.0.column"), Uint(0));
     let take = |path| (NOTED, "Choose", path);
     arc_refused(
         "`Noted`: field 9 is out of range",
@@ -361,7 +361,7 @@ fn no_number_of_the_schema_does_harm() {
 fn the_functions_of_another_program_are_not_called() {
     let mut frames = log();
     let schema = schema(&mut frames);
-    for path in ["conditions.0.function", "order.function"] {
+    for path in ["conditions.0.function", "order.0.function"] {
         *at(arc(schema, BOOKED, "Choose"), path) = Uint(60_000);
     }
     *at(arc(schema, NOTED, "Choose"), "take.Exactly.function") = Uint(60_000);
