@@ -48,8 +48,13 @@ pub fn logs() -> PathBuf {
 /// A copy of the store, in the place where databuild expects it.
 pub fn copied(name: &str) -> Place {
     let place = Place::new();
-    describe::copy(&logs().join(name), &place.path("out/store")).expect("a copy");
+    copy_store(&logs().join(name), &place);
     place
+}
+
+/// Copies a store to the place where databuild expects it.
+pub fn copy_store(from: &Path, place: &Place) {
+    describe::copy(from, &place.path("out/store")).expect("a copy");
 }
 
 fn text(store: &Store<build::Model>, keys: &[&str]) -> Result<String, Box<dyn std::error::Error>> {

@@ -8,6 +8,7 @@ mod harness;
 mod rustc;
 
 mod a_log_of_an_earlier_version_is_read;
+mod a_store_of_before_a_want_kept_going_is_opened;
 mod a_store_of_before_is_migrated;
 mod a_value_is_never_a_script;
 mod an_interrupted_build_resumes;
