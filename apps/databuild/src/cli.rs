@@ -116,6 +116,9 @@ struct Options {
     /// The maximum number of partitions that jobs may ask for, which stops a search without end
     #[arg(long, global = true, value_name = "N", default_value_t = 10_000)]
     discovery_max: usize,
+    /// Begin no more runs after one has failed [default: build all that does not depend on what failed]
+    #[arg(long, global = true)]
+    fail_fast: bool,
 }
 
 #[derive(clap::Args)]
@@ -303,6 +306,7 @@ fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitC
     let limits = Limits {
         jobs: jobs_max(options.jobs_max),
         discovery: options.discovery_max,
+        fail_fast: options.fail_fast,
     };
     let mut engine = Engine::new(store, dirs, jobs, limits, workspace)?;
     start::check_refs(&engine.jobs, &engine.store, refs)?;

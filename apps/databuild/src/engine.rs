@@ -20,7 +20,7 @@ use crate::command::Var;
 use crate::dirs::Dirs;
 use crate::fresh::Unknown;
 use crate::jobs::Jobs;
-use crate::model::build::state::{Failed, Live, Queued, Running, Stale, UpstreamFailed};
+use crate::model::build::state::{Live, Queued, Running, Stale};
 use crate::model::build::{
     self, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition,
     PartitionRef, PartitionReplaced, RunLost, WantCreated,
@@ -53,6 +53,8 @@ pub struct Engine {
     pub built: BTreeMap<Partition, usize>,
     /// The number of times that this process has made a partition live.
     lives: usize,
+    /// The number of runs of this process that have failed.
+    failures: usize,
     /// The partitions that are not known to be up to date.
     pub unknown: Unknown,
     /// Signals to stop.
@@ -72,6 +74,8 @@ pub struct Limits {
     pub jobs: usize,
     /// The maximum number of partitions that runs may miss.
     pub discovery: usize,
+    /// Whether no run begins after one has failed.
+    pub fail_fast: bool,
 }
 
 /// The work of a process.
@@ -111,6 +115,7 @@ impl Engine {
             progress: Progress::new(),
             built: BTreeMap::new(),
             lives: 0,
+            failures: 0,
             unknown: Unknown::default(),
             signals: Signals::listen()?,
             vars,
@@ -134,8 +139,7 @@ impl Engine {
     }
 
     /// Ensures that each of these partitions has an open want, which may be that of an earlier databuild. Partitions that depend on
-    /// one that is not known to be up to date are left out. Each partition has its own want, because a want ends with the
-    /// first of its partitions that fails.
+    /// one that is not known to be up to date are left out.
     pub fn want(&mut self, refs: &[String]) -> Result<()> {
         let db = &self.store;
         let earlier = wanted_alone(db);
@@ -199,6 +203,9 @@ impl Engine {
 
     /// At most `max` wanted partitions that can be built now.
     fn startable(&self, max: usize) -> Vec<Partition> {
+        if self.limits.fail_fast && self.failures > 0 {
+            return Vec::new();
+        }
         let db = &self.store;
         to_build(db)
             .filter(|p| p.awaited_by(db).any(|want| !self.unknown.stops(want)))
@@ -229,12 +236,8 @@ impl Engine {
         let pid = match self.spawn(run, partition, &name) {
             Ok(pid) => pid,
             Err(e) => {
+                self.failed(run, 127, format!("{e:#}"))?;
                 self.progress.ended(&name, Ending::Failed);
-                self.fire(JobFailed {
-                    run,
-                    exit: 127,
-                    reason: format!("{e:#}"),
-                })?;
                 return Ok(());
             }
         };
@@ -349,16 +352,18 @@ impl Engine {
                 let more = [left.map(str::to_owned), Some(stderr), full];
                 let more = more.into_iter().flatten().filter(|text| !text.is_empty());
                 let reason = std::iter::once(why).chain(more).collect::<Vec<_>>();
-                self.fire(JobFailed {
-                    run,
-                    exit: ended.exit,
-                    reason: reason.join("\n"),
-                })?;
+                self.failed(run, ended.exit, reason.join("\n"))?;
                 Ending::Failed
             }
         };
         self.progress.ended(&name, ending);
         Ok(())
+    }
+
+    /// Records that a run has failed.
+    fn failed(&mut self, run: JobRun, exit: i32, reason: String) -> Result<()> {
+        self.failures += 1;
+        self.fire(JobFailed { run, exit, reason }).map(drop)
     }
 
     /// Fires the event for the result of a run. The inner error is a rejection by the model, which fails this run
@@ -408,17 +413,6 @@ impl Engine {
             dirs.discard(&run.id().to_string());
         }
         Ok(())
-    }
-
-    /// The partitions that have failed, and those that are blocked by them.
-    pub fn failed(&self) -> (Vec<Partition>, Vec<Partition>) {
-        let db = &self.store;
-        (
-            db.place::<Partition, Failed>().map(|p| p.any()).collect(),
-            db.place::<Partition, UpstreamFailed>()
-                .map(|p| p.any())
-                .collect(),
-        )
     }
 }
 

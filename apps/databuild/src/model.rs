@@ -128,7 +128,7 @@ pub mod build {
         /// It can be built again, because the missed partitions are live or its run was lost.
         #[to(Building)]
         UpForRetry,
-        /// A partition that it missed has failed, or is itself upstream-failed.
+        /// The partitions that it missed have ended, and one of them has failed or is itself upstream-failed.
         #[to(Replaced)]
         UpstreamFailed,
         /// It is built and no longer up to date.
@@ -237,10 +237,10 @@ pub mod build {
         /// All its partitions were live at the same time.
         #[terminal]
         Successful,
-        /// One of its partitions failed.
+        /// All its partitions ended, and one of them failed.
         #[terminal]
         Failed,
-        /// One of its partitions waited for one that failed.
+        /// All its partitions ended, and one of them waited for one that failed.
         #[terminal]
         UpstreamFailed,
         /// The run that asked has a successor, which creates its own wants.
@@ -426,8 +426,10 @@ pub mod build {
         pub partition: Partition,
     }
 
-    /// A missed partition has failed.
+    /// All missed partitions have ended, and one of them has failed. Until then it waits, so that the others are built, and one that
+    /// failed may be built again.
     #[immediate]
+    #[when(all partition.upstreams in Live | Failed | UpstreamFailed)]
     #[when(any partition.upstreams in Failed | UpstreamFailed)]
     #[moves(partition: UpstreamBuilding -> UpstreamFailed)]
     pub struct UpstreamWentWrong {
@@ -435,11 +437,13 @@ pub mod build {
         pub partition: Partition,
     }
 
-    // An open want is in the state of the first of these events whose conditions hold. The first three end it. The conditions of
-    // the others are mutually exclusive, so that they cannot form a cycle.
+    // An open want is in the state of the first of these events whose conditions hold. The first three end it, when all of its
+    // partitions have ended: a failure does not keep the others from being built. The conditions of the others are mutually exclusive, so
+    // that they cannot form a cycle.
 
-    /// One of its partitions failed.
+    /// All of its partitions have ended, and one of them failed.
     #[immediate]
+    #[when(all want.awaits in Live | Failed | UpstreamFailed)]
     #[when(any want.awaits in Failed)]
     #[unlink(want.awaits -= want.awaits)]
     #[moves(want: New | Idle | Building | UpstreamBuilding -> Failed)]
@@ -448,8 +452,9 @@ pub mod build {
         pub want: Want,
     }
 
-    /// One of its partitions waited for one that failed.
+    /// All of its partitions have ended, none of them failed, and one waited for one that did.
     #[immediate]
+    #[when(all want.awaits in Live | Failed | UpstreamFailed)]
     #[when(any want.awaits in UpstreamFailed)]
     #[unlink(want.awaits -= want.awaits)]
     #[moves(want: New | Idle | Building | UpstreamBuilding -> UpstreamFailed)]

@@ -153,6 +153,10 @@ impl Partition {
         matches!(self.state, PartitionState::Live { .. })
     }
 
+    fn has_ended(&self) -> bool {
+        self.is_live() || self.went_wrong()
+    }
+
     fn went_wrong(&self) -> bool {
         matches!(
             self.state,
@@ -363,7 +367,8 @@ impl State {
         self.repeat(|state, partition| {
             let is_waiting = partition.state == PartitionState::UpstreamBuilding;
             let is_wrong = state.any(partition.upstreams, Partition::went_wrong);
-            (is_waiting && is_wrong).then_some(PartitionState::UpstreamFailed)
+            let all_ended = !state.any(partition.upstreams, |upstream| !upstream.has_ended());
+            (is_waiting && is_wrong && all_ended).then_some(PartitionState::UpstreamFailed)
         });
         for i in 0..self.wants.len() {
             if self.wants[i].is_open() {
@@ -393,9 +398,10 @@ impl State {
 
     fn state_of_want(&self, awaits: Set) -> WantState {
         let is = |state| move |partition: &Partition| partition.state == state;
-        if self.any(awaits, is(PartitionState::Failed)) {
+        let all_ended = !self.any(awaits, |partition| !partition.has_ended());
+        if all_ended && self.any(awaits, is(PartitionState::Failed)) {
             WantState::Failed
-        } else if self.any(awaits, is(PartitionState::UpstreamFailed)) {
+        } else if all_ended && self.any(awaits, is(PartitionState::UpstreamFailed)) {
             WantState::UpstreamFailed
         } else if !self.any(awaits, |partition| !partition.is_live()) {
             WantState::Successful

@@ -227,6 +227,53 @@ fn a_failure_reaches_all_waiting_partitions_in_one_step() {
 }
 
 #[test]
+fn a_failure_stops_what_depends_on_it_and_nothing_else() {
+    let mut world = World::new();
+    let want = world.want(&["report", "other"]);
+    let run = world.miss("report", &["day/1", "day/2", "day/3"], &[]);
+    let asked = world.asked(run)[0];
+    world.fail("day/1");
+    // The others are still awaited.
+    assert_eq!(
+        (world.want_state(asked), world.states(&["report", "day/2"])),
+        ("Idle", vec!["UpstreamBuilding", "Missing"])
+    );
+    world.build("day/2", &[]);
+    world.fail("other");
+    assert_eq!(
+        (world.want_state(asked), world.want_state(want)),
+        ("Idle", "UpstreamBuilding")
+    );
+    world.build("day/3", &[]);
+    assert_eq!(
+        world.states(&["report", "day/1", "day/2", "day/3", "other"]),
+        ["UpstreamFailed", "Failed", "Live", "Live", "Failed"]
+    );
+    // The worst of its partitions.
+    assert_eq!(
+        (world.want_state(asked), world.want_state(want)),
+        ("Failed", "Failed")
+    );
+}
+
+#[test]
+fn what_is_built_again_in_time_blocks_nothing() {
+    let mut world = World::new();
+    let want = world.want(&["report"]);
+    world.miss("report", &["day/1", "day/2"], &[]);
+    world.fail("day/1");
+    world.replace("day/1");
+    world.build("day/2", &[]);
+    assert_eq!(
+        world.states(&["report", "day/1"]),
+        ["UpstreamBuilding", "Missing"]
+    );
+    world.build("day/1", &[]);
+    world.build("report", &["day/1", "day/2"]);
+    assert_eq!(world.want_state(want), "Successful");
+}
+
+#[test]
 fn failed_partitions_can_be_retried() {
     let mut world = World::new();
     world.want(&["a"]);
@@ -327,13 +374,15 @@ fn the_state_of_a_want_is_the_first_that_applies() {
     ];
     let expect = |present: &[usize]| {
         let has = |kind: &str| present.iter().any(|i| kinds[*i] == kind);
+        let has_open = has("missing") || has("building") || has("waiting");
         match () {
-            () if has("failed") => "Failed",
-            () if has("blocked") => "UpstreamFailed",
+            () if has("failed") && !has_open => "Failed",
+            () if has("blocked") && !has_open => "UpstreamFailed",
             () if present == [0] => "Successful",
             () if has("building") => "Building",
             () if has("waiting") => "UpstreamBuilding",
-            () => "Idle",
+            () if has("missing") => "Idle",
+            () => unreachable!("it is one of them"),
         }
     };
     for set in 1..1_usize << kinds.len() {
@@ -344,8 +393,6 @@ fn the_state_of_a_want_is_the_first_that_applies() {
         world.run("building");
         world.miss("waiting", &["missing"], &[]);
         world.fail("failed");
-        // The want for all partitions has failed, so this one needs another want.
-        world.want(&["blocked"]);
         world.miss("blocked", &["failed"], &[]);
         let names: Vec<&str> = present.iter().map(|i| kinds[*i]).collect();
         let want = world.want(&names);

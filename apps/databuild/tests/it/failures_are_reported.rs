@@ -71,6 +71,68 @@ fn a_failed_partition_does_not_prevent_others_from_being_built() {
     assert_eq!(seen.counts(), (1, 0));
 }
 
+/// A report of days, of which one fails.
+const DAYS: &str = r#"
+[[job]]
+partitions = "report"
+command = ["sh", "-c", '''
+    for n in $(seq 60); do
+        if [ -d "$DATABUILD_DATA/day/$n" ]; then echo "{\"input\": \"day/$n\"}"; else echo "{\"missed\": \"day/$n\"}"; fi
+    done
+''']
+[[job]]
+partitions = "day/*"
+command = ["sh", "-c", "[ $PARTITION != day/30 ]"]
+"#;
+
+#[test]
+fn all_days_but_the_one_that_fails_are_built() {
+    let place = Place::with_jobs(DAYS);
+    let seen = place.run(&["report"]).refused(&[
+        "day/30 failed:\n    it ended with exit status 1\n",
+        "report is blocked by day/30",
+        "databuild: not built: report",
+    ]);
+    assert_eq!(seen.counts(), (59, 0));
+    let status = place.status();
+    assert!(
+        status.contains("partitions: 61 = 59 Live + 1 Failed + 1 UpstreamFailed\n"),
+        "{status}"
+    );
+
+    let place = Place::with_jobs(DAYS);
+    let days: Vec<String> = (1..=60).map(|n| format!("day/{n}")).collect();
+    let days: Vec<&str> = days.iter().map(String::as_str).collect();
+    let seen = place
+        .run(&days)
+        .refused(&["databuild: not built: day/30\n"]);
+    assert_eq!(seen.counts(), (59, 0));
+}
+
+#[test]
+fn with_fail_fast_no_run_begins_after_a_failure() {
+    // In the order of their names, or of the command line.
+    for (refs, built) in [
+        (&["report"][..], 23),
+        (&["day/30", "day/31", "day/32", "day/33"], 0),
+    ] {
+        let place = Place::with_jobs(DAYS);
+        let args = [
+            "run",
+            "--jobs",
+            "jobs.toml",
+            "--jobs-max",
+            "1",
+            "--fail-fast",
+            "want",
+        ];
+        let seen = place.databuild(&[&args[..], refs].concat());
+        let seen = seen.refused(&["day/30 failed:"]);
+        assert_eq!(seen.counts(), (built, 0), "{refs:?}");
+        assert_eq!(place.log().matches("JobFailed {").count(), 1);
+    }
+}
+
 #[test]
 fn every_kind_of_failure_has_its_message() {
     for (script, words) in [

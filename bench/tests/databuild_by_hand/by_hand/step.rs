@@ -260,11 +260,13 @@ impl Databuild {
             }
         }
 
-        let wrong = [Failed, UpstreamFailed];
-        let mut todo = self.waiting(&changed, &wrong, |p| &p.downstreams);
+        let ended = [Live, Failed, UpstreamFailed];
+        let mut todo = self.waiting(&changed, &ended, |p| &p.downstreams);
         while let Some(id) = todo.pop_first() {
-            if self.is(id, &[UpstreamBuilding]) && self.any(&self.partitions[&id].upstreams, &wrong)
-            {
+            let upstreams = &self.partitions[&id].upstreams;
+            let is_wrong = self.any(upstreams, &[Failed, UpstreamFailed])
+                && upstreams.iter().all(|p| self.is(*p, &ended));
+            if self.is(id, &[UpstreamBuilding]) && is_wrong {
                 self.set_partition(id, PartitionState::UpstreamFailed, &mut changed);
                 todo.extend(self.partitions[&id].downstreams.iter());
             }
@@ -299,9 +301,11 @@ impl Databuild {
     /// What a want is, given its partitions: the first that holds.
     fn want_of(&self, partitions: &BTreeSet<PartitionId>) -> WantState {
         use PartitionKind::{Building, Failed, Live, UpstreamBuilding, UpstreamFailed};
-        if self.any(partitions, &[Failed]) {
+        let ended = [Live, Failed, UpstreamFailed];
+        let all_ended = partitions.iter().all(|p| self.is(*p, &ended));
+        if all_ended && self.any(partitions, &[Failed]) {
             WantState::Failed
-        } else if self.any(partitions, &[UpstreamFailed]) {
+        } else if all_ended && self.any(partitions, &[UpstreamFailed]) {
             WantState::UpstreamFailed
         } else if partitions.iter().all(|p| self.is(*p, &[Live])) {
             WantState::Successful
