@@ -32,7 +32,7 @@ use crate::command::{self, Var};
 use crate::protocol::{LineHandler, Lines};
 
 /// How long processes may take to end after a signal.
-const GRACE: Duration = Duration::from_secs(2);
+pub const GRACE: Duration = Duration::from_secs(2);
 /// How often the end of a killed group is checked.
 const GONE_PAUSE: Duration = Duration::from_millis(1);
 /// The number of bytes that are read for the end of a file.
@@ -185,15 +185,23 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
         Some(ended)
     }
 
+    /// Sends a signal to the group of a process, if it still runs.
+    pub fn signal(&self, key: K, signal: Signal) {
+        let Some(group) = self.running.get(&key) else {
+            return;
+        };
+        if let Some(pid) = *group.lock().unwrap_or_else(PoisonError::into_inner) {
+            // The process may have ended in the meantime.
+            let _ = kill_process_group(pid, signal);
+        }
+    }
+
     /// Ends all processes together with their groups, and returns their keys.
     pub fn end(&mut self) -> Vec<K> {
         let keys = self.running.keys().copied().collect();
         for (signal, grace) in [(Signal::TERM, GRACE), (Signal::KILL, GRACE)] {
-            for group in self.running.values() {
-                if let Some(pid) = *group.lock().unwrap_or_else(PoisonError::into_inner) {
-                    // The process may have ended in the meantime.
-                    let _ = kill_process_group(pid, signal);
-                }
+            for key in self.running.keys() {
+                self.signal(*key, signal);
             }
             let deadline = Instant::now() + grace;
             while !self.running.is_empty()

@@ -3,15 +3,18 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
 use crate::dirs::Dirs;
-use crate::engine::{Engine, Limits};
+use crate::engine::{Engine, Limits, Stopped};
 use crate::job::{self, JobCommand};
 use crate::jobs::Jobs;
+use crate::requests::{self, Request};
+use crate::rules::name;
+use crate::text::{duration, in_words};
 use crate::{demo, draw, show, signals, simulate, start, summary};
 
 #[derive(Parser)]
@@ -43,7 +46,28 @@ enum Cmd {
         #[command(flatten)]
         options: Options,
         #[command(subcommand)]
-        what: What,
+        what: Build,
+    },
+    /// Cancel wants, with what only they need, also those of a databuild that is running
+    Cancel {
+        /// The wanted partitions
+        #[arg(value_name = "REF", required_unless_present_any = ["want", "all"])]
+        refs: Vec<String>,
+        /// The number of a want, as in the log: 12 for `Want/12.1`
+        #[arg(long, value_name = "N")]
+        want: Vec<u32>,
+        /// Cancel all wants
+        #[arg(long, conflicts_with_all = ["refs", "want"])]
+        all: bool,
+        #[command(flatten)]
+        dir: Dir,
+    },
+    /// Forget failures, so that the partitions are built again when they are wanted
+    Retry {
+        #[command(flatten)]
+        failed: Retried,
+        #[command(flatten)]
+        dir: Dir,
     },
     /// Print the events that happened, with the changes of each
     Log {
@@ -119,6 +143,34 @@ struct Options {
     /// Begin no more runs after one has failed [default: build all that does not depend on what failed]
     #[arg(long, global = true)]
     fail_fast: bool,
+    /// Cancel what is wanted if it is not built by then: 90s, 10m, 2h
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    deadline: Option<Duration>,
+}
+
+#[derive(clap::Args)]
+struct Retried {
+    /// The failed partitions, or those that wait for them
+    #[arg(value_name = "REF", required_unless_present = "all")]
+    refs: Vec<String>,
+    /// All failed partitions
+    #[arg(long, conflicts_with = "refs")]
+    all: bool,
+}
+
+#[derive(Subcommand)]
+enum Build {
+    /// The partitions to build
+    Want {
+        /// Their names
+        #[arg(required = true, value_name = "REF")]
+        refs: Vec<String>,
+    },
+    /// Forget failures, then build the partitions
+    Retry {
+        #[command(flatten)]
+        failed: Retried,
+    },
 }
 
 #[derive(clap::Args)]
@@ -211,14 +263,36 @@ fn run(command: Cmd) -> Result<ExitCode> {
             build(
                 &options,
                 Jobmaker::Demo { workspace },
-                &[demo::WANTED.to_owned()],
+                vec![demo::WANTED.to_owned()],
+                None,
             )
         }
         Cmd::Run {
             jobs,
             options,
-            what: What::Want { refs },
-        } => build(&options, Jobmaker::File(jobs), &once(refs)),
+            what,
+        } => match what {
+            Build::Want { refs } => build(&options, Jobmaker::File(jobs), once(refs), None),
+            Build::Retry { failed } => {
+                let refs = once(failed.refs.clone());
+                build(&options, Jobmaker::File(jobs), refs, Some(failed.request()))
+            }
+        },
+        Cmd::Cancel {
+            refs,
+            want,
+            all,
+            dir,
+        } => {
+            let request = Request {
+                what: requests::What::Cancel,
+                refs: once(refs),
+                wants: want,
+                all,
+            };
+            say(&request.send(&dir.dirs()?)?)
+        }
+        Cmd::Retry { failed, dir } => say(&failed.request().send(&dir.dirs()?)?),
         Cmd::Log { show } => show::log(&show.dir.dirs()?, show.full).map(|()| ExitCode::SUCCESS),
         Cmd::Status { show } => {
             show::status(&show.dir.dirs()?, show.full).map(|()| ExitCode::SUCCESS)
@@ -257,6 +331,25 @@ fn run(command: Cmd) -> Result<ExitCode> {
     }
 }
 
+impl Retried {
+    fn request(self) -> Request {
+        Request {
+            what: requests::What::Retry,
+            refs: once(self.refs),
+            wants: Vec::new(),
+            all: self.all,
+        }
+    }
+}
+
+/// Prints a line.
+fn say(text: &str) -> Result<ExitCode> {
+    let line = format!("{text}\n");
+    std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes())
+        .context("cannot write to stdout")?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// The names without repetitions.
 fn once(refs: Vec<String>) -> Vec<String> {
     let mut seen = HashSet::new();
@@ -277,8 +370,14 @@ enum Jobmaker {
     File(PathBuf),
 }
 
-/// Builds partitions, and the partitions that they depend on.
-fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitCode> {
+/// Builds partitions, and the partitions that they depend on. Before that, it may retry some; if these are all that failed, they are
+/// wanted.
+fn build(
+    options: &Options,
+    jobmaker: Jobmaker,
+    mut refs: Vec<String>,
+    retry: Option<Request>,
+) -> Result<ExitCode> {
     let began = Instant::now();
     let dirs = options.dir.dirs()?;
     // A mistake in the user's file is reported before anything is created.
@@ -307,20 +406,36 @@ fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitC
         jobs: jobs_max(options.jobs_max),
         discovery: options.discovery_max,
         fail_fast: options.fail_fast,
+        deadline: options.deadline.map(|time| began + time),
     };
     let mut engine = Engine::new(store, dirs, jobs, limits, workspace)?;
-    start::check_refs(&engine.jobs, &engine.store, refs)?;
-    let stopped = match start::recover(&mut engine, refs)? {
-        Some(signal) => Some(signal),
+    if let Some(retry) = &retry {
+        let failed = retry.failed(&engine.store)?;
+        if retry.all {
+            let names = failed.iter().map(|p| name(*p, &engine.store).to_owned());
+            refs = names.collect();
+        }
+        retry.carry_out(&mut engine.store)?;
+    }
+    start::check_refs(&engine.jobs, &engine.store, &refs)?;
+    let stopped = match start::recover(&mut engine, &refs)? {
+        Some(signal) => Some(Stopped::Signal(signal)),
         None => {
-            engine.want(refs)?;
+            engine.want(&refs)?;
             engine.work()?
         }
     };
-    if let Some(signal) = stopped {
-        engine.progress.finish();
-        eprintln!("databuild: interrupted; run it again to continue");
-        return Ok(u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from));
+    match stopped {
+        None => {}
+        Some(Stopped::Signal(signal)) => {
+            engine.progress.finish();
+            eprintln!("databuild: interrupted; run it again to continue");
+            return Ok(u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from));
+        }
+        Some(Stopped::Deadline) => {
+            let time = options.deadline.map_or_else(String::new, in_words);
+            eprintln!("databuild: not everything was built within {time}; the rest was canceled");
+        }
     }
     let results = if is_demo {
         demo::results(&engine.dirs).to_vec()
@@ -329,7 +444,7 @@ fn build(options: &Options, jobmaker: Jobmaker, refs: &[String]) -> Result<ExitC
             .map(|name| ("data", engine.dirs.partition_shown(name)))
             .collect()
     };
-    let done = summary::print(&engine, refs, &results, began.elapsed())?;
+    let done = summary::print(&engine, &refs, &results, began.elapsed())?;
     Ok(if done {
         ExitCode::SUCCESS
     } else {

@@ -5,6 +5,7 @@
 //! DIR/data/<partition>/   the live partitions
 //! DIR/runs/<run>/         one directory for each run that has not succeeded
 //! DIR/jobs/               the jobs file of the demo
+//! DIR/requests/           requests to the databuild that runs, and its answers
 //! ```
 //!
 //! The life of a run's directory:
@@ -73,6 +74,11 @@ impl Dirs {
     /// The directory of the jobs file of the demo.
     pub fn jobs(&self) -> PathBuf {
         self.root.join("jobs")
+    }
+
+    /// The directory of requests to the databuild that runs.
+    pub fn requests(&self) -> PathBuf {
+        self.root.join("requests")
     }
 
     fn runs(&self) -> PathBuf {

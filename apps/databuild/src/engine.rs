@@ -1,35 +1,36 @@
 //! The main loop: it queries the store for partitions that can be built, starts runs, and records
-//! their results.
+//! their results ([`crate::work`]).
 //!
 //! Architecture invariant: each decision is based on the store. The engine itself keeps only state that ends with
-//! the process: the children, the order in which partitions became live, the partitions that runs have missed, and the
-//! partitions that are not known to be up to date.
+//! the process: the children, the wants of its caller, the order in which partitions became live, the partitions that runs have missed,
+//! the times before jobs are run again, and the partitions that are not known to be up to date.
 //!
 //! Architecture invariant: no decision depends on the wall clock, which may be set back. The order of events is
 //! counted, and timeouts use a monotonic clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use ironweave::prelude::*;
 
-use crate::child::{self, Children, Ended, Spec};
+use crate::child::Children;
 use crate::command::Var;
 use crate::dirs::Dirs;
 use crate::fresh::Unknown;
 use crate::jobs::Jobs;
-use crate::model::build::state::{Live, Queued, Running, Stale};
+use crate::model::build::state::{Backoff, Live};
 use crate::model::build::{
-    self, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition,
-    PartitionRef, PartitionReplaced, RunLost, WantCreated,
+    self, BackoffEnded, JobRun, Partition, PartitionRef, PartitionReplaced, RunCanceled, RunLost,
+    Want, WantCanceled, WantCreated,
 };
-use crate::progress::{Ending, Progress};
+use crate::progress::Progress;
 use crate::protocol::RunOutput;
-use crate::rules::{current, name, to_build, wanted_alone};
+use crate::requests::Inbox;
+use crate::rules::{current, is_open, to_build};
 use crate::signals::Signals;
-use crate::verdict::{self, Case, Verdict};
+use crate::work::Work;
 
 /// The number of lines of a failed run's stderr that are logged.
 pub const STDERR_LINES_MAX: usize = 20;
@@ -51,20 +52,25 @@ pub struct Engine {
     pub progress: Progress,
     /// The partitions that this process made live, each with the value of `lives` at that moment.
     pub built: BTreeMap<Partition, usize>,
-    /// The number of times that this process has made a partition live.
-    lives: usize,
-    /// The number of runs of this process that have failed.
-    failures: usize,
+    /// The partitions whose runs have failed in this process.
+    pub failed: BTreeSet<Partition>,
     /// The partitions that are not known to be up to date.
     pub unknown: Unknown,
     /// Signals to stop.
     pub signals: Signals,
-    vars: Vec<Var>,
-    limits: Limits,
-    children: Children<JobRun, RunOutput>,
-    works: BTreeMap<JobRun, Work>,
+    /// The number of times that this process has made a partition live.
+    pub(crate) lives: usize,
+    pub(crate) limits: Limits,
+    pub(crate) children: Children<JobRun, RunOutput>,
+    pub(crate) works: BTreeMap<JobRun, Work>,
     /// The partitions that runs have missed.
-    missed: BTreeSet<String>,
+    pub(crate) missed: BTreeSet<String>,
+    /// The times at which jobs are run again that have failed, with their partitions.
+    pub(crate) backoffs: BTreeSet<(Instant, Partition)>,
+    vars: Vec<Var>,
+    /// The wants of the caller.
+    wants: Vec<Want>,
+    inbox: Inbox,
 }
 
 /// Limits of a databuild.
@@ -76,13 +82,17 @@ pub struct Limits {
     pub discovery: usize,
     /// Whether no run begins after one has failed.
     pub fail_fast: bool,
+    /// When the wants of the caller are canceled.
+    pub deadline: Option<Instant>,
 }
 
-/// The work of a process.
-struct Work {
-    partition: Partition,
-    /// The value of `lives` when it was started.
-    began: usize,
+/// Why databuild stopped before everything was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// A signal arrived.
+    Signal(i32),
+    /// The deadline of the caller has passed.
+    Deadline,
 }
 
 impl Engine {
@@ -109,13 +119,14 @@ impl Engine {
             vars.push(("DATABUILD_WORKSPACE", text(workspace)?));
         }
         Ok(Self {
+            inbox: Inbox::new(&dirs),
             store,
             dirs,
             jobs,
             progress: Progress::new(),
             built: BTreeMap::new(),
+            failed: BTreeSet::new(),
             lives: 0,
-            failures: 0,
             unknown: Unknown::default(),
             signals: Signals::listen()?,
             vars,
@@ -123,6 +134,8 @@ impl Engine {
             children: Children::new(),
             works: BTreeMap::new(),
             missed: BTreeSet::new(),
+            backoffs: BTreeSet::new(),
+            wants: Vec::new(),
         })
     }
 
@@ -138,48 +151,57 @@ impl Engine {
         &self.vars
     }
 
-    /// Ensures that each of these partitions has an open want, which may be that of an earlier databuild. Partitions that depend on
-    /// one that is not known to be up to date are left out.
+    /// Creates a want for each of these partitions, so that each can be canceled by itself. Partitions that depend on one that is not
+    /// known to be up to date are left out.
     pub fn want(&mut self, refs: &[String]) -> Result<()> {
         let db = &self.store;
-        let earlier = wanted_alone(db);
-        let known = |name: &&str| {
+        let known = |name: &&String| {
             let partition = current(name, db);
             !partition.is_some_and(|p| self.unknown.affects(p))
         };
-        let wanted: BTreeSet<&str> = refs.iter().map(String::as_str).filter(known).collect();
-        let new: Vec<String> = wanted.difference(&earlier).map(|n| (*n).into()).collect();
+        let wanted: Vec<String> = refs.iter().filter(known).cloned().collect();
         let dirs = &self.dirs;
         let mut t = self.store.begin();
-        for name in new {
+        for name in wanted {
             let partitions = vec![Ensure::from(name)];
-            t.apply(WantCreated { partitions })
-                .map_err(|e| step_error(dirs, e))?;
+            let created = t.apply(WantCreated { partitions });
+            let created = created.map_err(|e| step_error(dirs, e))?.created;
+            self.wants.push(created.want);
         }
         t.commit().map(drop).map_err(|e| step_error(dirs, e))
     }
 
-    /// Works until nothing more can be built. Returns the signal that stopped it, if there was one.
-    pub fn work(&mut self) -> Result<Option<i32>> {
+    /// Works until the wants of the caller have ended, or nothing more can be built. Returns why it stopped before, if it did.
+    pub fn work(&mut self) -> Result<Option<Stopped>> {
         let result = self.work_or_stop();
         self.progress.finish();
-        if !matches!(result, Ok(None)) {
-            let lost = self.end_children();
-            // The first error is returned.
-            if result.is_ok() {
-                lost?;
+        match result {
+            Ok(None) => self.cancel(&self.wants.clone())?,
+            Ok(Some(_)) => {
+                self.children.end();
+                self.cancel(&self.wants.clone())?;
+            }
+            Err(_) => {
+                self.children.end();
+                let runs: Vec<JobRun> = std::mem::take(&mut self.works).into_keys().collect();
+                // The first error is returned.
+                drop(self.lose(&runs));
             }
         }
         result
     }
 
-    fn work_or_stop(&mut self) -> Result<Option<i32>> {
+    fn work_or_stop(&mut self) -> Result<Option<Stopped>> {
         loop {
             // Some runs may fail at once, and make room for others.
             loop {
                 if let Some(signal) = self.signals.received() {
-                    return Ok(Some(signal));
+                    return Ok(Some(Stopped::Signal(signal)));
                 }
+                if self.limits.deadline.is_some_and(|at| at <= Instant::now()) {
+                    return Ok(Some(Stopped::Deadline));
+                }
+                self.end_backoffs(Instant::now())?;
                 let room = self.limits.jobs.max(1).saturating_sub(self.children.len());
                 let startable = self.startable(room);
                 if startable.is_empty() {
@@ -192,197 +214,78 @@ impl Engine {
             let known = self.store.count::<PartitionRef, Any>();
             self.progress
                 .live(self.store.count::<Partition, Live>(), known);
-            if self.children.is_empty() {
+            if self.children.is_empty() && !self.waits_for_a_time() {
                 return Ok(None);
             }
             if let Some(ended) = self.children.ended(TICK) {
                 self.ended(ended)?;
             }
+            self.stop_late_runs();
+            self.answer()?;
         }
+    }
+
+    /// Answers other databuilds that want to cancel or to retry something.
+    fn answer(&mut self) -> Result<()> {
+        for letter in self.inbox.letters() {
+            letter.answer(letter.request.carry_out(&mut self.store));
+        }
+        self.stop_needless_runs();
+        Ok(())
     }
 
     /// At most `max` wanted partitions that can be built now.
     fn startable(&self, max: usize) -> Vec<Partition> {
-        if self.limits.fail_fast && self.failures > 0 {
+        if self.limits.fail_fast && !self.failed.is_empty() {
             return Vec::new();
         }
         let db = &self.store;
         to_build(db)
-            .filter(|p| p.awaited_by(db).any(|want| !self.unknown.stops(want)))
-            // An earlier want may be for a partition that no present job makes; `start` has reported it.
-            .filter(|p| self.jobs.job_for(name(*p, db)).is_ok())
+            .filter(|p| p.awaited_by(db).next().is_some())
             .take(max)
             .collect()
     }
 
-    fn start(&mut self, partition: Partition) -> Result<()> {
-        let failed = |e| step_error(&self.dirs, e);
-        let mut t = self.store.begin();
-        let partition = match partition.is::<Stale>(&t) {
-            true => {
-                let replaced = t.apply(PartitionReplaced { partition });
-                replaced.map_err(failed)?.created.next
+    /// Returns whether a wanted partition waits for the time at which its job is run again.
+    fn waits_for_a_time(&self) -> bool {
+        let db = &self.store;
+        let mut waiting = self.backoffs.iter().map(|(_, partition)| partition);
+        waiting.any(|p| p.is::<Backoff>(db) && p.awaited_by_count(db) > 0)
+    }
+
+    /// Ends the times that are over, before a job is run again.
+    fn end_backoffs(&mut self, now: Instant) -> Result<()> {
+        while let Some((at, partition)) = self.backoffs.first().copied() {
+            if at > now {
+                break;
             }
-            false => partition,
-        };
-        let name = name(partition, &t).to_owned();
-        let event = JobQueued {
-            label: name.clone(),
-            partitions: vec![partition],
-            wants: partition.awaited_by(&t).collect(),
-        };
-        let run = t.apply(event).map_err(failed)?.created.run;
-        t.commit().map_err(failed)?;
-        let pid = match self.spawn(run, partition, &name) {
-            Ok(pid) => pid,
-            Err(e) => {
-                self.failed(run, 127, format!("{e:#}"))?;
-                self.progress.ended(&name, Ending::Failed);
-                return Ok(());
-            }
-        };
-        let queued = run
-            .in_state::<Queued>(&self.store)
-            .context("a run that was just queued is not Queued")?;
-        self.fire(JobStarted { run: queued, pid })?;
-        self.progress.started(&name, pid);
+            self.backoffs.pop_first();
+            self.fire(BackoffEnded { partition })?;
+        }
         Ok(())
     }
 
-    /// Starts the process of a run.
-    fn spawn(&mut self, run: JobRun, partition: Partition, name: &str) -> Result<u32> {
-        let id = run.id().to_string();
-        let dir = self.dirs.make_run(&id)?;
-        let mut vars = self.vars.clone();
-        vars.push(("PARTITION", name.to_owned()));
-        vars.push(("DATABUILD_OUT", dir.to_string_lossy().into_owned()));
-        let live = self
-            .store
-            .place::<Partition, Live>()
-            .map(|p| format!("{}\n", p.of(&self.store).name(&self.store)))
-            .collect();
-        let spec = Spec {
-            command: &self.jobs.job_for(name)?.command,
-            arguments: &[],
-            vars: &vars,
-            dir: &dir,
-            stderr: &self.dirs.stderr(&id),
-            stdin: live,
-        };
-        let pid = self.children.spawn(run, spec, RunOutput::of(name))?;
-        let began = self.lives;
-        self.works.insert(run, Work { partition, began });
-        Ok(pid)
-    }
-
-    fn ended(&mut self, mut ended: Ended<JobRun, RunOutput>) -> Result<()> {
-        let run = ended.key;
-        let Some(Work { partition, began }) = self.works.remove(&run) else {
-            return Ok(());
-        };
-        let running = run
-            .in_state::<Running>(&self.store)
-            .context("a run that has ended is not Running")?;
-        let name = name(partition, &self.store).to_owned();
-        let id = run.id().to_string();
-        let case = Case {
-            partition,
-            exit: ended.exit,
-            status: &ended.status,
-            output: ended.output,
-            was_live: &|p| self.built.get(&p).is_none_or(|nth| *nth <= began),
-            unknown: &|p| self.unknown.why(p),
-            missed_before: &self.missed,
-            discovery_max: self.limits.discovery,
-        };
-        let mut verdict = verdict::of(&self.store, &self.jobs, case);
-        let left = ended.group.message();
-        if let Some(left) = left {
-            self.progress.note(format_args!("{name}: {left}"));
-        }
-        // A run fails if its output cannot be read, synced or moved into place.
-        if matches!(verdict, Verdict::Succeeded { .. }) {
-            let placed = self.dirs.seal(&id);
-            let placed = placed.and_then(|()| self.dirs.publish(&id, &name));
-            verdict = placed.map_or_else(|e| Verdict::Failed(format!("{e:#}")), |()| verdict);
-        }
-        let recorded = match verdict {
-            Verdict::Succeeded {
-                digest,
-                reads,
-                inputs,
-            } => {
-                let event = JobSucceeded {
-                    run: running,
-                    digest,
-                    reads,
-                    inputs,
-                };
-                self.record(event)?.map(|()| {
-                    self.lives += 1;
-                    self.built.insert(partition, self.lives);
-                    Ending::Live
-                })
-            }
-            Verdict::Missed {
-                missed,
-                reads,
-                inputs,
-            } => {
-                let event = DepMissed {
-                    run: running,
-                    missed: missed.iter().cloned().map(Ensure::from).collect(),
-                    reads,
-                    inputs,
-                };
-                self.record(event)?.map(|()| {
-                    self.dirs.discard(&id);
-                    let ending = Ending::Missed(missed.len());
-                    self.missed.extend(missed);
-                    ending
-                })
-            }
-            Verdict::Failed(why) => Err(why),
-        };
-        let ending = match recorded {
-            Ok(ending) => ending,
-            Err(why) => {
-                let stderr = child::tail(&mut ended.stderr, STDERR_LINES_MAX);
-                let full = self.dirs.probe(&id).err().map(|e| format!("{e:#}"));
-                let more = [left.map(str::to_owned), Some(stderr), full];
-                let more = more.into_iter().flatten().filter(|text| !text.is_empty());
-                let reason = std::iter::once(why).chain(more).collect::<Vec<_>>();
-                self.failed(run, ended.exit, reason.join("\n"))?;
-                Ending::Failed
-            }
-        };
-        self.progress.ended(&name, ending);
-        Ok(())
-    }
-
-    /// Records that a run has failed.
-    fn failed(&mut self, run: JobRun, exit: i32, reason: String) -> Result<()> {
-        self.failures += 1;
-        self.fire(JobFailed { run, exit, reason }).map(drop)
-    }
-
-    /// Fires the event for the result of a run. The inner error is a rejection by the model, which fails this run
-    /// only. The outer error is one of the store, after which nothing more can be recorded.
-    fn record<E: Event<Model = build::Model>>(&mut self, event: E) -> Result<Result<(), String>> {
-        match self.store.try_step(event) {
-            Ok(_) => Ok(Ok(())),
-            Err(e @ (StepError::Storage(_) | StepError::Indeterminate(_))) => {
-                Err(step_error(&self.dirs, e))
-            }
-            Err(e) => Ok(Err(verdict::rejected(&self.store, &e))),
-        }
-    }
-
-    /// Ends all runs, and records them as lost.
-    fn end_children(&mut self) -> Result<()> {
-        self.children.end();
+    /// Cancels the wants that have not ended. Records the runs that nobody needs any more as canceled; their processes have ended.
+    pub fn cancel(&mut self, wants: &[Want]) -> Result<()> {
+        let open = wants.iter().filter(|want| is_open(**want, &self.store));
+        let open: Vec<Want> = open.copied().collect();
+        let dirs = self.dirs.clone();
+        let failed = |e| step_error(&dirs, e);
         let runs: Vec<JobRun> = std::mem::take(&mut self.works).into_keys().collect();
-        self.lose(&runs)
+        if !open.is_empty() || !runs.is_empty() {
+            let mut t = self.store.begin();
+            for want in open {
+                t.apply(WantCanceled { want }).map_err(failed)?;
+            }
+            for run in &runs {
+                t.apply(RunCanceled { run: *run }).map_err(failed)?;
+            }
+            t.commit().map_err(failed)?;
+        }
+        for run in runs {
+            dirs.discard(&run.id().to_string());
+        }
+        Ok(())
     }
 
     /// Replaces partitions by instances that are to be built.

@@ -1,5 +1,5 @@
-//! Finds the partitions that are no longer up to date when databuild starts: live partitions whose data is missing, or whose digest has
-//! changed since they were built.
+//! Finds the partitions that are no longer up to date when databuild starts: live partitions whose data is missing, and those whose digest
+//! has changed since they were built, or the version of their job. A partition that has failed may be built again if one of these has changed.
 //!
 //! If the `digest` command of a job fails, the partitions of that job are not known to be up to date. Partitions that depend on them
 //! are not built until the command works again; all others are.
@@ -11,10 +11,10 @@ use ironweave::prelude::*;
 
 use crate::child::{self, Children, Ended, Spec};
 use crate::engine::{Engine, STDERR_LINES_MAX, TICK};
-use crate::model::build::state::{Building, Idle, Live, New, UpstreamBuilding};
-use crate::model::build::{Partition, SourcesChanged, Want};
+use crate::model::build::state::{Failed, Live};
+use crate::model::build::{Partition, SourcesChanged};
 use crate::protocol::Digests;
-use crate::rules::current;
+use crate::rules::{current, name};
 
 /// The number of partitions per `digest` command, because the length of a command line is limited.
 const BATCH: usize = 500;
@@ -28,8 +28,6 @@ pub struct Unknown {
     partitions: BTreeMap<Partition, usize>,
     /// These partitions, and all that depend on them.
     affected: BTreeSet<Partition>,
-    /// The open wants for some of them.
-    wants: BTreeSet<Want>,
 }
 
 impl Unknown {
@@ -44,18 +42,13 @@ impl Unknown {
         self.affected.contains(&partition)
     }
 
-    /// Returns whether no run may serve a want.
-    pub fn stops(&self, want: Want) -> bool {
-        self.wants.contains(&want)
-    }
-
     /// The errors, each with a summary as its first line.
     pub fn failures(&self) -> impl Iterator<Item = &str> {
         self.failures.iter().map(String::as_str)
     }
 }
 
-/// A live partition, its name and the digest that it was built with.
+/// A live or failed partition, its name and the digest that it was built with.
 type Built = (Partition, String, String);
 
 /// Records which live partitions are stale; those in `gone` are known to be. Returns the signal that
@@ -64,14 +57,23 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
     let mut changed: BTreeSet<Partition> = gone.into_iter().collect();
     let db = &engine.store;
     let mut by_job: BTreeMap<usize, Vec<Built>> = BTreeMap::new();
-    for token in db.place::<Partition, Live>() {
-        let name = token.of(db).name(db);
-        if !engine.dirs.partition(name).is_dir() {
-            changed.insert(token.any());
-        } else if let Ok(job) = engine.jobs.index_for(name)
+    let live = db.place::<Partition, Live>().map(|p| {
+        let is_there = engine.dirs.partition(p.of(db).name(db)).is_dir();
+        (p.any(), is_there, Some(p.digest(db).to_owned()))
+    });
+    let failed = db.place::<Partition, Failed>();
+    let failed = failed.map(|p| (p.any(), true, p.digest(db).clone()));
+    for (partition, is_there, digest) in live.chain(failed) {
+        let name = name(partition, db);
+        let job = engine.jobs.index_for(name).ok();
+        let version = partition.built_by(db).map_or("", |run| run.version(db));
+        let is_of = |job: usize| version.is_empty() || engine.jobs.all()[job].version() == version;
+        if !is_there || !job.is_none_or(is_of) {
+            changed.insert(partition);
+        } else if let (Some(job), Some(digest)) = (job, digest)
             && engine.jobs.all()[job].digest.is_some()
         {
-            let built = (token.any(), name.to_owned(), token.digest(db).to_owned());
+            let built = (partition, name.to_owned(), digest);
             by_job.entry(job).or_default().push(built);
         }
     }
@@ -129,18 +131,10 @@ fn affect(
 ) {
     let db = &engine.store;
     unknown.affected = rests_on(db, unknown.partitions.keys().copied());
-    let mut needed: Vec<Partition> = refs
+    let needed = refs
         .iter()
         .filter_map(|name| current(name, db))
-        .filter(|p| !unknown.affects(*p))
-        .collect();
-    for want in db.place::<Want, (New, Idle, Building, UpstreamBuilding)>() {
-        if want.awaits(db).any(|p| unknown.affects(p)) {
-            unknown.wants.insert(want);
-        } else {
-            needed.extend(want.awaits(db));
-        }
-    }
+        .filter(|p| !unknown.affects(*p));
     let needed = stands_on(db, needed);
     changed.retain(|p| needed.contains(p));
 }

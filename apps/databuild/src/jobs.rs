@@ -4,7 +4,11 @@
 //! [[job]]
 //! partitions = "sloc/*"                                       # `*` matches any characters
 //! command    = ["$DATABUILD", "job", "sloc", "$PARTITION"]    # started without a shell, in the run's own directory
-//! digest     = ["$DATABUILD", "job", "digest"]                # optional, see below
+//! digest     = ["$DATABUILD", "job", "digest"]                # optional, as all that follows; see below
+//! retries    = 3              # how often it is run again after a failure [default: 0]
+//! backoff    = "2s"           # the time before it is run again, which doubles each time, up to an hour [default: 1s]
+//! timeout    = "10m"          # a run that takes longer fails [default: none]
+//! version    = "2"            # partitions that another version made are stale [default: a hash of `command`]
 //! ```
 //!
 //! A partition is made by the only job whose pattern matches its name. databuild replaces the following names in the arguments of a command
@@ -37,7 +41,14 @@
 //! | exit status 0 | the run succeeded |
 //! | exit status 0, and it missed a partition, or read one that is not live | databuild builds that partition, then runs the job again |
 //! | exit status 0, and the output directory was made read-only, or the data of the partition cannot be replaced | the run failed |
+//! | any other exit status or a signal, and it read a partition that is not live | the same: it may have failed because the data was old |
 //! | any other exit status, a signal, or an invalid line on stdout | the run failed; its stderr is shown |
+//! | it took longer than the `timeout` of its job | it was ended by SIGTERM, or two seconds later by SIGKILL, and failed |
+//!
+//! A run that failed is repeated as often as `retries` says. Then the failure is remembered: a want for the partition fails, and nothing
+//! runs, until somebody retries it (`databuild retry`), its digest, the version of its job or an input that it reported has changed. If the
+//! cause can be gone without that, the next databuild runs it again: the program could not be started, the output could not be written or
+//! moved into place, or the job has a `digest` command and failed before it printed its digest.
 //!
 //! A run ends with its process. Processes that are left in its process group are then killed, and
 //! databuild reports it. A process that left the group (`setsid`) is neither waited for nor ended, and its output
@@ -52,12 +63,16 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
 use crate::command::{NAMES, unknown_name};
-use crate::text::shown;
+use crate::text::{duration, shown};
+
+/// The time before a job is run again that has failed, if the file does not say another.
+const BACKOFF: Duration = Duration::from_secs(1);
 
 /// The jobs of a jobs file.
 #[derive(Debug)]
@@ -77,6 +92,30 @@ pub struct Job {
     pub command: Vec<String>,
     /// The program that prints digests and its arguments, as written.
     pub digest: Option<Vec<String>>,
+    /// How often it is run again after it has failed.
+    pub retries: u32,
+    /// The time before it is run again; after each further failure, it is twice as long.
+    pub backoff: Duration,
+    /// How long a run may take.
+    pub timeout: Option<Duration>,
+    /// Its version, if it is given.
+    given_version: Option<String>,
+}
+
+impl Job {
+    /// The version of the job. Partitions that another version has made are stale. Without one in the file, it is a hash of the
+    /// command.
+    pub fn version(&self) -> String {
+        match &self.given_version {
+            Some(version) => format!("={version}"),
+            None => {
+                let command: Vec<u8> = (self.command.iter())
+                    .flat_map(|word| word.bytes().chain([0]))
+                    .collect();
+                format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&command))
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -92,6 +131,11 @@ struct Entry {
     partitions: toml::Spanned<String>,
     command: toml::Spanned<Vec<String>>,
     digest: Option<toml::Spanned<Vec<String>>>,
+    #[serde(default)]
+    retries: u32,
+    backoff: Option<toml::Spanned<String>>,
+    timeout: Option<toml::Spanned<String>>,
+    version: Option<String>,
 }
 
 impl Jobs {
@@ -156,8 +200,19 @@ impl Jobs {
                     }
                 }
             }
+            let time = |given: &Option<toml::Spanned<String>>| match given {
+                None => Ok(None),
+                Some(text) => match duration(text.get_ref()) {
+                    Ok(time) => Ok(Some(time)),
+                    Err(why) => Err(refuse(text.span().start, why)),
+                },
+            };
             jobs.push(Job {
                 line: line(at),
+                retries: entry.retries,
+                backoff: time(&entry.backoff)?.unwrap_or(BACKOFF),
+                timeout: time(&entry.timeout)?,
+                given_version: entry.version,
                 pattern: entry.partitions.into_inner(),
                 command: entry.command.into_inner(),
                 digest: entry.digest.map(toml::Spanned::into_inner),
@@ -352,6 +407,14 @@ mod tests {
             (
                 "[[job]]\npartitions = 'a'\ncommand = ['x']\nretry = 3\n",
                 "dir/jobs.toml, line 4: unknown field `retry`",
+            ),
+            (
+                "[[job]]\npartitions = 'a'\ncommand = ['x']\nretries = -1\n",
+                "dir/jobs.toml, line 4: invalid value",
+            ),
+            (
+                "[[job]]\npartitions = 'a'\ncommand = ['x']\ntimeout = '10'\n",
+                "dir/jobs.toml, line 4: `10` is no duration: write",
             ),
             ("[[jobs]]\n", "dir/jobs.toml, line 1: unknown field `jobs`"),
             (

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | the state and its events | [`model`], then [`rules`] |
 //! | how to write jobs | [`jobs`], [`command`] |
-//! | how wants become data | [`engine`], [`verdict`] |
+//! | how wants become data | [`engine`], [`work`], [`verdict`] |
+//! | how wants are canceled, and failures retried | [`requests`] |
 //! | how processes are run | [`child`], [`protocol`] |
 //! | recovery after a kill, and staleness | [`start`], [`fresh`], [`dirs`] |
 //! | stores of earlier versions | [`migrate`] |
@@ -30,6 +31,7 @@ pub mod model;
 pub mod progress;
 pub mod protocol;
 pub mod render;
+pub mod requests;
 pub mod rules;
 pub mod show;
 pub mod signals;
@@ -38,3 +40,4 @@ pub mod start;
 pub mod summary;
 pub mod text;
 pub mod verdict;
+pub mod work;

@@ -30,6 +30,8 @@
 /// Wants, runs and partitions.
 #[ironweave::model]
 pub mod build {
+    use std::time::Duration;
+
     use ironweave::prelude::*;
 
     /// The name of a partition, which points to its current instance.
@@ -106,7 +108,7 @@ pub mod build {
         #[to(Building)]
         Missing,
         /// A run builds it.
-        #[to(Live, Failed, UpstreamBuilding, UpForRetry)]
+        #[to(Live, Failed, Backoff, UpstreamBuilding, UpForRetry)]
         Building,
         /// It is built and up to date.
         #[to(Stale)]
@@ -116,20 +118,31 @@ pub mod build {
             /// The digest of what its content is a function of, which is compared when databuild starts.
             digest: String,
         },
-        /// Its run failed.
-        #[to(Replaced)]
+        /// Its run failed. It stays so until somebody wants it to be built again, or what it is made from changes.
+        #[to(Stale, Replaced)]
         Failed {
             /// The error that the run reported, or how the run ended.
             reason: String,
+            /// The digest of what its content would be a function of, if the run told it.
+            digest: Option<String>,
+            /// Whether the next databuild builds it again, because the cause may be gone by then without a trace.
+            #[default(true)]
+            again: bool,
+        },
+        /// Its run failed, and the job is run again after a time.
+        #[to(UpForRetry)]
+        Backoff {
+            /// When that time is over, if this databuild still runs.
+            until: Timestamp,
         },
         /// Its run missed partitions, which are being built.
         #[to(UpForRetry, UpstreamFailed)]
         UpstreamBuilding,
-        /// It can be built again, because the missed partitions are live or its run was lost.
+        /// It can be built again: the missed partitions are live, or have not failed any more, or its run was lost or canceled.
         #[to(Building)]
         UpForRetry,
         /// The partitions that it missed have ended, and one of them has failed or is itself upstream-failed.
-        #[to(Replaced)]
+        #[to(UpForRetry, Replaced)]
         UpstreamFailed,
         /// It is built and no longer up to date.
         #[to(Replaced)]
@@ -144,6 +157,12 @@ pub mod build {
     pub struct JobRun {
         /// A description for people: the partition that it was started for.
         pub label: String,
+        /// How often the job was tried for this instance of its partition, with this time. 0 if an earlier databuild did not count it.
+        #[default(0u32)]
+        pub attempt: u32,
+        /// The version of its job. Empty if an earlier databuild did not record it.
+        #[default("")]
+        pub version: String,
         /// The partitions that it builds.
         pub builds: Many<Partition>,
         /// The partitions that it read.
@@ -159,10 +178,10 @@ pub mod build {
     pub enum JobRunState {
         /// It has a directory; its process is about to start.
         #[initial]
-        #[to(Running, Failed, Lost)]
+        #[to(Running, Failed, Lost, Canceled)]
         Queued,
         /// Its process runs.
-        #[to(Succeeded, Failed, DepMiss, Lost)]
+        #[to(Succeeded, Failed, DepMiss, Lost, Canceled)]
         Running {
             /// The id of the process.
             pid: u32,
@@ -187,6 +206,9 @@ pub mod build {
         /// databuild ended while it ran. Its result is unknown, and its output is not used.
         #[terminal]
         Lost,
+        /// It was ended because nobody wanted its partitions any more.
+        #[terminal]
+        Canceled,
     }
 
     /// A request for partitions, by a person or by a run that missed them.
@@ -243,7 +265,7 @@ pub mod build {
         /// All its partitions ended, and one of them waited for one that failed.
         #[terminal]
         UpstreamFailed,
-        /// The run that asked has a successor, which creates its own wants.
+        /// Somebody canceled it, or what the run that asked builds does not wait for it any more.
         #[terminal]
         Canceled,
     }
@@ -278,21 +300,32 @@ pub mod build {
         pub partition: Partition,
     }
 
-    /// A run is queued to build partitions. It replaces their earlier run; the inputs of the partitions and the wants of the earlier
-    /// run, which may have been that of an instance before, are dropped.
+    /// A want is not needed any more. Immediate events end what only it needs: partitions that wait for others do not wait any more, and the
+    /// wants for these are not needed either.
     #[event]
-    #[create(run: JobRun { label })]
+    #[unlink(want.awaits -= want.awaits)]
+    #[moves(want: New | Idle | Building | UpstreamBuilding -> Canceled)]
+    pub struct WantCanceled {
+        /// The want.
+        pub want: Want,
+    }
+
+    /// A run is queued to build partitions. It replaces their earlier run; the inputs of the partitions are dropped.
+    #[event]
+    #[create(run: JobRun { label, attempt, version })]
     #[link(run.services += wants)]
     #[unlink(partitions.inputs -= partitions.inputs)]
     #[relink(run.builds += partitions)]
     #[moves(each partitions: Missing | UpForRetry -> Building)]
-    #[unlink(partitions.built_by.asks.awaits -= partitions.built_by.asks.awaits)]
-    #[unlink(partitions.replaces.built_by.asks.awaits -= partitions.replaces.built_by.asks.awaits)]
-    #[moves(those partitions.built_by.asks: New | Idle | Building | UpstreamBuilding -> Canceled)]
-    #[moves(those partitions.replaces.built_by.asks: New | Idle | Building | UpstreamBuilding -> Canceled)]
     pub struct JobQueued {
         /// The label of the run.
         pub label: String,
+        /// How often the job was tried for these instances, with this time.
+        #[default(0u32)]
+        pub attempt: u32,
+        /// The version of the job.
+        #[default("")]
+        pub version: String,
         /// The partitions to build.
         pub partitions: Vec<Partition>,
         /// The wants that it serves.
@@ -351,8 +384,10 @@ pub mod build {
 
     /// A run ended with an error, or could not be started.
     #[event]
+    #[link(run.reads += inputs)]
+    #[link(run.builds.inputs += inputs)]
     #[moves(run: Queued | Running -> Failed { exit, reason })]
-    #[moves(each run.builds: Building -> Failed { reason })]
+    #[moves(each run.builds: Building -> Failed { reason, digest, again })]
     pub struct JobFailed {
         /// The run.
         pub run: JobRun,
@@ -360,6 +395,38 @@ pub mod build {
         pub exit: i32,
         /// The error.
         pub reason: String,
+        /// The digest of what the content would be a function of, if the run told it.
+        pub digest: Option<String>,
+        /// Whether the next databuild builds the partitions again.
+        #[default(true)]
+        pub again: bool,
+        /// The partitions that it read and that the content would be made from.
+        #[default]
+        pub inputs: Vec<Partition>,
+    }
+
+    /// A run ended with an error, and the job is run again after a time.
+    #[event]
+    #[moves(run: Queued | Running -> Failed { exit, reason })]
+    #[moves(each run.builds: Building -> Backoff { until = meta.time + wait })]
+    pub struct AttemptFailed {
+        /// The run.
+        pub run: JobRun,
+        /// Its exit status.
+        pub exit: i32,
+        /// The error.
+        pub reason: String,
+        /// The time.
+        pub wait: Duration,
+    }
+
+    /// The time before a job is run again is over. databuild measures it with a monotonic clock, and ends it when it starts.
+    #[event]
+    #[due(partition.Backoff.until)]
+    #[moves(partition: Backoff -> UpForRetry)]
+    pub struct BackoffEnded {
+        /// The partition.
+        pub partition: Partition,
     }
 
     /// The databuild process that started a run has ended, so the result of the run is unknown.
@@ -371,9 +438,18 @@ pub mod build {
         pub run: JobRun,
     }
 
-    /// The digests of partitions have changed since the partitions were built.
+    /// The process of a run was ended, because nobody wants its partitions any more.
     #[event]
-    #[moves(each partitions: Live -> Stale)]
+    #[moves(run: Queued | Running -> Canceled)]
+    #[moves(each run.builds: Building -> UpForRetry)]
+    pub struct RunCanceled {
+        /// The run.
+        pub run: JobRun,
+    }
+
+    /// The digests of partitions have changed since the partitions were built, or since their runs failed.
+    #[event]
+    #[moves(each partitions: Live | Failed -> Stale)]
     pub struct SourcesChanged {
         /// The partitions.
         pub partitions: Vec<Partition>,
@@ -395,10 +471,10 @@ pub mod build {
         pub reference: PartitionRef,
     }
 
-    /// One of its inputs is stale, so it becomes stale too, to any depth.
+    /// One of its inputs is stale, so it becomes stale too, to any depth. If it had failed, it may be built now.
     #[immediate]
     #[when(any partition.inputs in Stale)]
-    #[moves(partition: Live -> Stale)]
+    #[moves(partition: Live | Failed -> Stale)]
     pub struct InputWentStale {
         /// The partition.
         pub partition: Partition,
@@ -409,8 +485,19 @@ pub mod build {
     #[when(any partition.inputs in Stale)]
     #[unlink(partition.missed -= partition.missed)]
     #[unlink(partition.upstreams -= partition.upstreams)]
-    #[moves(partition: UpstreamBuilding -> UpForRetry)]
+    #[moves(partition: UpstreamBuilding | UpstreamFailed -> UpForRetry)]
     pub struct QuestionWentStale {
+        /// The partition.
+        pub partition: Partition,
+    }
+
+    /// Nobody wants it any more, so it does not wait.
+    #[immediate]
+    #[when(count partition.awaited_by == 0)]
+    #[unlink(partition.missed -= partition.missed)]
+    #[unlink(partition.upstreams -= partition.upstreams)]
+    #[moves(partition: UpstreamBuilding -> UpForRetry)]
+    pub struct WaitingWasNeedless {
         /// The partition.
         pub partition: Partition,
     }
@@ -437,9 +524,20 @@ pub mod build {
         pub partition: Partition,
     }
 
+    /// What had failed is to be built again, and nothing else that it missed has failed.
+    #[immediate]
+    #[when(none partition.upstreams in Failed | UpstreamFailed)]
+    #[unlink(partition.missed -= partition.missed)]
+    #[unlink(partition.upstreams -= partition.upstreams)]
+    #[moves(partition: UpstreamFailed -> UpForRetry)]
+    pub struct FailureForgotten {
+        /// The partition.
+        pub partition: Partition,
+    }
+
     // An open want is in the state of the first of these events whose conditions hold. The first three end it, when all of its
-    // partitions have ended: a failure does not keep the others from being built. The conditions of the others are mutually exclusive, so
-    // that they cannot form a cycle.
+    // partitions have ended: a failure does not keep the others from being built. The fourth ends it because it is needless. The conditions
+    // of the others are mutually exclusive, so that they cannot form a cycle.
 
     /// All of its partitions have ended, and one of them failed.
     #[immediate]
@@ -469,6 +567,17 @@ pub mod build {
     #[unlink(want.awaits -= want.awaits)]
     #[moves(want: New | Idle | Building | UpstreamBuilding -> Successful)]
     pub struct WantSatisfied {
+        /// The want.
+        pub want: Want,
+    }
+
+    /// A run asked for it, and what that run builds does not wait any more.
+    #[immediate]
+    #[when(any want.asked_by in DepMiss)]
+    #[when(none want.asked_by.builds in UpstreamBuilding)]
+    #[unlink(want.awaits -= want.awaits)]
+    #[moves(want: New | Idle | Building | UpstreamBuilding -> Canceled)]
+    pub struct WantWasNeedless {
         /// The want.
         pub want: Want,
     }

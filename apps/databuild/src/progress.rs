@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::text::in_words;
+
 /// Displays progress.
 pub struct Progress {
     bars: Option<Bars>,
@@ -60,7 +62,7 @@ impl Progress {
                 bar.finish_and_clear();
                 bars.all.remove(&bar);
             }
-            if !matches!(how, Ending::Failed) {
+            if matches!(how, Ending::Live | Ending::Missed(_)) {
                 return;
             }
         }
@@ -73,6 +75,11 @@ impl Progress {
                 self.note(format_args!("waits    {partition} (missed {n} partitions)"))
             }
             Ending::Failed => self.note(format_args!("failed   {partition}")),
+            Ending::Repeats { attempt, of, wait } => self.note(format_args!(
+                "failed   {partition} (attempt {attempt} of {of}, the next one in {})",
+                in_words(wait)
+            )),
+            Ending::Canceled => self.note(format_args!("canceled {partition}")),
         }
     }
 
@@ -115,4 +122,15 @@ pub enum Ending {
     Missed(usize),
     /// It failed.
     Failed,
+    /// It failed, and its job is run again after a time.
+    Repeats {
+        /// How often the job was run.
+        attempt: u32,
+        /// How often it is run at most.
+        of: u32,
+        /// The time.
+        wait: Duration,
+    },
+    /// Nobody wanted its partition any more.
+    Canceled,
 }

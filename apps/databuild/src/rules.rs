@@ -3,8 +3,6 @@
 //! No arc of the present model violates the invariants. They document why the model is correct, and detect a change that
 //! breaks it: the store rejects the transaction, so that the log never contains such a state.
 
-use std::collections::BTreeSet;
-
 use ironweave::prelude::*;
 
 use crate::model::build::state::{
@@ -79,14 +77,8 @@ pub fn to_build(db: &impl Db) -> impl Iterator<Item = Partition> {
     retry.chain(stale).chain(missing)
 }
 
-/// The references of which a person has an open want for that reference alone, which may be that of an earlier databuild.
-pub fn wanted_alone(db: &impl Db) -> BTreeSet<&str> {
+/// The open wants that no run asked for.
+pub fn open_wants(db: &impl Db) -> Vec<Want> {
     let open = db.place::<Want, (New, Idle, Building, UpstreamBuilding)>();
-    open.filter(|want| want.asked_by(db).is_none())
-        .filter_map(|want| {
-            let mut partitions = want.partitions(db);
-            partitions.next().filter(|_| partitions.next().is_none())
-        })
-        .map(|reference| reference.name(db))
-        .collect()
+    open.filter(|want| want.asked_by(db).is_none()).collect()
 }

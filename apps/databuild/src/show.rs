@@ -12,8 +12,8 @@ use ironweave::{AsOf, NameError, ReadError, Seq};
 use crate::dirs::Dirs;
 use crate::jobs::check_name;
 use crate::model::build::state::{
-    Building, Canceled, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued, Running, Stale,
-    Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
+    Backoff, Building, Canceled, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued, Running,
+    Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Partition, PartitionRef, Want, WantCreated};
 use crate::render::Renderer;
@@ -166,10 +166,10 @@ fn print(text: &str) -> Result<()> {
 fn status_of(store: &impl Db, full: bool) -> String {
     let mut out = String::new();
     let partitions = counts!(
-        store, Partition: Missing, Building, Live, Failed, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale
+        store, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale
     );
     line(&mut out, "partitions", &partitions);
-    let runs = counts!(store, JobRun: Queued, Running, Succeeded, Failed, DepMiss, Lost);
+    let runs = counts!(store, JobRun: Queued, Running, Succeeded, Failed, DepMiss, Lost, Canceled);
     line(&mut out, "runs", &runs);
     let wants = counts!(store, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled);
     line(&mut out, "wants", &wants);

@@ -1,8 +1,10 @@
 //! Recovery at the start of databuild:
 //!
 //! 1. Complete renames of earlier versions: runs that succeeded, whose directories were not moved into place.
-//! 2. Record runs of earlier databuilds as lost.
-//! 3. Replace failed partitions, so that they are built again.
+//! 2. Cancel the wants of earlier databuilds, which were killed, and record their runs as lost. Who still wants something wants it again;
+//!    what was built by then is there.
+//! 3. Replace failed partitions of which the cause may be gone without a trace, so that they are built again. Other failures are
+//!    remembered.
 //! 4. Mark partitions as stale whose sources have changed ([`fresh`]). The model marks the partitions that are made from
 //!    them.
 
@@ -18,12 +20,9 @@ use crate::engine::{BuildStore, Engine};
 use crate::fresh;
 use crate::jobs::Jobs;
 use crate::migrate::migrate;
-use crate::model::build::state::{
-    Failed, Live, Missing, Queued, Running, Stale, Succeeded, UpForRetry, UpstreamFailed,
-};
-use crate::model::build::{JobRun, Partition};
-use crate::rules::all_names;
-use crate::text::{LIST_MAX, shown};
+use crate::model::build::state::{Backoff, Failed, Live, Queued, Running, Stale, Succeeded};
+use crate::model::build::{BackoffEnded, JobRun, Partition};
+use crate::rules::{all_names, open_wants};
 
 /// How often opening a locked store is retried. The process of a run holds the lock between its fork and
 /// its exec, which matters if databuild was killed in that moment.
@@ -75,7 +74,8 @@ pub fn is_in_use(dirs: &Dirs) -> bool {
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-fn no_store(dirs: &Dirs) -> anyhow::Error {
+/// The error for a directory without a store.
+pub fn no_store(dirs: &Dirs) -> anyhow::Error {
     anyhow::anyhow!(
         "there is no store in {}: run databuild there first, or name its directory with --dir",
         dirs.shown().display()
@@ -107,17 +107,19 @@ pub fn recover(engine: &mut Engine, refs: &[String]) -> Result<Option<i32>> {
     let unplaced = owed_renames(engine)?;
     let lost: Vec<JobRun> = engine.store.place::<JobRun, (Queued, Running)>().collect();
     engine.lose(&lost)?;
+    // Those that runs asked for end with them.
+    engine.cancel(&open_wants(&engine.store))?;
+    let backoffs = engine.store.place::<Partition, Backoff>();
+    for partition in backoffs.map(|p| p.any()).collect::<Vec<_>>() {
+        engine.fire(BackoffEnded { partition })?;
+    }
     for run in engine.dirs.runs_present()? {
         engine.dirs.discard(&run);
     }
-    let failed: Vec<Partition> = engine
-        .store
-        .place::<Partition, (Failed, UpstreamFailed)>()
-        .collect();
-    engine.replace(failed)?;
-    let stopped = fresh::look(engine, refs, unplaced)?;
-    note_what_has_no_job(engine);
-    Ok(stopped)
+    let failed = engine.store.place::<Partition, Failed>();
+    let failed = failed.filter(|p| p.again(&engine.store)).map(|p| p.any());
+    engine.replace(failed.collect())?;
+    fresh::look(engine, refs, unplaced)
 }
 
 /// Completes the renames of the directories of runs that succeeded. Returns
@@ -142,28 +144,6 @@ fn owed_renames(engine: &Engine) -> Result<Vec<Partition>> {
         }
     }
     Ok(unplaced)
-}
-
-/// Reports wanted partitions that no present job makes. An earlier databuild may have had other jobs.
-fn note_what_has_no_job(engine: &Engine) {
-    let db = &engine.store;
-    let mut waiting = db
-        .place::<Partition, (Missing, UpForRetry, Stale)>()
-        .filter(|p| p.awaited_by(db).next().is_some())
-        .map(|p| p.of(db).name(db))
-        .filter_map(|name| Some((name, engine.jobs.job_for(name).err()?)));
-    for (name, why) in waiting.by_ref().take(LIST_MAX) {
-        engine.progress.note(format_args!(
-            "{} was wanted earlier and stays unbuilt: {why:#}",
-            shown(name)
-        ));
-    }
-    let more = waiting.count();
-    if more > 0 {
-        engine
-            .progress
-            .note(format_args!("and {more} more stay unbuilt"));
-    }
 }
 
 /// Refuses references that cannot be wanted.

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ironweave::prelude::*;
 
 use crate::engine::Engine;
 use crate::fresh::stands_on;
@@ -71,13 +70,23 @@ fn print_errors(engine: &Engine, not_built: &[&str], not_known: &[&str]) {
     let mut line = |text: std::fmt::Arguments<'_>| {
         let _ = writeln!(out, "{text}");
     };
-    let mut failed = db.place::<Partition, Failed>();
+    // Failures of what others wanted are not of this caller.
+    let wanted = not_built.iter().filter_map(|name| current(name, db));
+    // If its want was canceled, what was missed is forgotten.
+    let mut under = stands_on(db, wanted);
+    under.extend(&engine.failed);
+    let mut failed = under.iter().filter_map(|p| p.in_state::<Failed>(db));
     for token in failed.by_ref().take(SHOWN_MAX) {
-        line(format_args!("\n{} failed:", token.of(db).name(db)));
+        let name = token.of(db).name(db);
+        line(format_args!("\n{name} failed:"));
         for text in token.reason(db).lines() {
             line(format_args!("    {}", one_line(text)));
         }
-        if let Some(run) = token.built_by(db) {
+        if !engine.failed.contains(&token.any()) {
+            line(format_args!(
+                "    (in an earlier run; nothing that it is made from has changed since: `databuild retry {name}` forgets it)"
+            ));
+        } else if let Some(run) = token.built_by(db) {
             let dir = engine.dirs.shown().join("runs").join(run.id().to_string());
             line(format_args!(
                 "    (its directory {} is kept until the next start of databuild)",
@@ -86,7 +95,9 @@ fn print_errors(engine: &Engine, not_built: &[&str], not_known: &[&str]) {
         }
     }
     more(&mut line, failed.count(), "failed");
-    let mut blocked = db.place::<Partition, UpstreamFailed>();
+    let mut blocked = under
+        .iter()
+        .filter_map(|p| p.in_state::<UpstreamFailed>(db));
     for token in blocked.by_ref().take(SHOWN_MAX) {
         let lost = |p: &Partition| p.is::<Failed>(db) || p.is::<UpstreamFailed>(db);
         let missed = token.upstreams(db).filter(lost).map(|p| name(p, db));

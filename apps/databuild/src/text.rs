@@ -2,6 +2,7 @@
 //! terminal.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 /// The number of items of a shortened list.
 pub const LIST_MAX: usize = 6;
@@ -45,6 +46,45 @@ pub fn shown(text: &str) -> String {
     }
 }
 
+/// A duration as a jobs file and the command line have it: `90s`, `1.5h`. The units are `ms`, `s`, `m`, `h` and `d`.
+///
+/// # Errors
+/// A message, if it is none, or longer than a hundred years.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    const LONGEST: f64 = 100.0 * 365.0 * 86_400.0;
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => f64::NAN,
+    };
+    let number: f64 = text[..text.len() - unit.len()].parse().unwrap_or(f64::NAN);
+    let all = number * seconds;
+    match all <= LONGEST {
+        true => Ok(Duration::from_secs_f64(all)),
+        false => Err(format!(
+            "`{}` is no duration: write a number with a unit, such as 500ms, 90s, 10m, 1.5h or 2d",
+            shown(text)
+        )),
+    }
+}
+
+/// A duration for people: `250 ms`, `1.5 s`, `10 min`.
+pub fn in_words(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    let (number, unit) = match seconds {
+        _ if seconds < 1.0 => (seconds * 1000.0, "ms"),
+        _ if seconds < 120.0 => (seconds, "s"),
+        _ if seconds < 7200.0 => (seconds / 60.0, "min"),
+        _ => (seconds / 3600.0, "h"),
+    };
+    let text = format!("{number:.1}");
+    format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
+}
+
 /// A text with line ends and other control characters escaped.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -74,6 +114,33 @@ mod tests {
         assert_eq!(chain(&names, 8), cut);
         let ends = ["a", "b", "c", "f", "g", "h"];
         assert_eq!(chain(&ends, 8), cut);
+    }
+
+    #[test]
+    fn durations() {
+        for (text, milliseconds, words) in [
+            ("0s", 0, "0 ms"),
+            ("250ms", 250, "250 ms"),
+            ("1.5s", 1500, "1.5 s"),
+            ("90s", 90_000, "90 s"),
+            ("10m", 600_000, "10 min"),
+            ("1.5h", 5_400_000, "90 min"),
+            ("2d", 172_800_000, "48 h"),
+        ] {
+            let read = duration(text).unwrap();
+            assert_eq!(read, Duration::from_millis(milliseconds), "{text}");
+            assert_eq!(in_words(read), words, "{text}");
+        }
+        let long = "9".repeat(400) + "d";
+        for text in [
+            "", "s", "10", "-1s", "1e3s", "1 s", "1w", "1.2.3s", "NaNs", &long,
+        ] {
+            let error = duration(text).unwrap_err();
+            assert!(
+                error.contains("is no duration") && error.len() < 400,
+                "{error}"
+            );
+        }
     }
 
     #[test]

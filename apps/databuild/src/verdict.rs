@@ -54,6 +54,8 @@ pub enum Verdict {
     },
     /// It failed, for this reason.
     Failed(String),
+    /// It failed for a reason that may be gone when the next databuild starts, although nothing that it is made from has changed.
+    Hindered(String),
 }
 
 /// Determines the result of a run.
@@ -63,9 +65,6 @@ pub fn of(db: &impl Db, jobs: &Jobs, case: Case<'_>) -> Verdict {
         Ok(output) => output,
         Err(why) => return Verdict::Failed(why),
     };
-    if case.exit != 0 {
-        return Verdict::Failed(format!("it {}", case.status));
-    }
     let live = |names: &BTreeSet<String>| -> Vec<Partition> {
         names
             .iter()
@@ -74,17 +73,22 @@ pub fn of(db: &impl Db, jobs: &Jobs, case: Case<'_>) -> Verdict {
             .collect()
     };
     let (reads, inputs) = (live(&output.reads), live(&output.inputs));
+    let is_live = |name: &str| current(name, db).is_some_and(|p| p.is::<Live>(db));
+    // A partition that it read and that is not live counts as missed. It may have read the old data of a stale partition.
+    let too_early = output.reads.into_iter().filter(|n| !is_live(n));
+    let too_early: BTreeSet<String> = too_early.collect();
+    // That a run fails that has read old data says nothing.
+    if case.exit != 0 && too_early.is_empty() {
+        return Verdict::Failed(format!("it {}", case.status));
+    }
     for read in &reads {
         if let Some(why) = (case.unknown)(*read) {
             let name = name(*read, db);
-            return Verdict::Failed(format!(
+            return Verdict::Hindered(format!(
                 "it read `{name}`, which is not known to be up to date: {why}"
             ));
         }
     }
-    let is_live = |name: &str| current(name, db).is_some_and(|p| p.is::<Live>(db));
-    // A partition that it read and that is not live counts as missed. It may have read the old data of a stale partition.
-    let too_early = output.reads.into_iter().filter(|n| !is_live(n));
     let missed: BTreeSet<String> = output.missed.into_iter().chain(too_early).collect();
     if !missed.is_empty() {
         let missing = Missing {
@@ -96,6 +100,7 @@ pub fn of(db: &impl Db, jobs: &Jobs, case: Case<'_>) -> Verdict {
             discovery_max: case.discovery_max,
         };
         return match missing.refusal(db) {
+            Some(_) if case.exit != 0 => Verdict::Failed(format!("it {}", case.status)),
             Some(why) => Verdict::Failed(why),
             None => Verdict::Missed {
                 missed,
@@ -207,6 +212,8 @@ mod tests {
         let partition = current(name, store).unwrap();
         let queued = JobQueued {
             label: name.into(),
+            attempt: 1,
+            version: String::new(),
             partitions: vec![partition],
             wants: vec![],
         };
@@ -254,7 +261,7 @@ mod tests {
             discovery_max: before.len(),
         };
         match of(store, &jobs, case) {
-            Verdict::Failed(why) => why,
+            Verdict::Failed(why) | Verdict::Hindered(why) => why,
             Verdict::Missed { .. } => "missed".to_owned(),
             Verdict::Succeeded { .. } => "succeeded".to_owned(),
         }

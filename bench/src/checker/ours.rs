@@ -2,8 +2,8 @@
 
 use databuild::model::build::state::{Building, Live, Missing, Queued, Running, UpForRetry};
 use databuild::model::build::{
-    DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Model, Partition,
-    PartitionRef, Want, WantCreated,
+    AttemptFailed, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Model,
+    Partition, PartitionRef, RunCanceled, Want, WantCanceled, WantCreated,
 };
 use databuild::rules;
 use ironweave::check::Checker;
@@ -35,6 +35,8 @@ fn queued(store: &Store<Model>) -> Vec<JobQueued> {
     let startable: Vec<_> = store.place::<Partition, (Missing, UpForRetry)>().collect();
     let of = |partitions: Vec<Partition>| JobQueued {
         label: String::new(),
+        attempt: 1,
+        version: String::new(),
         wants: store
             .place::<Want, Any>()
             .filter(|want| want.awaits(store).any(|p| partitions.contains(&p)))
@@ -88,6 +90,22 @@ fn missed(store: &Store<Model>) -> Vec<DepMissed> {
     names.flat_map(of).collect()
 }
 
+/// With one of three exit statuses, and without inputs.
+fn failed(store: &Store<Model>) -> Vec<JobFailed> {
+    let unfinished = store.place::<JobRun, (Queued, Running)>();
+    let of = |run: JobRun| {
+        [1, 2, 3].map(|exit| JobFailed {
+            run,
+            exit,
+            reason: String::new(),
+            digest: None,
+            again: false,
+            inputs: Vec::new(),
+        })
+    };
+    unfinished.flat_map(of).collect()
+}
+
 /// Returns a checker for so many wants, references, partitions and runs.
 pub fn checker([wants, references, partitions, runs]: [usize; 4]) -> Checker<Model> {
     Checker::new()
@@ -96,8 +114,11 @@ pub fn checker([wants, references, partitions, runs]: [usize; 4]) -> Checker<Mod
         .entities::<Partition>(partitions)
         .entities::<JobRun>(runs)
         .values::<JobStarted, _>("pid", [1, 2])
-        .values::<JobFailed, _>("exit", [1, 2, 3])
-        .values::<JobFailed, _>("reason", [""])
+        .bindings::<JobFailed>(failed)
+        // What `twin.rs` leaves out.
+        .bindings::<AttemptFailed>(|_| Vec::new())
+        .bindings::<WantCanceled>(|_| Vec::new())
+        .bindings::<RunCanceled>(|_| Vec::new())
         .bindings::<WantCreated>(move |store| wanted(store, wants))
         .bindings::<JobQueued>(queued)
         .bindings::<JobSucceeded>(succeeded)

@@ -153,6 +153,14 @@ impl Partition {
         matches!(self.state, PartitionState::Live { .. })
     }
 
+    fn is_waiting(&self) -> bool {
+        self.state == PartitionState::UpstreamBuilding
+    }
+
+    fn is_stale(&self) -> bool {
+        self.state == PartitionState::Stale
+    }
+
     fn has_ended(&self) -> bool {
         self.is_live() || self.went_wrong()
     }
@@ -203,16 +211,6 @@ impl State {
         partition == other || upstreams.any(|upstream| self.waits_for(upstream, other))
     }
 
-    /// The wants that the runs of some partitions asked for.
-    fn asked_for(&self, built: impl Fn(&Partition) -> Option<u8>, partitions: Set) -> Set {
-        let runs = members(partitions).filter_map(|i| built(&self.partitions[i]));
-        let asked = runs.flat_map(|run| {
-            let wants = self.wants.iter().enumerate();
-            wants.filter(move |(_, want)| want.asked_by == Some(run))
-        });
-        asked.fold(0, |set, (i, _)| set | 1 << i)
-    }
-
     fn create_want(&mut self, names: Set, asked_by: Option<u8>) {
         let (mut partitions, mut awaits) = (0, 0);
         for name in members(names) {
@@ -254,7 +252,7 @@ impl State {
         match action {
             Action::WantCreated { names } => self.create_want(names, None),
             Action::PartitionReplaced { partition } => self.replace(partition),
-            Action::JobQueued { partitions } => return self.queue(partitions),
+            Action::JobQueued { partitions } => self.queue(partitions),
             Action::JobStarted { run, pid } => {
                 self.runs[run as usize].state = RunState::Running { pid };
             }
@@ -317,24 +315,11 @@ impl State {
         });
     }
 
-    fn queue(&mut self, partitions: Set) -> Option<()> {
-        let of_these = self.asked_for(|partition| partition.built_by, partitions);
-        let before = |partition: &Partition| self.partitions[partition.replaces? as usize].built_by;
-        let of_those_before = self.asked_for(before, partitions);
-        let open = |set: Set| members(set).any(|i| self.wants[i].is_open());
-        if open(of_these & of_those_before) {
-            return None;
-        }
+    fn queue(&mut self, partitions: Set) {
         let run = self.runs.len() as u8;
         let mut services = 0;
-        for (i, want) in self.wants.iter_mut().enumerate() {
+        for (i, want) in self.wants.iter().enumerate() {
             services |= Set::from(want.awaits & partitions != 0) << i;
-            if (of_these | of_those_before) >> i & 1 == 1 {
-                want.awaits = 0;
-                if want.is_open() {
-                    want.state = WantState::Canceled;
-                }
-            }
         }
         self.runs.push(Run {
             state: RunState::Queued,
@@ -347,64 +332,93 @@ impl State {
             partition.built_by = Some(run);
             partition.state = PartitionState::Building;
         }
-        Some(())
     }
 
-    /// What follows from a change: staleness first, then what was asked because of what is stale, then what is live, then what went
-    /// wrong. Wants come last, since they are a function of their partitions.
+    /// What follows from a change. Wants come last, since they are a function of their partitions; what a want needed that has ended may
+    /// not be needed any more.
     fn fire_immediates(&mut self) {
-        let is_stale = |partition: &Partition| partition.state == PartitionState::Stale;
-        self.repeat(|state, partition| {
-            let goes_stale = partition.is_live() && state.any(partition.inputs, is_stale);
-            goes_stale.then_some(PartitionState::Stale)
-        });
-        self.repeat(|state, partition| {
-            let is_waiting = partition.state == PartitionState::UpstreamBuilding;
-            let is_done = state.any(partition.inputs, is_stale)
-                || !state.any(partition.upstreams, |upstream| !upstream.is_live());
-            (is_waiting && is_done).then_some(PartitionState::UpForRetry)
-        });
-        self.repeat(|state, partition| {
-            let is_waiting = partition.state == PartitionState::UpstreamBuilding;
-            let is_wrong = state.any(partition.upstreams, Partition::went_wrong);
-            let all_ended = !state.any(partition.upstreams, |upstream| !upstream.has_ended());
-            (is_waiting && is_wrong && all_ended).then_some(PartitionState::UpstreamFailed)
-        });
-        for i in 0..self.wants.len() {
-            if self.wants[i].is_open() {
-                let state = self.state_of_want(self.wants[i].awaits);
-                self.wants[i].state = state;
-                if !self.wants[i].is_open() {
-                    self.wants[i].awaits = 0;
-                }
-            }
-        }
+        while self.move_a_partition() || self.move_a_want() {}
     }
 
-    /// Moves partitions until none is moved. What is up for retry waits for nothing.
-    fn repeat(&mut self, next: impl Fn(&Self, &Partition) -> Option<PartitionState>) {
-        let find = |state: &Self| {
-            let mut all = state.partitions.iter().enumerate();
-            all.find_map(|(i, partition)| next(state, partition).map(|to| (i, to)))
-        };
-        while let Some((i, to)) = find(self) {
+    /// Moves a partition: staleness first, then what was asked because of what is stale, what waits for nobody, what is live, what went
+    /// wrong, and what did not go wrong after all. What is up for retry waits for nothing.
+    fn move_a_partition(&mut self) -> bool {
+        type Rule = fn(&State, usize, &Partition) -> Option<PartitionState>;
+        let rules: [Rule; 6] = [
+            |state, _, p| {
+                let can_go_stale = p.is_live() || p.state == PartitionState::Failed;
+                (can_go_stale && state.any(p.inputs, Partition::is_stale))
+                    .then_some(PartitionState::Stale)
+            },
+            |state, _, p| {
+                let waits = p.is_waiting() || p.state == PartitionState::UpstreamFailed;
+                (waits && state.any(p.inputs, Partition::is_stale))
+                    .then_some(PartitionState::UpForRetry)
+            },
+            |state, i, p| {
+                let is_awaited = state.wants.iter().any(|want| want.awaits >> i & 1 == 1);
+                (p.is_waiting() && !is_awaited).then_some(PartitionState::UpForRetry)
+            },
+            |state, _, p| {
+                let all_live = !state.any(p.upstreams, |upstream| !upstream.is_live());
+                (p.is_waiting() && all_live).then_some(PartitionState::UpForRetry)
+            },
+            |state, _, p| {
+                let is_wrong = state.any(p.upstreams, Partition::went_wrong);
+                let all_ended = !state.any(p.upstreams, |upstream| !upstream.has_ended());
+                (p.is_waiting() && is_wrong && all_ended).then_some(PartitionState::UpstreamFailed)
+            },
+            |state, _, p| {
+                let was_wrong = p.state == PartitionState::UpstreamFailed;
+                let is_wrong = state.any(p.upstreams, Partition::went_wrong);
+                (was_wrong && !is_wrong).then_some(PartitionState::UpForRetry)
+            },
+        ];
+        for rule in rules {
+            let mut all = self.partitions.iter().enumerate();
+            let Some((i, to)) = all.find_map(|(i, p)| rule(self, i, p).map(|to| (i, to))) else {
+                continue;
+            };
             let partition = &mut self.partitions[i];
             partition.state = to;
             if to == PartitionState::UpForRetry {
                 (partition.missed, partition.upstreams) = (0, 0);
             }
+            return true;
         }
+        false
     }
 
-    fn state_of_want(&self, awaits: Set) -> WantState {
+    fn move_a_want(&mut self) -> bool {
+        for i in 0..self.wants.len() {
+            let state = self.state_of_want(&self.wants[i]);
+            let want = &mut self.wants[i];
+            if want.is_open() && want.state != state {
+                want.state = state;
+                if !want.is_open() {
+                    want.awaits = 0;
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    fn state_of_want(&self, want: &Want) -> WantState {
+        let awaits = want.awaits;
         let is = |state| move |partition: &Partition| partition.state == state;
         let all_ended = !self.any(awaits, |partition| !partition.has_ended());
+        let is_needless = want
+            .asked_by
+            .is_some_and(|run| !self.any(self.builds(run), Partition::is_waiting));
         if all_ended && self.any(awaits, is(PartitionState::Failed)) {
             WantState::Failed
         } else if all_ended && self.any(awaits, is(PartitionState::UpstreamFailed)) {
             WantState::UpstreamFailed
         } else if !self.any(awaits, |partition| !partition.is_live()) {
             WantState::Successful
+        } else if is_needless {
+            WantState::Canceled
         } else if self.any(awaits, is(PartitionState::Building)) {
             WantState::Building
         } else if self.any(awaits, is(PartitionState::UpstreamBuilding)) {
@@ -492,7 +506,8 @@ impl Twin {
             }
         }
         let changed = |partitions| Action::SourcesChanged { partitions };
-        actions.extend(subsets(live).map(changed));
+        let failed = state.where_(|partition| partition.state == PartitionState::Failed);
+        actions.extend(subsets(live | failed).map(changed));
     }
 
     /// Returns the state after an event, or `None` if it is rejected or there would be too many entities.

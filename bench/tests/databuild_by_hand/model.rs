@@ -62,6 +62,8 @@ impl Model {
                 }
                 let event = JobQueued {
                     label: label.clone(),
+                    attempt: 1,
+                    version: String::new(),
                     partitions: partitions.iter().map(|id| current(id, &t)).collect(),
                     wants,
                 };
@@ -112,6 +114,9 @@ impl Model {
                     run,
                     exit: *exit,
                     reason: reason.clone(),
+                    digest: None,
+                    again: false,
+                    inputs: Vec::new(),
                 })?;
             }
             Event::RunLost { run } => self.fire(RunLost {
@@ -267,6 +272,7 @@ fn partition_state(partition: Partition, db: &impl Db) -> by_hand::PartitionStat
         PartitionState::Failed(p) => Hand::Failed {
             reason: p.reason(db).to_owned(),
         },
+        PartitionState::Backoff(_) => unreachable!("no job is run again"),
         PartitionState::UpstreamBuilding(_) => Hand::UpstreamBuilding,
         PartitionState::UpForRetry(_) => Hand::UpForRetry,
         PartitionState::UpstreamFailed(_) => Hand::UpstreamFailed,
@@ -287,6 +293,7 @@ fn run_state(run: JobRun, db: &impl Db) -> by_hand::RunState {
         },
         JobRunState::DepMiss(_) => Hand::DepMiss,
         JobRunState::Lost(_) => Hand::Lost,
+        JobRunState::Canceled(_) => unreachable!("no run is canceled"),
     }
 }
 

@@ -126,10 +126,11 @@ impl Random {
                 run: self.run(db, &[Queued, Running])?,
             },
             93..96 => Event::SourcesChanged {
-                partitions: self.partitions(db, &[Live], 2),
+                partitions: self.partitions(db, &[Live, Failed], 2),
             },
+            // One: what it blocks is not blocked any more.
             _ => Event::PartitionsRetried {
-                partitions: self.partitions(db, &[Failed, UpstreamFailed], 3),
+                partitions: self.partitions(db, &[Failed, UpstreamFailed], 1),
             },
         })
     }

@@ -156,11 +156,11 @@ fn partitions_do_not_wait_for_each_other_in_a_cycle() {
     for name in ["a", "b", "c"] {
         world.replace(name);
     }
-    // The new instance of `a` waits for nothing.
+    // The new instance of `a` waits for nothing. Nobody wants `c` any more, so it does not wait either.
     world.miss("c", &["a"], &[]);
     assert_eq!(
         world.states(&["a", "b", "c", "d"]),
-        ["Missing", "Missing", "UpstreamBuilding", "UpstreamFailed"]
+        ["Missing", "Missing", "UpForRetry", "UpForRetry"]
     );
 }
 
@@ -284,18 +284,136 @@ fn failed_partitions_can_be_retried() {
         .in_state::<Failed>(&world.store)
         .map(|p| p.reason(&world.store).to_owned());
     assert_eq!(reason.as_deref(), Some("it broke"));
-    let failed = world.all(&["a", "b"]);
-    for (name, failed) in ["a", "b"].into_iter().zip(failed) {
-        let next = world.replace(name);
-        assert_eq!(
-            (world.partition(name), next.replaces(&world.store)),
-            (next, Some(failed))
-        );
-    }
-    assert_eq!(world.states(&["a", "b"]), ["Missing", "Missing"]);
+    let failed = world.partition("b");
+    let next = world.replace("b");
+    assert_eq!(
+        (world.partition("b"), next.replaces(&world.store)),
+        (next, Some(failed))
+    );
+    // What it blocked is not blocked any more.
+    assert_eq!(world.states(&["a", "b"]), ["UpForRetry", "Missing"]);
     assert_eq!(world.partition("a").upstreams_count(&world.store), 0);
     let want = world.want(&["a"]);
     world.miss("a", &["b"], &[]);
+    world.build("b", &[]);
+    world.build("a", &["b"]);
+    assert_eq!(world.want_state(want), "Successful");
+}
+
+#[test]
+fn what_two_failures_block_is_blocked_until_both_are_retried() {
+    let mut world = World::new();
+    world.want(&["a"]);
+    world.miss("a", &["b", "c", "d"], &[]);
+    world.fail("b");
+    world.miss("c", &["e"], &[]);
+    world.fail("e");
+    world.build("d", &[]);
+    let all = ["a", "b", "c", "e"];
+    assert_eq!(
+        world.states(&all),
+        ["UpstreamFailed", "Failed", "UpstreamFailed", "Failed"]
+    );
+    world.replace("b");
+    assert_eq!(
+        world.states(&all),
+        ["UpstreamFailed", "Missing", "UpstreamFailed", "Failed"]
+    );
+    world.replace("e");
+    assert_eq!(
+        world.states(&all),
+        ["UpForRetry", "Missing", "UpForRetry", "Missing"]
+    );
+}
+
+#[test]
+fn a_failure_is_forgotten_when_what_it_was_made_from_changes() {
+    let mut world = World::new();
+    world.want(&["source", "a", "b", "c"]);
+    world.build("source", &[]);
+    world.fail_with("a", &["source"]);
+    world.fail("b");
+    world.miss("c", &["a"], &[]);
+    assert_eq!(
+        world.states(&["a", "b", "c"]),
+        ["Failed", "Failed", "UpstreamFailed"]
+    );
+    // A want for what has failed has failed: nothing runs.
+    let want = world.want(&["a", "c"]);
+    assert_eq!(world.want_state(want), "Failed");
+    world.change(&["source"]);
+    assert_eq!(
+        world.states(&["source", "a", "b", "c"]),
+        ["Stale", "Stale", "Failed", "UpForRetry"]
+    );
+    // Its own digest has changed.
+    world.change(&["b"]);
+    assert_eq!(world.states(&["b"]), ["Stale"]);
+}
+
+#[test]
+fn a_canceled_want_ends_with_what_only_it_needs() {
+    let mut world = World::new();
+    let (one, two) = (world.want(&["a", "x"]), world.want(&["b"]));
+    let of_a = world.miss("a", &["c"], &[]);
+    let of_c = world.miss("c", &["d", "e"], &[]);
+    let of_b = world.miss("b", &["e"], &[]);
+    let run = world.run("e");
+    world.cancel(one);
+    let asked = [of_a, of_c, of_b].map(|run| world.asked(run)[0]);
+    assert_eq!(
+        asked.map(|want| world.want_state(want)),
+        ["Canceled", "Canceled", "Building"]
+    );
+    assert_eq!(
+        world.states(&["a", "b", "c", "d", "e", "x"]),
+        [
+            "UpForRetry",
+            "UpstreamBuilding",
+            "UpForRetry",
+            "Missing",
+            "Building",
+            "Missing"
+        ]
+    );
+    let needed =
+        |world: &World, name: &str| world.partition(name).awaited_by_count(&world.store) > 0;
+    assert!(needed(&world, "e") && !needed(&world, "d") && !needed(&world, "x"));
+    // The other one goes on.
+    world.cancel(two);
+    assert!(!needed(&world, "e"));
+    world.store.step(RunCanceled { run: run.any() });
+    assert_eq!(world.states(&["b", "e"]), ["UpForRetry", "UpForRetry"]);
+    // What was canceled is built when it is wanted again.
+    let again = world.want(&["b"]);
+    world.miss("b", &["e"], &[]);
+    world.build("e", &[]);
+    world.build("b", &["e"]);
+    assert_eq!(
+        (world.want_state(again), world.want_state(two)),
+        ("Successful", "Canceled")
+    );
+}
+
+#[test]
+fn a_job_that_fails_is_tried_again_after_a_time() {
+    let mut world = World::new();
+    let want = world.want(&["a"]);
+    world.miss("a", &["b"], &[]);
+    let run = world.run("b").any();
+    world.store.step(AttemptFailed {
+        run,
+        exit: 3,
+        reason: "it broke".into(),
+        wait: std::time::Duration::from_secs(60),
+    });
+    assert_eq!(
+        (world.want_state(want), world.states(&["a", "b"])),
+        ("UpstreamBuilding", vec!["UpstreamBuilding", "Backoff"])
+    );
+    let due = world.store.next_due().expect("it is due");
+    assert_eq!(world.store.fire_due(due).expect("it fires").fired.len(), 1);
+    assert_eq!(world.states(&["b"]), ["UpForRetry"]);
     world.build("b", &[]);
     world.build("a", &["b"]);
     assert_eq!(world.want_state(want), "Successful");
@@ -354,8 +472,9 @@ fn wants_of_a_run_with_stale_inputs_are_canceled() {
         world.states(&["report", "manifest"]),
         ["UpForRetry", "Stale"]
     );
-    let third = world.miss("report", &["manifest"], &[]);
+    // Nobody waits for them any more.
     assert_eq!(world.want_state(world.asked(second)[0]), "Canceled");
+    let third = world.miss("report", &["manifest"], &[]);
     assert_eq!(world.want_state(world.asked(third)[0]), "Idle");
     assert_eq!(world.states(&["report"]), ["UpstreamBuilding"]);
     world.build("manifest", &[]);
@@ -409,6 +528,8 @@ fn invalid_events_are_rejected_and_change_nothing() {
     let (a, b) = (world.partition("a"), world.partition("b"));
     let queue = |partitions| JobQueued {
         label: "x".into(),
+        attempt: 1,
+        version: "v".into(),
         partitions,
         wants: vec![],
     };
@@ -453,6 +574,9 @@ fn invalid_events_are_rejected_and_change_nothing() {
         run: run.any(),
         exit: 1,
         reason: String::new(),
+        digest: None,
+        again: true,
+        inputs: vec![],
     });
     let late = JobSucceeded {
         run: same,

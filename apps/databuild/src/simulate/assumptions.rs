@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ironweave::prelude::*;
 
 use crate::model::build::state::Live;
-use crate::rules::{current, wanted_alone};
+use crate::rules::{current, open_wants};
 use crate::simulate::Scene;
 use crate::simulate::past::KnownFrom;
 use crate::text::few;
@@ -69,10 +69,12 @@ impl Assumptions {
             "running for longer than any run of the past, so ending now",
             &late,
         );
-        let mut earlier: Vec<String> = wanted_alone(db).into_iter().map(str::to_owned).collect();
+        let earlier = open_wants(db)
+            .into_iter()
+            .flat_map(|want| want.partitions(db));
+        let mut earlier: Vec<String> = earlier.map(|of| of.name(db).to_owned()).collect();
         earlier.retain(|name| !refs.contains(name));
-        earlier.retain(|name| jobs.is_none_or(|jobs| jobs.job_for(name).is_ok()));
-        add("wanted earlier, so built as well", &earlier);
+        add("wanted of another databuild, so built as well", &earlier);
         match scene.running.len() {
             0 => {}
             1 => lines.push("the run of another databuild that is going on succeeds".to_owned()),

@@ -27,13 +27,14 @@ use crate::dirs::Dirs;
 use crate::engine::BuildStore;
 use crate::jobs::{Jobs, check_name};
 use crate::model::build::state::{
-    Failed, Live, Missing, Queued, Running, Stale, UpForRetry, UpstreamFailed,
+    Backoff, Failed, Live, Missing, Queued, Running, Stale, UpForRetry,
 };
 use crate::model::build::{
-    self, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition,
-    PartitionReplaced, RunLost, SourcesChanged, WantCreated,
+    self, AttemptFailed, BackoffEnded, DepMissed, JobFailed, JobQueued, JobRun, JobStarted,
+    JobSucceeded, Partition, PartitionReplaced, RunCanceled, RunLost, SourcesChanged, WantCanceled,
+    WantCreated,
 };
-use crate::rules::{current, name, to_build, wanted_alone};
+use crate::rules::{current, name, open_wants, to_build};
 use crate::simulate::assumptions::Assumptions;
 use crate::simulate::chain::{Chains, Intervals};
 use crate::simulate::past::{Outcome, Past};
@@ -167,6 +168,8 @@ struct Scene {
     jobs: Option<Jobs>,
     refs: Vec<String>,
     jobs_max: usize,
+    /// Whether a databuild is running.
+    is_in_use: bool,
     /// The runs of a databuild that is running, each with how long it has run and with the number of what it will miss.
     running: BTreeMap<JobRun, (Duration, u32)>,
     /// The runs that have not ended and are not running any more.
@@ -191,6 +194,7 @@ impl Scene {
             jobs,
             refs: refs.to_vec(),
             jobs_max,
+            is_in_use,
             running: BTreeMap::new(),
             lost: Vec::new(),
             gone: Vec::new(),
@@ -274,12 +278,23 @@ impl Scene {
         current(reference, db).is_some_and(|partition| partition.is::<Live>(db))
     }
 
-    /// What the next databuild does first: it records lost runs, replaces what has failed, finds what is gone, and wants the references.
+    /// What the next databuild does first: it records lost runs, cancels the wants of a killed one, replaces what has failed for a cause that
+    /// may be gone, finds what is gone, and wants the references.
     fn start(&self, store: &mut BuildStore) {
         for run in &self.lost {
             store.step(RunLost { run: *run });
         }
-        let failed = store.place::<Partition, (Failed, UpstreamFailed)>();
+        if !self.is_in_use {
+            for want in open_wants(store) {
+                store.step(WantCanceled { want });
+            }
+        }
+        let backoffs = store.place::<Partition, Backoff>().map(|p| p.any());
+        for partition in backoffs.collect::<Vec<_>>() {
+            store.step(BackoffEnded { partition });
+        }
+        let failed = store.place::<Partition, Failed>();
+        let failed = failed.filter(|p| p.again(store)).map(|p| p.any());
         for partition in failed.collect::<Vec<_>>() {
             store.step(PartitionReplaced { partition });
         }
@@ -287,10 +302,8 @@ impl Scene {
             let partitions = self.gone.clone();
             store.step(SourcesChanged { partitions });
         }
-        let earlier = wanted_alone(store);
-        let new = self.refs.iter().filter(|name| !earlier.contains(&***name));
-        for name in new.cloned().collect::<Vec<_>>() {
-            let partitions = vec![Ensure::from(name)];
+        for name in &self.refs {
+            let partitions = vec![Ensure::from(name.as_str())];
             store.step(WantCreated { partitions });
         }
     }
@@ -305,8 +318,12 @@ fn simulation(scene: &Arc<Scene>, intervals: &Arc<Mutex<Intervals>>) -> Simulati
     let mut simulation = Simulation::new()
         .start(move |store| of_start.start(store))
         .without::<WantCreated>()
+        .without::<WantCanceled>()
         .without::<JobFailed>()
+        .without::<AttemptFailed>()
         .without::<RunLost>()
+        .without::<RunCanceled>()
+        .without::<BackoffEnded>()
         .without::<SourcesChanged>()
         .delay::<PartitionReplaced>(Duration::ZERO)
         .bindings::<PartitionReplaced>(move |db| {
@@ -324,6 +341,8 @@ fn simulation(scene: &Arc<Scene>, intervals: &Arc<Mutex<Intervals>>) -> Simulati
             let next = next.filter(|p| p.is::<Missing>(db) || p.is::<UpForRetry>(db));
             let queued = next.map(|partition| JobQueued {
                 label: name(partition, db).to_owned(),
+                attempt: 1,
+                version: String::new(),
                 partitions: vec![partition],
                 wants: partition.awaited_by(db).collect(),
             });

@@ -70,12 +70,7 @@ fn its_entities_are_in_the_states_that_they_were_in() {
     let past = store.as_of_by_name(LAST).expect("the past");
     let partitions = past.by_name().entity_type("Partition").expect("a type");
     assert_eq!(partitions.entities().count(), 14);
-    // A want ended with the first of its partitions that failed.
-    let differs = store.verify_all().expect_err("another rule");
-    assert!(
-        differs.to_string().contains("UpstreamWentWrong"),
-        "{differs}"
-    );
+    store.verify_all().expect("the same facts");
     // What the opening appends, it appends once.
     let seq = store.seq();
     drop(store);

@@ -81,7 +81,7 @@ fn databuild_goes_on_where_the_earlier_one_was_killed() {
     place.run(&refs).refused(&["not built"]);
     let status = place.status();
     assert!(
-        status.contains("partitions: 8 = 1 Missing + 6 Live + 1 Failed\n"),
+        status.contains("partitions: 8 = 6 Live + 1 Failed + 1 UpForRetry\n"),
         "{status}"
     );
     let store = Store::<Model>::open_read_only(place.path("out/store")).expect("it opens");

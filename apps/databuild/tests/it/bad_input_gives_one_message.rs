@@ -78,9 +78,9 @@ fn a_jobs_file_with_a_mistake() {
     for (text, refs, words) in [
         ("[[job]\n".to_owned(), ["a"], ["jobs.toml, line 1: ", ""]),
         (
-            format!("{good}retries = 3\n"),
+            format!("{good}retry = 3\n"),
             ["a"],
-            ["jobs.toml, line 4: unknown field `retries`", ""],
+            ["jobs.toml, line 4: unknown field `retry`", ""],
         ),
         (
             "[[job]]\npartitions = 'a'\n".to_owned(),

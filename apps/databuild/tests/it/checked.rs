@@ -1,6 +1,8 @@
 //! What is checked of the model: the entities and values with which its events are tried, and the properties. Copies of the model
 //! with a planted bug are checked by the same code, in `planted_bugs_are_found.rs`.
 
+use std::time::Duration;
+
 use databuild::model::build::state::*;
 use databuild::model::build::*;
 use databuild::rules;
@@ -18,6 +20,8 @@ pub struct Scope {
     pub partitions: usize,
     /// The maximum number of runs.
     pub runs: usize,
+    /// Whether wants are canceled, jobs are tried again, and runs fail that have read something.
+    pub all: bool,
 }
 
 /// Each set of some entities.
@@ -37,6 +41,11 @@ fn read(db: &impl Db) -> Vec<(JobRun<Running>, Vec<Partition>)> {
         sets(&live).map(move |set| (run.in_state(db).expect("it is running"), set))
     })
     .collect()
+}
+
+/// The runs that have not ended.
+fn unfinished(db: &impl Db) -> impl Iterator<Item = JobRun> {
+    db.place::<JobRun, (Queued, Running)>()
 }
 
 /// No want is open.
@@ -64,6 +73,17 @@ pub fn what_waits_has_upstreams(partition: Partition, db: &impl Db) -> bool {
     waits == (partition.upstreams_count(db) > 0)
 }
 
+/// What waits for others is wanted, and what a run has asked for is needed by something that waits.
+pub fn what_waits_is_wanted(partition: Partition, db: &impl Db) -> bool {
+    !partition.is::<UpstreamBuilding>(db) || partition.awaited_by_count(db) > 0
+}
+
+/// An open want that a run asked for is for something that waits.
+pub fn what_was_asked_is_needed(want: Want, db: &impl Db) -> bool {
+    let needed = |run: JobRun| run.builds(db).any(|p| p.is::<UpstreamBuilding>(db));
+    !rules::is_open(want, db) || want.asked_by(db).is_none_or(needed)
+}
+
 /// What the engine can fire: it queues runs for the open wants of their partitions, and a run reads live partitions.
 pub fn domains(scope: Scope) -> Domains<Model> {
     Domains::new()
@@ -72,8 +92,46 @@ pub fn domains(scope: Scope) -> Domains<Model> {
         .entities::<Partition>(scope.partitions)
         .entities::<JobRun>(scope.runs)
         .values::<JobStarted, _>("pid", [1])
-        .values::<JobFailed, _>("exit", [1])
-        .values::<JobFailed, _>("reason", [""])
+        // A run fails after it has read everything or nothing.
+        .bindings::<JobFailed>(move |store| {
+            let live = store.place::<Partition, Live>().map(|p| p.any());
+            let live: Vec<Partition> = live.filter(|_| scope.all).collect();
+            let of = |run: JobRun| {
+                let everything =
+                    (!live.is_empty() && run.is::<Running>(store)).then(|| live.clone());
+                let sets = [Some(vec![]), everything].into_iter().flatten();
+                sets.map(move |inputs| JobFailed {
+                    run,
+                    exit: 1,
+                    reason: String::new(),
+                    digest: None,
+                    again: false,
+                    inputs,
+                })
+            };
+            unfinished(store).flat_map(of).collect()
+        })
+        .bindings::<AttemptFailed>(move |store| {
+            let of = |run: JobRun| AttemptFailed {
+                run,
+                exit: 1,
+                reason: String::new(),
+                wait: Duration::ZERO,
+            };
+            unfinished(store).filter(|_| scope.all).map(of).collect()
+        })
+        .bindings::<WantCanceled>(move |store| {
+            let open = rules::open_wants(store).into_iter();
+            open.filter(|_| scope.all)
+                .map(|want| WantCanceled { want })
+                .collect()
+        })
+        .bindings::<RunCanceled>(move |store| {
+            let is_needless =
+                |run: &JobRun| run.builds(store).all(|p| p.awaited_by_count(store) == 0);
+            let needless = unfinished(store).filter(|run| scope.all && is_needless(run));
+            needless.map(|run| RunCanceled { run }).collect()
+        })
         .bindings::<WantCreated>(move |store| {
             // `b` is wanted only after or with `a`: the names have no meaning to the model.
             let sets: &[&[&str]] = match store.count::<PartitionRef, Any>() {
@@ -88,12 +146,15 @@ pub fn domains(scope: Scope) -> Domains<Model> {
         })
         .bindings::<JobQueued>(|store| {
             let startable = store.place::<Partition, (Missing, UpForRetry)>();
+            let startable = startable.filter(|p| p.awaited_by_count(store) > 0);
             let startable: Vec<Partition> = startable.collect();
             let of = |partitions: Vec<Partition>| {
                 let is_for = |want: &Want| want.awaits(store).any(|p| partitions.contains(&p));
                 let wants = store.place::<Want, Any>();
                 JobQueued {
                     label: String::new(),
+                    attempt: 1,
+                    version: String::new(),
                     wants: wants.filter(is_for).collect(),
                     partitions,
                 }
@@ -143,6 +204,8 @@ pub fn checker(scope: Scope) -> Checker<Model> {
             a_successful_want_has_what_it_wanted,
         )
         .every::<Partition, _>("what waits has upstreams", what_waits_has_upstreams)
+        .every::<Partition, _>("what waits is wanted", what_waits_is_wanted)
+        .every::<Want, _>("what a run asked for is needed", what_was_asked_is_needed)
         .eventually_possible("every want can end", no_want_is_open)
         .ignore_order_of_links()
 }

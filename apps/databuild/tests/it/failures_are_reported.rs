@@ -55,7 +55,8 @@ fn an_exit_status_fails_the_partition_and_what_waits_for_it() {
     assert_eq!(kept, 1, "the directory of the failed run is kept");
 
     place.write("bad.sh", "true");
-    assert_eq!(place.run(&["top"]).success().counts(), (2, 1));
+    let retry = ["run", "--jobs", "jobs.toml", "retry", "top"];
+    assert_eq!(place.databuild(&retry).success().counts(), (2, 1));
     assert_eq!(
         std::fs::read_dir(place.path("out/runs")).unwrap().count(),
         0

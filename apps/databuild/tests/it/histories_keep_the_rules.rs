@@ -2,8 +2,8 @@
 //! coverage says that each event and each transition occurs in them.
 
 use databuild::model::build::{
-    DepMissed, JobFailed, JobRun, JobStarted, JobSucceeded, Partition, RunLost, SourcesChanged,
-    Want, WantCreated,
+    AttemptFailed, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition,
+    RunLost, SourcesChanged, Want, WantCanceled, WantCreated,
 };
 use databuild::rules;
 use ironweave::check::{Coverage, histories};
@@ -13,7 +13,7 @@ use proptest::test_runner::RngSeed;
 
 use crate::checked::{
     Scope, a_successful_want_has_what_it_wanted, an_unfinished_run_builds, domains,
-    what_waits_has_upstreams,
+    what_waits_has_upstreams, what_waits_is_wanted, what_was_asked_is_needed,
 };
 
 #[test]
@@ -23,18 +23,22 @@ fn on_a_store_with_a_log() {
         references: 3,
         partitions: 5,
         runs: 8,
+        all: true,
     };
     let coverage = Coverage::new();
-    let strategy = histories(1..80)
+    let strategy = histories(1..150)
         .within(domains(scope))
         // What ends a build is always possible. Without weights, few builds would come far.
         .weight::<WantCreated>(2.0)
+        .weight::<JobQueued>(4.0)
         .weight::<JobStarted>(8.0)
-        .weight::<JobSucceeded>(4.0)
-        .weight::<DepMissed>(4.0)
+        .weight::<JobSucceeded>(6.0)
+        .weight::<DepMissed>(8.0)
         .weight::<JobFailed>(0.3)
+        .weight::<AttemptFailed>(0.3)
         .weight::<RunLost>(0.3)
-        .weight::<SourcesChanged>(0.1)
+        .weight::<WantCanceled>(0.3)
+        .weight::<SourcesChanged>(0.05)
         .rejected(0.1)
         .coverage(&coverage);
     let config = ProptestConfig {
@@ -53,12 +57,14 @@ fn on_a_store_with_a_log() {
                     .and(rules::waiting_means_something_missed(partition, store));
                 prop_assert!(ruled.is_ok(), "{partition}: {ruled:?}");
                 prop_assert!(what_waits_has_upstreams(partition, store), "{partition}");
+                prop_assert!(what_waits_is_wanted(partition, store), "{partition}");
             }
             for run in store.place::<JobRun, Any>() {
                 prop_assert!(an_unfinished_run_builds(run, store), "{run}");
             }
             for want in store.place::<Want, Any>() {
                 prop_assert!(a_successful_want_has_what_it_wanted(want, store), "{want}");
+                prop_assert!(what_was_asked_is_needed(want, store), "{want}");
             }
             Ok(())
         })?;
@@ -73,8 +79,6 @@ fn on_a_store_with_a_log() {
         "Want: Idle -> Successful",
         "Want: Idle -> Failed",
         "Want: Idle -> UpstreamFailed",
-        "Want: Building -> Canceled",
         "Want: UpstreamBuilding -> Successful",
-        "Want: UpstreamBuilding -> Canceled",
     ]);
 }

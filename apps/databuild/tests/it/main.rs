@@ -16,6 +16,7 @@ mod bad_input_gives_one_message;
 mod checked;
 mod compiled_arcs_do_what_the_interpreter_does;
 mod digest_commands;
+mod failures_are_remembered;
 mod failures_are_reported;
 mod histories_keep_the_rules;
 mod jobs_of_users_are_run;
@@ -30,5 +31,6 @@ mod the_model_is_symmetric;
 mod the_past_and_speculation_can_be_queried;
 mod the_schema_is_reviewed;
 mod the_time_of_a_build_is_predicted;
+mod wants_end;
 
 use model_of_then::rules;

@@ -14,6 +14,7 @@ fn two_of_everything() -> Checker<Model> {
         references: 2,
         partitions: 2,
         runs: 2,
+        all: false,
     };
     checker(scope).bindings::<WantCreated>(move |store| {
         let references = store.place::<PartitionRef, Any>();

@@ -60,6 +60,8 @@ impl Past {
     fn start(&mut self, name: &str, pid: u32) -> JobRun<Running> {
         let partition = current(name, &self.store).unwrap();
         let queued = JobQueued {
+            attempt: 1,
+            version: String::new(),
             label: name.into(),
             partitions: vec![partition],
             wants: partition.awaited_by(&self.store).collect(),
@@ -276,6 +278,9 @@ fn with_what_failed_and_what_was_interrupted_built_again() {
         run,
         exit: 1,
         reason: "no".into(),
+        digest: None,
+        again: true,
+        inputs: vec![],
     });
     let seen = past.simulate(&["want", "part/a"]).success();
     assert!(
@@ -367,10 +372,10 @@ fn of_what_only_asked_as_long_as_that() {
         "{text}"
     );
     // It was wanted before, and takes one of the jobs.
-    assert!(!text.contains("wanted earlier"), "{text}");
+    assert!(!text.contains("wanted of another"), "{text}");
     let text = past.simulate(&["want", "part/b"]).success().stdout;
     assert!(
-        text.contains("assumed: wanted earlier, so built as well: other\n"),
+        text.contains("assumed: wanted of another databuild, so built as well: other\n"),
         "{text}"
     );
 }

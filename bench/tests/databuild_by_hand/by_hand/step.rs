@@ -88,7 +88,8 @@ impl Databuild {
                 self.end_builds(*run, &PartitionState::UpForRetry, &mut changed);
             }
             Event::SourcesChanged { partitions } => {
-                self.expect_partitions(partitions, &[PartitionKind::Live])?;
+                let from = [PartitionKind::Live, PartitionKind::Failed];
+                self.expect_partitions(partitions, &from)?;
                 for partition in partitions {
                     self.set_partition(*partition, PartitionState::Stale, &mut changed);
                 }
@@ -188,18 +189,6 @@ impl Databuild {
         for want in wants {
             self.want(*want).serviced_by.insert(id);
         }
-        // What the runs before asked for is asked no more. All of them first: their links go with the partitions.
-        let before = partitions
-            .iter()
-            .filter_map(|p| self.partitions[p].built_by);
-        let asked: BTreeSet<WantId> = before
-            .flat_map(|run| self.runs[&run].asks.clone())
-            .collect();
-        for want in asked {
-            if self.wants[&want].state.is_open() {
-                self.set_want(want, WantState::Canceled);
-            }
-        }
         for partition in partitions {
             self.unlink_inputs(*partition);
             self.take_over(id, *partition);
@@ -227,66 +216,111 @@ impl Databuild {
         }
     }
 
-    /// Works out what follows. Staleness first, then what was asked on a stale ground, then what is there, then
-    /// what went wrong; wants last, since they are a function of what their partitions have become.
+    /// Works out what follows. Wants come last, since they are a function of what their partitions have become; what a want needed that
+    /// has ended may not be needed any more.
     fn settle(&mut self, mut changed: Touched) {
-        use PartitionKind::{Failed, Live, Stale, UpstreamBuilding, UpstreamFailed};
-        let stale = |p: &&PartitionId| {
-            self.is(**p, &[Stale])
-                || self.is(**p, &[Live]) && self.any(&self.partitions[p].inputs, &[Stale])
-        };
-        let mut todo: Vec<PartitionId> = changed.partitions.iter().filter(stale).copied().collect();
-        while let Some(id) = todo.pop() {
-            if self.is(id, &[Live]) {
-                self.set_partition(id, PartitionState::Stale, &mut changed);
+        while !changed.partitions.is_empty() || !changed.wants.is_empty() {
+            self.settle_partitions(&mut changed);
+            for id in std::mem::take(&mut changed.partitions) {
+                let partition = &self.partitions[&id];
+                changed.wants.extend(partition.wanted_by.iter());
+                let asked = partition.built_by.map(|run| &self.runs[&run].asks);
+                changed.wants.extend(asked.into_iter().flatten());
             }
-            // Only those that are live: inputs may go round in a circle.
-            let outputs = self.partitions[&id].outputs.iter();
-            todo.extend(outputs.filter(|p| self.is(**p, &[Live])));
-        }
-
-        for id in self.waiting(&changed, &[Stale], |p| &p.outputs) {
-            if self.any(&self.partitions[&id].inputs, &[Stale]) {
-                self.unlink_upstreams(id);
-                self.set_partition(id, PartitionState::UpForRetry, &mut changed);
-            }
-        }
-
-        for id in self.waiting(&changed, &[Live], |p| &p.downstreams) {
-            let upstreams = &self.partitions[&id].upstreams;
-            if upstreams.iter().all(|u| self.is(*u, &[Live])) {
-                self.unlink_upstreams(id);
-                self.set_partition(id, PartitionState::UpForRetry, &mut changed);
-            }
-        }
-
-        let ended = [Live, Failed, UpstreamFailed];
-        let mut todo = self.waiting(&changed, &ended, |p| &p.downstreams);
-        while let Some(id) = todo.pop_first() {
-            let upstreams = &self.partitions[&id].upstreams;
-            let is_wrong = self.any(upstreams, &[Failed, UpstreamFailed])
-                && upstreams.iter().all(|p| self.is(*p, &ended));
-            if self.is(id, &[UpstreamBuilding]) && is_wrong {
-                self.set_partition(id, PartitionState::UpstreamFailed, &mut changed);
-                todo.extend(self.partitions[&id].downstreams.iter());
-            }
-        }
-
-        for id in &changed.partitions {
-            changed.wants.extend(self.partitions[id].wanted_by.iter());
-        }
-        for id in changed.wants {
-            if self.wants[&id].state.is_open() {
-                self.set_want(id, self.want_of(&self.wants[&id].partitions));
+            for id in std::mem::take(&mut changed.wants) {
+                if self.wants[&id].state.is_open() {
+                    let state = self.want_of(&self.wants[&id]);
+                    self.set_want(id, state);
+                    if !state.is_open() {
+                        let ended = self.wants[&id].partitions.iter();
+                        changed.partitions.extend(ended);
+                    }
+                }
             }
         }
     }
 
-    /// The partitions that wait, among those that changed and those that `edge` leads to from one that is now in
+    /// Staleness first, then what was asked on a stale ground, what waits for nobody, what is there, what went wrong, and what did not go
+    /// wrong after all.
+    fn settle_partitions(&mut self, changed: &mut Touched) {
+        use PartitionKind::{Failed, Live, Stale, UpstreamBuilding, UpstreamFailed};
+        let stale = |p: &&PartitionId| {
+            self.is(**p, &[Stale])
+                || self.is(**p, &[Live, Failed]) && self.any(&self.partitions[p].inputs, &[Stale])
+        };
+        let mut todo: Vec<PartitionId> = changed.partitions.iter().filter(stale).copied().collect();
+        while let Some(id) = todo.pop() {
+            if self.is(id, &[Live, Failed]) {
+                self.set_partition(id, PartitionState::Stale, changed);
+            }
+            // Only those that have ended: inputs may go round in a circle.
+            let outputs = self.partitions[&id].outputs.iter();
+            todo.extend(outputs.filter(|p| self.is(**p, &[Live, Failed])));
+        }
+
+        let waits = [UpstreamBuilding, UpstreamFailed];
+        for id in self.waiting(changed, &waits, &[Stale], |p| &p.outputs) {
+            if self.any(&self.partitions[&id].inputs, &[Stale]) {
+                self.unlink_upstreams(id);
+                self.set_partition(id, PartitionState::UpForRetry, changed);
+            }
+        }
+
+        for id in self.waiting(changed, &[UpstreamBuilding], &[], |p| &p.outputs) {
+            let mut wants = self.partitions[&id].wanted_by.iter();
+            if !wants.any(|want| self.wants[want].state.is_open()) {
+                self.unlink_upstreams(id);
+                self.set_partition(id, PartitionState::UpForRetry, changed);
+            }
+        }
+
+        let waits = [UpstreamBuilding];
+        for id in self.waiting(changed, &waits, &[Live], |p| &p.downstreams) {
+            let upstreams = &self.partitions[&id].upstreams;
+            if upstreams.iter().all(|u| self.is(*u, &[Live])) {
+                self.unlink_upstreams(id);
+                self.set_partition(id, PartitionState::UpForRetry, changed);
+            }
+        }
+
+        let ended = [Live, Failed, UpstreamFailed];
+        let mut todo = self.waiting(changed, &waits, &ended, |p| &p.downstreams);
+        while let Some(id) = todo.pop_first() {
+            let upstreams = &self.partitions[&id].upstreams;
+            let is_wrong = self.any(upstreams, &[Failed, UpstreamFailed])
+                && upstreams.iter().all(|p| self.is(*p, &ended));
+            if self.is(id, &waits) && is_wrong {
+                self.set_partition(id, PartitionState::UpstreamFailed, changed);
+                todo.extend(self.partitions[&id].downstreams.iter());
+            }
+        }
+
+        let all = [
+            PartitionKind::Missing,
+            PartitionKind::Building,
+            Live,
+            Stale,
+            UpstreamBuilding,
+            PartitionKind::UpForRetry,
+        ];
+        let mut todo = self.waiting(changed, &[UpstreamFailed], &all, |p| &p.downstreams);
+        while let Some(id) = todo.pop_first() {
+            let upstreams = &self.partitions[&id].upstreams;
+            let is_wrong = self.any(upstreams, &[Failed, UpstreamFailed]);
+            if self.is(id, &[UpstreamFailed]) && !is_wrong {
+                todo.extend(self.partitions[&id].downstreams.iter());
+                self.unlink_upstreams(id);
+                self.set_partition(id, PartitionState::UpForRetry, changed);
+            }
+        }
+    }
+
+    /// The partitions in one of the states `waits`, among those that changed and those that `edge` leads to from one that is now in
     /// one of `states`.
     fn waiting(
         &self,
         changed: &Touched,
+        waits: &[PartitionKind],
         states: &[PartitionKind],
         edge: fn(&Partition) -> &BTreeSet<PartitionId>,
     ) -> BTreeSet<PartitionId> {
@@ -294,21 +328,27 @@ impl Databuild {
         for id in changed.partitions.iter().filter(|p| self.is(**p, states)) {
             found.extend(edge(&self.partitions[id]));
         }
-        found.retain(|p| self.is(*p, &[PartitionKind::UpstreamBuilding]));
+        found.retain(|p| self.is(*p, waits));
         found
     }
 
     /// What a want is, given its partitions: the first that holds.
-    fn want_of(&self, partitions: &BTreeSet<PartitionId>) -> WantState {
+    fn want_of(&self, want: &Want) -> WantState {
         use PartitionKind::{Building, Failed, Live, UpstreamBuilding, UpstreamFailed};
+        let partitions = &want.partitions;
         let ended = [Live, Failed, UpstreamFailed];
         let all_ended = partitions.iter().all(|p| self.is(*p, &ended));
+        let is_needless = want
+            .asked_by
+            .is_some_and(|run| !self.any(&self.runs[&run].builds, &[UpstreamBuilding]));
         if all_ended && self.any(partitions, &[Failed]) {
             WantState::Failed
         } else if all_ended && self.any(partitions, &[UpstreamFailed]) {
             WantState::UpstreamFailed
         } else if partitions.iter().all(|p| self.is(*p, &[Live])) {
             WantState::Successful
+        } else if is_needless {
+            WantState::Canceled
         } else if self.any(partitions, &[Building]) {
             WantState::Building
         } else if self.any(partitions, &[UpstreamBuilding]) {

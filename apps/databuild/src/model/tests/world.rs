@@ -46,6 +46,8 @@ impl World {
         let partition = self.partition(name);
         let queued = JobQueued {
             label: name.into(),
+            attempt: 1,
+            version: "v".into(),
             partitions: vec![partition],
             wants: partition.awaited_by(&self.store).collect(),
         };
@@ -98,7 +100,28 @@ impl World {
             run,
             exit: 3,
             reason: "it broke".into(),
+            digest: Some("d".into()),
+            again: false,
+            inputs: vec![],
         });
+    }
+
+    /// Runs a job that fails after reading its inputs.
+    pub fn fail_with(&mut self, name: &str, inputs: &[&str]) {
+        let run = self.run(name).any();
+        let inputs = self.all(inputs);
+        self.store.step(JobFailed {
+            run,
+            exit: 3,
+            reason: "it broke".into(),
+            digest: None,
+            again: false,
+            inputs,
+        });
+    }
+
+    pub fn cancel(&mut self, want: Want) {
+        self.store.step(WantCanceled { want });
     }
 
     pub fn change(&mut self, names: &[&str]) {
@@ -115,6 +138,7 @@ impl World {
                 PartitionState::Building(_) => "Building",
                 PartitionState::Live(_) => "Live",
                 PartitionState::Failed(_) => "Failed",
+                PartitionState::Backoff(_) => "Backoff",
                 PartitionState::UpstreamBuilding(_) => "UpstreamBuilding",
                 PartitionState::UpForRetry(_) => "UpForRetry",
                 PartitionState::UpstreamFailed(_) => "UpstreamFailed",

@@ -1,0 +1,351 @@
+//! The life of a run: it is queued, its process is started, and its result is recorded.
+//!
+//! A process is ended before its time if its job has a timeout, or if nobody wants its partition any more. It first gets SIGTERM, and
+//! SIGKILL if it still runs after two seconds.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use ironweave::prelude::*;
+use rustix::process::Signal;
+
+use crate::child::{self, Ended, GRACE, Spec};
+use crate::engine::{Engine, STDERR_LINES_MAX, step_error};
+use crate::model::build::state::{Failed, Live, Queued, Running, Stale};
+use crate::model::build::{
+    self, AttemptFailed, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded,
+    Partition, PartitionReplaced, RunCanceled,
+};
+use crate::progress::Ending;
+use crate::protocol::RunOutput;
+use crate::rules::{current, name};
+use crate::text::in_words;
+use crate::verdict::{self, Case, Verdict};
+
+/// The longest time before a job is run again.
+const BACKOFF_MAX: Duration = Duration::from_secs(3600);
+
+/// The work of a process.
+pub struct Work {
+    partition: Partition,
+    /// The value of `lives` when it was started.
+    began: usize,
+    /// How long it may take, and when that time is over.
+    timeout: Option<(Duration, Instant)>,
+    stop: Option<Stop>,
+}
+
+/// A process that is ended before its time.
+struct Stop {
+    why: Why,
+    /// When it is killed.
+    kill: Option<Instant>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Needless,
+    TimedOut(Duration),
+}
+
+/// What is recorded of a run that has failed.
+struct Failure {
+    exit: i32,
+    reason: String,
+    digest: Option<String>,
+    inputs: Vec<Partition>,
+    /// Whether the cause may be gone without a trace when the next databuild starts.
+    again: bool,
+}
+
+impl Engine {
+    /// Queues a run for a partition, and starts its process.
+    pub(crate) fn start(&mut self, partition: Partition) -> Result<()> {
+        let failed = |e| step_error(&self.dirs, e);
+        let mut t = self.store.begin();
+        let partition = match partition.is::<Stale>(&t) {
+            true => {
+                let replaced = t.apply(PartitionReplaced { partition });
+                replaced.map_err(failed)?.created.next
+            }
+            false => partition,
+        };
+        let name = name(partition, &t).to_owned();
+        let attempt = match partition.built_by(&t) {
+            Some(run) if run.is::<Failed>(&t) => run.attempt(&t).saturating_add(1),
+            Some(run) => run.attempt(&t).max(1),
+            None => 1,
+        };
+        let event = JobQueued {
+            label: name.clone(),
+            attempt,
+            version: self.jobs.job_for(&name)?.version(),
+            partitions: vec![partition],
+            wants: partition.awaited_by(&t).collect(),
+        };
+        let run = t.apply(event).map_err(failed)?.created.run;
+        t.commit().map_err(failed)?;
+        let pid = match self.spawn(run, partition, &name) {
+            Ok(pid) => pid,
+            Err(e) => {
+                let failure = Failure {
+                    exit: 127,
+                    reason: format!("{e:#}"),
+                    digest: None,
+                    inputs: Vec::new(),
+                    again: true,
+                };
+                let ending = self.record_failure(run, partition, failure)?;
+                self.progress.ended(&name, ending);
+                return Ok(());
+            }
+        };
+        let queued = run
+            .in_state::<Queued>(&self.store)
+            .context("a run that was just queued is not Queued")?;
+        self.fire(JobStarted { run: queued, pid })?;
+        self.progress.started(&name, pid);
+        Ok(())
+    }
+
+    /// Starts the process of a run.
+    fn spawn(&mut self, run: JobRun, partition: Partition, name: &str) -> Result<u32> {
+        let id = run.id().to_string();
+        let dir = self.dirs.make_run(&id)?;
+        let mut vars = self.vars().to_vec();
+        vars.push(("PARTITION", name.to_owned()));
+        vars.push(("DATABUILD_OUT", dir.to_string_lossy().into_owned()));
+        let live = self
+            .store
+            .place::<Partition, Live>()
+            .map(|p| format!("{}\n", p.of(&self.store).name(&self.store)))
+            .collect();
+        let job = self.jobs.job_for(name)?;
+        let spec = Spec {
+            command: &job.command,
+            arguments: &[],
+            vars: &vars,
+            dir: &dir,
+            stderr: &self.dirs.stderr(&id),
+            stdin: live,
+        };
+        let pid = self.children.spawn(run, spec, RunOutput::of(name))?;
+        let work = Work {
+            partition,
+            began: self.lives,
+            timeout: job.timeout.map(|most| (most, Instant::now() + most)),
+            stop: None,
+        };
+        self.works.insert(run, work);
+        Ok(pid)
+    }
+
+    /// Ends the processes that have taken too long, and kills those that did not end.
+    pub(crate) fn stop_late_runs(&mut self) {
+        let now = Instant::now();
+        for (run, work) in &mut self.works {
+            match (&mut work.stop, work.timeout) {
+                (Some(Stop { kill, .. }), _) if kill.is_some_and(|at| at <= now) => {
+                    *kill = None;
+                    self.children.signal(*run, Signal::KILL);
+                }
+                (None, Some((most, at))) if at <= now => {
+                    work.stop = Some(Stop {
+                        why: Why::TimedOut(most),
+                        kill: Some(now + GRACE),
+                    });
+                    self.children.signal(*run, Signal::TERM);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends the processes whose partitions nobody wants any more.
+    pub(crate) fn stop_needless_runs(&mut self) {
+        for (run, work) in &mut self.works {
+            if work.stop.is_none() && work.partition.awaited_by_count(&self.store) == 0 {
+                work.stop = Some(Stop {
+                    why: Why::Needless,
+                    kill: Some(Instant::now() + GRACE),
+                });
+                self.children.signal(*run, Signal::TERM);
+            }
+        }
+    }
+
+    /// Records the result of a run whose process has ended.
+    pub(crate) fn ended(&mut self, mut ended: Ended<JobRun, RunOutput>) -> Result<()> {
+        let run = ended.key;
+        let Some(work) = self.works.remove(&run) else {
+            return Ok(());
+        };
+        let (partition, began) = (work.partition, work.began);
+        let running = run
+            .in_state::<Running>(&self.store)
+            .context("a run that has ended is not Running")?;
+        let name = name(partition, &self.store).to_owned();
+        let id = run.id().to_string();
+        let stop = work.stop.map(|stop| stop.why);
+        if stop == Some(Why::Needless) {
+            self.dirs.discard(&id);
+            self.fire(RunCanceled { run })?;
+            self.progress.ended(&name, Ending::Canceled);
+            return Ok(());
+        }
+        let mut failure = Failure {
+            exit: ended.exit,
+            reason: String::new(),
+            digest: None,
+            inputs: Vec::new(),
+            again: false,
+        };
+        if let Ok(output) = &ended.output {
+            let db = &self.store;
+            failure.digest.clone_from(&output.digest);
+            let inputs = output.inputs.iter().filter_map(|name| current(name, db));
+            failure.inputs = inputs.filter(|p| p.is::<Live>(db)).collect();
+        }
+        let case = Case {
+            partition,
+            exit: ended.exit,
+            status: &ended.status,
+            output: ended.output,
+            was_live: &|p| self.built.get(&p).is_none_or(|nth| *nth <= began),
+            unknown: &|p| self.unknown.why(p),
+            missed_before: &self.missed,
+            discovery_max: self.limits.discovery,
+        };
+        let mut verdict = match stop {
+            Some(Why::TimedOut(most)) => {
+                let most = in_words(most);
+                Verdict::Failed(format!("it did not end within {most}, its timeout"))
+            }
+            _ => verdict::of(&self.store, &self.jobs, case),
+        };
+        let left = ended.group.message();
+        if let Some(left) = left {
+            self.progress.note(format_args!("{name}: {left}"));
+        }
+        // A run fails if its output cannot be read, synced or moved into place.
+        if matches!(verdict, Verdict::Succeeded { .. }) {
+            let placed = self.dirs.seal(&id);
+            let placed = placed.and_then(|()| self.dirs.publish(&id, &name));
+            verdict = placed.map_or_else(|e| Verdict::Hindered(format!("{e:#}")), |()| verdict);
+        }
+        let recorded = match verdict {
+            Verdict::Succeeded {
+                digest,
+                reads,
+                inputs,
+            } => {
+                let event = JobSucceeded {
+                    run: running,
+                    digest,
+                    reads,
+                    inputs,
+                };
+                self.record(event)?.map(|()| {
+                    self.lives += 1;
+                    self.built.insert(partition, self.lives);
+                    Ending::Live
+                })
+            }
+            Verdict::Missed {
+                missed,
+                reads,
+                inputs,
+            } => {
+                let event = DepMissed {
+                    run: running,
+                    missed: missed.iter().cloned().map(Ensure::from).collect(),
+                    reads,
+                    inputs,
+                };
+                self.record(event)?.map(|()| {
+                    self.dirs.discard(&id);
+                    let ending = Ending::Missed(missed.len());
+                    self.missed.extend(missed);
+                    ending
+                })
+            }
+            Verdict::Failed(why) => Err(why),
+            Verdict::Hindered(why) => {
+                failure.again = true;
+                Err(why)
+            }
+        };
+        let ending = match recorded {
+            Ok(ending) => ending,
+            Err(why) => {
+                let stderr = child::tail(&mut ended.stderr, STDERR_LINES_MAX);
+                let full = self.dirs.probe(&id).err().map(|e| format!("{e:#}"));
+                failure.again |= full.is_some();
+                let more = [left.map(str::to_owned), Some(stderr), full];
+                let more = more.into_iter().flatten().filter(|text| !text.is_empty());
+                let reason = std::iter::once(why).chain(more).collect::<Vec<_>>();
+                failure.reason = reason.join("\n");
+                self.record_failure(run, partition, failure)?
+            }
+        };
+        self.progress.ended(&name, ending);
+        Ok(())
+    }
+
+    /// Records that a run has failed. If its job has retries left, it is run again after a time.
+    fn record_failure(
+        &mut self,
+        run: JobRun,
+        partition: Partition,
+        failure: Failure,
+    ) -> Result<Ending> {
+        let job = self.jobs.job_for(name(partition, &self.store)).ok();
+        let attempt = run.attempt(&self.store);
+        let Failure {
+            exit,
+            reason,
+            digest,
+            inputs,
+            mut again,
+        } = failure;
+        if let Some(job) = job
+            && attempt <= job.retries
+        {
+            let times = 2u32.saturating_pow(attempt.saturating_sub(1));
+            let wait = job.backoff.saturating_mul(times).min(BACKOFF_MAX);
+            let of = job.retries.saturating_add(1);
+            self.fire(AttemptFailed {
+                run,
+                exit,
+                reason,
+                wait,
+            })?;
+            self.backoffs.insert((Instant::now() + wait, partition));
+            return Ok(Ending::Repeats { attempt, of, wait });
+        }
+        // Whether its sources change can only be seen if it has told their digest.
+        again |= job.is_some_and(|job| job.digest.is_some()) && digest.is_none();
+        self.failed.insert(partition);
+        self.fire(JobFailed {
+            run,
+            exit,
+            reason,
+            digest,
+            again,
+            inputs,
+        })?;
+        Ok(Ending::Failed)
+    }
+
+    /// Fires the event for the result of a run. The inner error is a rejection by the model, which fails this run
+    /// only. The outer error is one of the store, after which nothing more can be recorded.
+    fn record<E: Event<Model = build::Model>>(&mut self, event: E) -> Result<Result<(), String>> {
+        match self.store.try_step(event) {
+            Ok(_) => Ok(Ok(())),
+            Err(e @ (StepError::Storage(_) | StepError::Indeterminate(_))) => {
+                Err(step_error(&self.dirs, e))
+            }
+            Err(e) => Ok(Err(verdict::rejected(&self.store, &e))),
+        }
+    }
+}
