@@ -7,7 +7,7 @@ LC_ALL=C
 export LC_ALL
 package=${PARTITION#license/}
 
-# stdin has the names of the live partitions, one per line. The job needs the manifest.
+# stdin has the names of the live partitions for which the job asks, one per line. It needs the manifest.
 manifest=
 while IFS= read -r name; do
     if [ "$name" = manifest ]; then

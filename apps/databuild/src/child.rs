@@ -28,7 +28,7 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
 };
 
-use crate::command::{self, Var};
+use crate::command::{self, Environment, Var};
 use crate::protocol::{LineHandler, Lines};
 
 /// How long processes may take to end after a signal.
@@ -46,6 +46,8 @@ pub struct Spec<'a> {
     pub arguments: &'a [String],
     /// Its variables.
     pub vars: &'a [Var],
+    /// Its environment.
+    pub env: &'a Environment,
     /// Its directory.
     pub dir: &'a Path,
     /// The file for its stderr.
@@ -126,7 +128,7 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
 
     /// Starts a process and returns its id.
     pub fn spawn(&mut self, key: K, spec: Spec<'_>, handler: H) -> Result<u32> {
-        let mut command = command::of(spec.command, spec.vars);
+        let mut command = command::of(spec.command, spec.vars, spec.env);
         let program = command.get_program().to_string_lossy().into_owned();
         let stderr = File::options()
             .read(true)

@@ -15,7 +15,7 @@ use crate::jobs::Jobs;
 use crate::requests::{self, Request};
 use crate::rules::name;
 use crate::text::{duration, in_words};
-use crate::{demo, draw, show, signals, simulate, start, summary};
+use crate::{demo, draw, selection, show, signals, simulate, start, summary};
 
 #[derive(Parser)]
 #[command(
@@ -385,9 +385,10 @@ fn build(
         Jobmaker::File(file) => Some(Jobs::load(file)?),
         Jobmaker::Demo { .. } => None,
     };
+    let is_plain = |name: &&String| !name.contains(['*', '{', '+']);
     for name in theirs
         .iter()
-        .flat_map(|jobs| refs.iter().map(move |name| jobs.job_for(name)))
+        .flat_map(|jobs| refs.iter().filter(is_plain).map(|name| jobs.job_for(name)))
     {
         name?;
     }
@@ -417,6 +418,7 @@ fn build(
         }
         retry.carry_out(&mut engine.store)?;
     }
+    let refs = selection::expand(&refs, &engine.store)?;
     start::check_refs(&engine.jobs, &engine.store, &refs)?;
     let stopped = match start::recover(&mut engine, &refs)? {
         Some(signal) => Some(Stopped::Signal(signal)),

@@ -4,11 +4,12 @@
 //! shell is not changed; the shell expands the same names from its environment, and does not parse their
 //! values. Everywhere else a value becomes part of one argument of a process, which is not split.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::process::Command;
 
 /// A variable of a job's environment.
-pub type Var = (&'static str, String);
+pub type Var = (Cow<'static, str>, String);
 
 /// The names that are replaced in the arguments of commands.
 pub const NAMES: [&str; 6] = [
@@ -29,16 +30,118 @@ const SHELLS: [&str; 14] = [
 /// Programs that pass the argument after `-c`, in any position, to a shell.
 const SHELL_STARTERS: [&str; 5] = ["su", "runuser", "script", "flock", "sg"];
 
+/// The variables that each job has, as databuild has them.
+const BASE: [&str; 10] = [
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TZ", "TMPDIR", "TERM",
+];
+
+/// The environment of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// Variables that are as databuild has them; a name that ends with `*` is for all that begin so.
+    inherited: Vec<String>,
+    /// Variables with their values.
+    given: Vec<(String, String)>,
+    /// Variables that are as databuild has them, and whose values are kept nowhere.
+    secrets: Vec<String>,
+}
+
+impl Environment {
+    /// Reads what a jobs file says: `NAME`, `PREFIX_*` or `NAME=value`.
+    ///
+    /// # Errors
+    /// A message, if a name is empty or has other characters than letters, digits and `_`.
+    pub fn parse(env: Vec<String>, secrets: Vec<String>) -> Result<Self, String> {
+        let is_name = |name: &str| {
+            let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            !name.is_empty() && name.chars().all(is_fine)
+        };
+        let refused = |text: &str| {
+            Err(format!(
+                "`{}` is no variable: write NAME, PREFIX_* or NAME=value, and for a secret NAME",
+                crate::text::shown(text)
+            ))
+        };
+        let mut all = Self::default();
+        for text in env {
+            match text.split_once('=') {
+                Some((name, value)) if is_name(name) && !value.contains('\0') => {
+                    all.given.push((name.to_owned(), value.to_owned()));
+                }
+                None if is_name(text.strip_suffix('*').unwrap_or(&text)) => {
+                    all.inherited.push(text);
+                }
+                _ => return refused(&text),
+            }
+        }
+        if let Some(wrong) = secrets.iter().find(|name| !is_name(name)) {
+            return refused(wrong);
+        }
+        all.secrets = secrets;
+        Ok(all)
+    }
+
+    /// The variables as databuild has them now. Those whose text is not UTF-8 are left out.
+    fn vars(&self) -> impl Iterator<Item = (String, String)> {
+        let names = BASE.iter().copied();
+        let names = names.chain(self.inherited.iter().map(String::as_str));
+        let names: Vec<&str> = names
+            .chain(self.secrets.iter().map(String::as_str))
+            .collect();
+        let all = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let is_listed = move |(name, _): &(String, String)| {
+            names.iter().any(|listed| match listed.strip_suffix('*') {
+                Some(prefix) => name.starts_with(prefix),
+                None => name == listed,
+            })
+        };
+        all.filter(is_listed).chain(self.given.iter().cloned())
+    }
+
+    /// The secrets with their present values.
+    pub fn secrets(&self) -> Secrets {
+        let values = self.secrets.iter().filter_map(|name| {
+            let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
+            Some((value, format!("[{name}]")))
+        });
+        let mut values: Vec<(String, String)> = values.collect();
+        // One may be part of another.
+        values.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        Secrets(values)
+    }
+}
+
+/// Values that are kept nowhere, with what is written instead.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(Vec<(String, String)>);
+
+impl Secrets {
+    /// Returns whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text with the names in place of the values.
+    pub fn redact(&self, text: String) -> String {
+        let values = self.0.iter();
+        values.fold(text, |text, (value, name)| text.replace(value, name))
+    }
+}
+
 /// The command of a process, with names replaced in its arguments, the same names in its environment, and its own
 /// process group.
-pub fn of(words: &[String], vars: &[Var]) -> Command {
+pub fn of(words: &[String], vars: &[Var], env: &Environment) -> Command {
     let mut words = expand(words, vars).into_iter();
     // A jobs file has no empty commands; starting an empty one fails.
     let mut command = Command::new(words.next().unwrap_or_default());
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     command
         .args(words)
-        .envs(vars.iter().map(|(name, value)| (name, value)));
+        .env_clear()
+        .envs(env.vars())
+        .envs(vars.iter().map(|(name, value)| (&**name, value)));
     command
 }
 
@@ -149,8 +252,8 @@ mod tests {
     #[test]
     fn known_names_are_replaced_and_others_are_kept() {
         let vars = [
-            ("PARTITION", "a/b".to_owned()),
-            ("DATABUILD", "/bin/db".to_owned()),
+            ("PARTITION".into(), "a/b".to_owned()),
+            ("DATABUILD".into(), "/bin/db".to_owned()),
         ];
         for (argument, expect) in [
             ("$PARTITION", "a/b"),
@@ -167,8 +270,46 @@ mod tests {
     }
 
     #[test]
+    fn the_environment_has_what_is_listed() {
+        let names = |env: &Environment| {
+            let vars: Vec<String> = env.vars().map(|(name, _)| name).collect();
+            vars
+        };
+        // Cargo sets some for each test.
+        let none = Environment::default();
+        assert!(names(&none).contains(&"PATH".to_owned()));
+        assert!(!names(&none).iter().any(|name| name.starts_with("CARGO")));
+        let env = vec![
+            "CARGO_PKG_*".into(),
+            "CARGO_PKG_NAME=x".into(),
+            "EMPTY=".into(),
+        ];
+        let some = Environment::parse(env, vec!["CARGO_PKG_VERSION".into()]).unwrap();
+        assert!(names(&some).contains(&"CARGO_PKG_VERSION".to_owned()));
+        assert_eq!(
+            some.vars()
+                .filter(|(name, _)| name == "CARGO_PKG_NAME")
+                .last()
+                .unwrap()
+                .1,
+            "x"
+        );
+        let secrets = some.secrets();
+        let version = std::env::var("CARGO_PKG_VERSION").unwrap();
+        assert_eq!(
+            secrets.redact(format!("v{version}!")),
+            "v[CARGO_PKG_VERSION]!"
+        );
+        assert!(none.secrets().is_empty());
+        for wrong in ["", "=1", "A B", "A-*", "*A"] {
+            Environment::parse(vec![wrong.into()], vec![]).unwrap_err();
+        }
+        Environment::parse(vec![], vec!["A=1".into()]).unwrap_err();
+    }
+
+    #[test]
     fn a_value_never_becomes_part_of_a_script() {
-        let vars = [("PARTITION", "~root/x".to_owned())];
+        let vars = [("PARTITION".into(), "~root/x".to_owned())];
         // `$PARTITION` is kept in a script for a shell, and replaced in other arguments.
         for (command, kept) in [
             (

@@ -5,6 +5,7 @@
 //! DIR/data/<partition>/   the live partitions
 //! DIR/runs/<run>/         one directory for each run that has not succeeded
 //! DIR/jobs/               the jobs file of the demo
+//! DIR/logs/<run>.stderr    what a run wrote to stderr, if it wrote something, and beside it to stdout
 //! DIR/requests/           requests to the databuild that runs, and its answers
 //! ```
 //!
@@ -14,21 +15,24 @@
 //!    `data` ([`Dirs::publish`]). If one of these fails, the run has failed.
 //! 3. The store records the success. If databuild is killed before, the run is lost and its partition is built
 //!    again. Only the state in the store decides whether a directory in `data` is valid.
-//! 4. The directory of a lost run is removed at the next start. Its process may still run as an
-//!    orphan. It writes to no other directory.
+//! 4. The directory of a lost run is removed at the next start. Its process is
+//!    killed before, if it is found. It writes to no other directory.
 //!
 //! Earlier versions recorded the success before the rename. If the store records that a run succeeded and its
 //! directory still exists, the next start completes the rename.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
-/// The file in the directory of a run for its stderr, until the run has succeeded.
-const STDERR: &str = ".stderr";
+use crate::command::Secrets;
+
+/// Of what a run wrote to stderr, so much of the end is kept if it has secrets.
+const REDACTED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The directories of one databuild.
 #[derive(Clone, Debug)]
@@ -50,7 +54,7 @@ impl Dirs {
 
     /// Creates the missing directories.
     pub fn create(&self) -> Result<()> {
-        for dir in [self.root.clone(), self.data(), self.runs()] {
+        for dir in [self.root.clone(), self.data(), self.runs(), self.logs()] {
             fs::create_dir_all(&dir).map_err(|e| cannot("create the directory", &dir, &e))?;
         }
         Ok(())
@@ -92,7 +96,66 @@ impl Dirs {
 
     /// The file for the stderr of a run.
     pub fn stderr(&self, run: &str) -> PathBuf {
-        self.run(run).join(STDERR)
+        self.logs().join(format!("{run}.stderr"))
+    }
+
+    /// The file for the stdout of a run, without the lines for databuild.
+    pub fn stdout(&self, run: &str) -> PathBuf {
+        self.logs().join(format!("{run}.stdout"))
+    }
+
+    /// The paths of what is kept of a run, relative if `--dir` is, for messages.
+    pub fn kept_of(&self, run: &str) -> Vec<PathBuf> {
+        let paths = [self.stdout(run), self.stderr(run)].into_iter();
+        let shown = |path: PathBuf| {
+            let file = path.file_name()?;
+            Some(self.shown.join("logs").join(file))
+        };
+        paths
+            .filter(|path| path.exists())
+            .filter_map(shown)
+            .collect()
+    }
+
+    /// Removes the secrets from what a run wrote to stderr, and the file if it is empty. The file is not the result of the run, so errors
+    /// are ignored; with secrets, what cannot be redacted is removed.
+    pub fn tidy(&self, run: &str, secrets: &Secrets) {
+        let path = self.stderr(run);
+        let is_empty = fs::metadata(&path).is_ok_and(|meta| meta.len() == 0);
+        if is_empty {
+            drop(fs::remove_file(&path));
+        } else if !secrets.is_empty() {
+            let redacted = read_end(&path).and_then(|bytes| {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                fs::write(&path, secrets.redact(text))
+            });
+            if redacted.is_err() {
+                drop(fs::remove_file(&path));
+            }
+        }
+    }
+
+    /// Removes what is kept of the oldest runs: of those before `oldest`, and until the rest has at most so many bytes.
+    pub fn prune(&self, oldest: SystemTime, bytes_max: u64) {
+        let files = fs::read_dir(self.logs()).into_iter().flatten().flatten();
+        let files = files.filter_map(|file| {
+            let meta = file.metadata().ok()?;
+            Some((meta.modified().ok()?, meta.len(), file.path()))
+        });
+        let mut files: Vec<(SystemTime, u64, PathBuf)> = files.collect();
+        files.sort();
+        let mut bytes: u64 = files.iter().map(|(_, len, _)| len).sum();
+        for (time, len, path) in files {
+            if time >= oldest && bytes <= bytes_max {
+                break;
+            }
+            bytes -= len;
+            drop(fs::remove_file(path));
+        }
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.root.join("logs")
     }
 
     /// The directory of a partition.
@@ -138,13 +201,6 @@ impl Dirs {
              job must leave it writable (files in it may be read-only)",
             mode & 0o777
         );
-        let stderr = self.stderr(run);
-        match fs::remove_file(&stderr) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                return Err(cannot("remove", &stderr, &e));
-            }
-            _ => {}
-        }
         for entry in walkdir::WalkDir::new(&dir).contents_first(true) {
             let entry = entry.map_err(|e| anyhow::anyhow!("cannot list its output: {e}"))?;
             if entry.file_type().is_file() || entry.file_type().is_dir() {
@@ -236,6 +292,16 @@ fn remove(path: &Path) {
             Err(_) => {}
         }
     }
+}
+
+/// The end of a file.
+fn read_end(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let len = file.metadata()?.len();
+    file.seek(SeekFrom::Start(len.saturating_sub(REDACTED_BYTES_MAX)))?;
+    let mut bytes = Vec::new();
+    file.take(REDACTED_BYTES_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Makes directories writable, so that their content can be removed, whatever modes a job has set.
@@ -336,6 +402,32 @@ mod tests {
         dirs.make_run("2.1").unwrap();
         dirs.discard("2.1");
         assert!(dirs.runs_present().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_of_runs_is_bounded_and_has_no_secrets() {
+        let dir = tempfile::tempdir().unwrap();
+        let dirs = Dirs::at(dir.path()).unwrap();
+        dirs.create().unwrap();
+        let env = vec![];
+        let secrets = crate::command::Environment::parse(env, vec!["CARGO_PKG_NAME".into()]);
+        let secrets = secrets.unwrap().secrets();
+        for (run, text) in [("0.1", ""), ("1.1", "I am databuild."), ("2.1", "fine")] {
+            fs::write(dirs.stderr(run), text).unwrap();
+            dirs.tidy(run, &secrets);
+        }
+        assert!(!dirs.stderr("0.1").exists());
+        let kept = fs::read_to_string(dirs.stderr("1.1")).unwrap();
+        assert_eq!(kept, "I am [CARGO_PKG_NAME].");
+        assert_eq!(dirs.kept_of("1.1"), [dir.path().join("logs/1.1.stderr")]);
+        let old = SystemTime::UNIX_EPOCH;
+        fs::write(dirs.stdout("2.1"), "more").unwrap();
+        dirs.prune(old, 30);
+        assert!(dirs.stderr("1.1").exists(), "30 bytes");
+        dirs.prune(old, 29);
+        assert!(!dirs.stderr("1.1").exists() && dirs.stdout("2.1").exists());
+        dirs.prune(SystemTime::now() + std::time::Duration::from_secs(60), 29);
+        assert!(dirs.kept_of("2.1").is_empty(), "they are too old");
     }
 
     #[test]

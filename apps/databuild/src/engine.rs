@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use ironweave::prelude::*;
@@ -28,7 +28,7 @@ use crate::model::build::{
 use crate::progress::Progress;
 use crate::protocol::RunOutput;
 use crate::requests::Inbox;
-use crate::rules::{current, is_open, to_build};
+use crate::rules::{current, is_open, name, to_build};
 use crate::signals::Signals;
 use crate::work::Work;
 
@@ -36,6 +36,11 @@ use crate::work::Work;
 pub const STDERR_LINES_MAX: usize = 20;
 /// How often the loop checks for signals while no run ends.
 pub const TICK: Duration = Duration::from_millis(50);
+
+/// How long what runs print is kept.
+const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
+/// How many bytes of it are kept.
+const KEPT_BYTES_MAX: u64 = 1 << 30;
 
 /// The store of databuild's model.
 pub type BuildStore = Store<build::Model>;
@@ -111,12 +116,12 @@ impl Engine {
         };
         let exe = std::env::current_exe().context("cannot find the databuild program itself")?;
         let mut vars = vec![
-            ("DATABUILD", text(exe)?),
-            ("DATABUILD_DATA", text(dirs.data())?),
-            ("DATABUILD_JOBS", text(jobs.dir())?),
+            ("DATABUILD".into(), text(exe)?),
+            ("DATABUILD_DATA".into(), text(dirs.data())?),
+            ("DATABUILD_JOBS".into(), text(jobs.dir())?),
         ];
         if let Some(workspace) = workspace {
-            vars.push(("DATABUILD_WORKSPACE", text(workspace)?));
+            vars.push(("DATABUILD_WORKSPACE".into(), text(workspace)?));
         }
         Ok(Self {
             inbox: Inbox::new(&dirs),
@@ -175,6 +180,9 @@ impl Engine {
     pub fn work(&mut self) -> Result<Option<Stopped>> {
         let result = self.work_or_stop();
         self.progress.finish();
+        let oldest = SystemTime::now().checked_sub(KEPT_FOR);
+        let oldest = oldest.unwrap_or(SystemTime::UNIX_EPOCH);
+        self.dirs.prune(oldest, KEPT_BYTES_MAX);
         match result {
             Ok(None) => self.cancel(&self.wants.clone())?,
             Ok(Some(_)) => {
@@ -240,8 +248,25 @@ impl Engine {
             return Vec::new();
         }
         let db = &self.store;
+        let mut pools = self.jobs.pools().to_vec();
+        for work in self.works.values() {
+            if let Some(pool) = work.pool {
+                pools[pool] = pools[pool].saturating_sub(1);
+            }
+        }
+        // A pool has room for a partition only once.
+        let mut has_room = |partition: &Partition| {
+            let job = self.jobs.job_for(name(*partition, db)).ok();
+            let Some(pool) = job.and_then(|job| job.pool) else {
+                return true;
+            };
+            let has_room = pools[pool] > 0;
+            pools[pool] = pools[pool].saturating_sub(1);
+            has_room
+        };
         to_build(db)
-            .filter(|p| p.awaited_by(db).next().is_some())
+            .filter(|p| p.awaited_by_count(db) > 0)
+            .filter(|p| self.jobs.pools().is_empty() || has_room(p))
             .take(max)
             .collect()
     }

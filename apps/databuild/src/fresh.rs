@@ -204,6 +204,7 @@ impl Comparison<'_> {
             command: command.unwrap_or_default(),
             arguments: &names,
             vars: engine.vars(),
+            env: &engine.jobs.all()[job].env,
             dir: &engine.dirs.data(),
             stderr: &engine.dirs.stderr(&run),
             stdin: String::new(),
@@ -262,7 +263,10 @@ pub fn stands_on(
 
 /// The transitive closure of partitions over their outputs and downstreams, including themselves. What was made from an earlier
 /// instance counts, as long as it was not replaced itself.
-fn rests_on(db: &impl Db, partitions: impl IntoIterator<Item = Partition>) -> BTreeSet<Partition> {
+pub fn rests_on(
+    db: &impl Db,
+    partitions: impl IntoIterator<Item = Partition>,
+) -> BTreeSet<Partition> {
     closure(partitions, |p| {
         let instances = p.of(db).instances(db);
         let all = instances.flat_map(|p| p.outputs(db).chain(p.downstreams(db)));

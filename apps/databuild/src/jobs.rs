@@ -2,13 +2,21 @@
 //!
 //! ```toml
 //! [[job]]
-//! partitions = "sloc/*"                                       # `*` matches any characters
+//! partitions = "sloc/*"                                       # a pattern, see `crate::pattern`
 //! command    = ["$DATABUILD", "job", "sloc", "$PARTITION"]    # started without a shell, in the run's own directory
 //! digest     = ["$DATABUILD", "job", "digest"]                # optional, as all that follows; see below
 //! retries    = 3              # how often it is run again after a failure [default: 0]
 //! backoff    = "2s"           # the time before it is run again, which doubles each time, up to an hour [default: 1s]
 //! timeout    = "10m"          # a run that takes longer fails [default: none]
 //! version    = "2"            # partitions that another version made are stale [default: a hash of `command`]
+//! live       = ["manifest"]   # patterns: the names of the live partitions that match are on stdin, one per line [default: none]
+//! env        = ["LEVEL=3", "CARGO_*"]   # variables of its environment: with a value, or as databuild has them, see below
+//! secrets    = ["API_TOKEN"]  # the same for values that are kept nowhere
+//! pool       = "database"     # of the runs in a pool, only so many are there at a time
+//! strict     = true           # each line on stdout must be one for databuild [default: false]
+//!
+//! [pools]
+//! database = 2
 //! ```
 //!
 //! A partition is made by the only job whose pattern matches its name. databuild replaces the following names in the arguments of a command
@@ -25,9 +33,14 @@
 //! | `DATABUILD_JOBS` | the directory of the jobs file |
 //! | `DATABUILD` | the databuild program itself |
 //! | `DATABUILD_WORKSPACE` | in the demo: the cargo workspace |
+//! | `FIELD_DAY` | the field `{day}` of the partition, if the pattern has it |
 //!
-//! The stdin of a run has the names of all live partitions, one per line, which it may ignore. On stdout the run reports what
-//! it did, one JSON object per line:
+//! Of the environment of databuild, a job has `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `LANG`, `LC_*`, `TZ`, `TMPDIR`, `TERM` and what `env` and
+//! `secrets` name; a name that ends with `*` is for all variables that begin so. In whatever databuild keeps of a run, the value of a secret is
+//! replaced by the name, as in `[API_TOKEN]`.
+//!
+//! What a run writes to stderr is kept in `DIR/logs/RUN.stderr`. What it prints on stdout is kept in `DIR/logs/RUN.stdout`, without the lines with
+//! which it reports what it did. Each of these is a JSON object:
 //!
 //! | line | meaning |
 //! |---|---|
@@ -42,7 +55,7 @@
 //! | exit status 0, and it missed a partition, or read one that is not live | databuild builds that partition, then runs the job again |
 //! | exit status 0, and the output directory was made read-only, or the data of the partition cannot be replaced | the run failed |
 //! | any other exit status or a signal, and it read a partition that is not live | the same: it may have failed because the data was old |
-//! | any other exit status, a signal, or an invalid line on stdout | the run failed; its stderr is shown |
+//! | any other exit status, a signal, an invalid object on stdout, or with `strict` any other line | the run failed; its stderr is shown |
 //! | it took longer than the `timeout` of its job | it was ended by SIGTERM, or two seconds later by SIGKILL, and failed |
 //!
 //! A run that failed is repeated as often as `retries` says. Then the failure is remembered: a want for the partition fails, and nothing
@@ -61,14 +74,15 @@
 //! its inputs. If the command fails, these partitions are not known to be up to date: partitions that depend on
 //! them are not built, and all others are.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
-use crate::command::{NAMES, unknown_name};
+use crate::command::{Environment, NAMES, Var, unknown_name};
+use crate::pattern::Pattern;
 use crate::text::{duration, shown};
 
 /// The time before a job is run again that has failed, if the file does not say another.
@@ -79,6 +93,8 @@ const BACKOFF: Duration = Duration::from_secs(1);
 pub struct Jobs {
     file: PathBuf,
     jobs: Vec<Job>,
+    /// How many runs there may be at a time, by the index of the pool.
+    pools: Vec<usize>,
 }
 
 /// A job, which makes the partitions that match its pattern.
@@ -86,8 +102,17 @@ pub struct Jobs {
 pub struct Job {
     /// Its line in the file.
     pub line: usize,
-    /// The pattern of the partitions that it makes.
+    /// The pattern of the partitions that it makes, as written.
     pub pattern: String,
+    matcher: Pattern,
+    /// The live partitions whose names it gets on stdin.
+    pub live: Vec<Pattern>,
+    /// Its environment.
+    pub env: Environment,
+    /// The index of its pool in [`Jobs::pools`].
+    pub pool: Option<usize>,
+    /// Whether each line on stdout must be one for databuild.
+    pub strict: bool,
     /// The program and its arguments, as written.
     pub command: Vec<String>,
     /// The program that prints digests and its arguments, as written.
@@ -103,6 +128,16 @@ pub struct Job {
 }
 
 impl Job {
+    /// The variables with the fields of a partition.
+    pub fn fields(&self, partition: &str) -> impl Iterator<Item = Var> {
+        let fields = self.matcher.captures(partition).into_iter().flatten();
+        let vars = fields.map(|(name, value)| {
+            let name = format!("FIELD_{}", name.to_uppercase());
+            (name.into(), value.to_owned())
+        });
+        vars.collect::<Vec<Var>>().into_iter()
+    }
+
     /// The version of the job. Partitions that another version has made are stale. Without one in the file, it is a hash of the
     /// command.
     pub fn version(&self) -> String {
@@ -123,6 +158,9 @@ impl Job {
 struct File {
     #[serde(default)]
     job: Vec<Entry>,
+    /// How many runs of the jobs of a pool there are at a time.
+    #[serde(default)]
+    pools: BTreeMap<String, toml::Spanned<usize>>,
 }
 
 #[derive(Deserialize)]
@@ -136,6 +174,15 @@ struct Entry {
     backoff: Option<toml::Spanned<String>>,
     timeout: Option<toml::Spanned<String>>,
     version: Option<String>,
+    #[serde(default)]
+    live: Vec<String>,
+    #[serde(default)]
+    env: Vec<String>,
+    #[serde(default)]
+    secrets: Vec<String>,
+    pool: Option<String>,
+    #[serde(default)]
+    strict: bool,
 }
 
 impl Jobs {
@@ -165,6 +212,13 @@ impl Jobs {
                 "{}: it has no [[job]]: add one with `partitions` and `command`",
                 file.display()
             );
+        }
+        if let Some((name, size)) = parsed.pools.iter().find(|(_, size)| *size.get_ref() == 0) {
+            let at = size.span().start;
+            return Err(refuse(
+                at,
+                format!("the pool `{name}` has no place for a run"),
+            ));
         }
         let mut seen = HashSet::new();
         let mut jobs = Vec::new();
@@ -207,8 +261,26 @@ impl Jobs {
                     Err(why) => Err(refuse(text.span().start, why)),
                 },
             };
+            let read = |text: &str| Pattern::parse(text).map_err(|why| refuse(at, why));
+            let env =
+                Environment::parse(entry.env, entry.secrets).map_err(|why| refuse(at, why))?;
+            let pool = match &entry.pool {
+                None => None,
+                Some(name) => match parsed.pools.keys().position(|known| known == name) {
+                    None => {
+                        let why = format!("there is no pool `{name}`: give its size in [pools]");
+                        return Err(refuse(at, why));
+                    }
+                    found => found,
+                },
+            };
             jobs.push(Job {
                 line: line(at),
+                matcher: read(pattern)?,
+                live: (entry.live.iter().map(|text| read(text))).collect::<Result<_>>()?,
+                env,
+                pool,
+                strict: entry.strict,
                 retries: entry.retries,
                 backoff: time(&entry.backoff)?.unwrap_or(BACKOFF),
                 timeout: time(&entry.timeout)?,
@@ -221,6 +293,7 @@ impl Jobs {
         Ok(Self {
             file: file.to_owned(),
             jobs,
+            pools: (parsed.pools.into_values().map(toml::Spanned::into_inner)).collect(),
         })
     }
 
@@ -234,7 +307,7 @@ impl Jobs {
         // The store may have names that an earlier version allowed.
         check_name(partition)?;
         let file = self.file.display();
-        let mut found = (0..self.jobs.len()).filter(|i| matches(&self.jobs[*i].pattern, partition));
+        let mut found = (0..self.jobs.len()).filter(|i| self.jobs[*i].matcher.matches(partition));
         let Some(first) = found.next() else {
             bail!("no job in {file} makes `{partition}`: add one, or ask for another partition");
         };
@@ -251,6 +324,11 @@ impl Jobs {
         Ok(first)
     }
 
+    /// How many runs there may be at a time, by the index of the pool.
+    pub fn pools(&self) -> &[usize] {
+        &self.pools
+    }
+
     /// All jobs, in the order of the file.
     pub fn all(&self) -> &[Job] {
         &self.jobs
@@ -265,26 +343,6 @@ impl Jobs {
             .unwrap_or(Path::new("."));
         std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned())
     }
-}
-
-/// Returns whether a name matches a pattern, in which `*` matches any number of characters.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else {
-        return false;
-    };
-    let Some(last) = parts.next_back() else {
-        return rest.is_empty(); // no `*` in the pattern
-    };
-    // Matching each inner part as far left as possible leaves the most for the later ones.
-    for part in parts {
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
 }
 
 /// Refuses names that cannot be the path of a directory in the data directory, that a shell could
@@ -337,28 +395,6 @@ mod tests {
     }
 
     #[test]
-    fn patterns() {
-        for (pattern, name, expect) in [
-            ("a", "a", true),
-            ("a", "ab", false),
-            ("a*", "a", true),
-            ("a*", "ba", false),
-            ("*", "", true),
-            ("sloc/*", "sloc/serde-1.0.0", true),
-            ("sloc/*", "slow/serde", false),
-            ("*/b/*", "a/b/c", true),
-            ("*/b/*", "a/c", false),
-            ("a*b*a", "aba", true),
-            ("a*b*a", "ab", false),
-            ("a*a", "a", false),
-            ("a*ab", "aab", true),
-            ("a**b", "ab", true),
-        ] {
-            assert_eq!(matches(pattern, name), expect, "{pattern} {name}");
-        }
-    }
-
-    #[test]
     fn a_jobs_file_is_read() {
         let jobs = parse(
             "[[job]]\npartitions = 'a/*'\ncommand = ['x', '$PARTITION']\n\n\
@@ -390,7 +426,7 @@ mod tests {
             );
             assert!(error.len() < 500 && !error.contains('\n'), "{error}");
         }
-        let jobs = parse("[[job]]\npartitions = '*'\ncommand = ['x']\n").unwrap();
+        let jobs = parse("[[job]]\npartitions = '**'\ncommand = ['x']\n").unwrap();
         let error = jobs.job_for("--help").unwrap_err().to_string();
         assert!(error.contains("for an option"), "{error}");
     }
@@ -407,6 +443,22 @@ mod tests {
             (
                 "[[job]]\npartitions = 'a'\ncommand = ['x']\nretry = 3\n",
                 "dir/jobs.toml, line 4: unknown field `retry`",
+            ),
+            (
+                "[[job]]\npartitions = '{A}'\ncommand = ['x']\n",
+                "dir/jobs.toml, line 2: `{A}` is no field",
+            ),
+            (
+                "[[job]]\npartitions = 'a'\ncommand = ['x']\nenv = ['=1']\n",
+                "dir/jobs.toml, line 2: `=1` is no variable",
+            ),
+            (
+                "[[job]]\npartitions = 'a'\ncommand = ['x']\npool = 'db'\n",
+                "dir/jobs.toml, line 2: there is no pool `db`",
+            ),
+            (
+                "[pools]\ndb = 0\n[[job]]\npartitions = 'a'\ncommand = ['x']\npool = 'db'\n",
+                "dir/jobs.toml, line 2: the pool `db` has no place",
             ),
             (
                 "[[job]]\npartitions = 'a'\ncommand = ['x']\nretries = -1\n",

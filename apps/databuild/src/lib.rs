@@ -6,11 +6,12 @@
 //! | to learn | read |
 //! |---|---|
 //! | the state and its events | [`model`], then [`rules`] |
-//! | how to write jobs | [`jobs`], [`command`] |
+//! | how to write jobs | [`jobs`], [`pattern`], [`command`] |
+//! | how partitions are selected on the command line | [`selection`] |
 //! | how wants become data | [`engine`], [`work`], [`verdict`] |
 //! | how wants are canceled, and failures retried | [`requests`] |
 //! | how processes are run | [`child`], [`protocol`] |
-//! | recovery after a kill, and staleness | [`start`], [`fresh`], [`dirs`] |
+//! | recovery after a kill, and staleness | [`start`], [`orphans`], [`fresh`], [`dirs`] |
 //! | stores of earlier versions | [`migrate`] |
 //! | when partitions will be ready | [`simulate`] |
 //! | the demo | [`demo`], [`job`] |
@@ -28,11 +29,14 @@ pub mod job;
 pub mod jobs;
 pub mod migrate;
 pub mod model;
+pub mod orphans;
+pub mod pattern;
 pub mod progress;
 pub mod protocol;
 pub mod render;
 pub mod requests;
 pub mod rules;
+pub mod selection;
 pub mod show;
 pub mod signals;
 pub mod simulate;

@@ -4,15 +4,24 @@
 //! The memory that is used for it is bounded.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::command::Secrets;
 use crate::text::shown;
 
 /// Handles the lines that a process prints.
 pub trait LineHandler: Send + 'static {
     /// Handles a line that is not blank; the error describes what is wrong with it.
     fn line(&mut self, text: &str) -> Result<(), String>;
+
+    /// Handles a part of a line that is too long; the error describes what is wrong with it.
+    fn long(&mut self, _part: &str) -> Result<(), String> {
+        Err(too_long())
+    }
 }
 
 /// The output of a run.
@@ -30,6 +39,46 @@ pub struct RunOutput {
     pub digest: Option<String>,
     /// The total length of the names that it printed.
     bytes: usize,
+    /// Where the other lines are kept. Without it, they are refused.
+    kept: Option<Kept>,
+}
+
+/// The lines of a run that are not for databuild.
+#[derive(Debug)]
+struct Kept {
+    path: PathBuf,
+    /// The file, when there is a line.
+    file: Option<BufWriter<File>>,
+    bytes: usize,
+    secrets: Secrets,
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+impl Eq for Kept {}
+
+impl Kept {
+    /// Keeps a text. What is too long, or cannot be written, is not kept: it is not the result of the run.
+    fn push(&mut self, text: &str) {
+        if self.bytes > OUTPUT_BYTES_MAX {
+            return;
+        }
+        self.bytes += text.len() + 1;
+        if self.file.is_none() {
+            self.file = File::create(&self.path).ok().map(BufWriter::new);
+        }
+        let text = match self.bytes > OUTPUT_BYTES_MAX {
+            true => "(the rest is not kept)".to_owned(),
+            false => self.secrets.redact(text.to_owned()),
+        };
+        if let Some(file) = &mut self.file {
+            drop(writeln!(file, "{text}"));
+        }
+    }
 }
 
 /// The output of a `digest` command for the partitions that were its arguments.
@@ -51,6 +100,8 @@ struct Line {
 
 /// A longer line is refused, so that a process that writes without end cannot exhaust the memory.
 const LINE_BYTES_MAX: usize = 64 * 1024;
+/// The maximum length of what is kept of the stdout of a run.
+const OUTPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The maximum total length of the names that a run prints.
 const NAMES_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -66,14 +117,33 @@ impl RunOutput {
             ..Self::default()
         }
     }
+
+    /// Keeps lines that are no JSON objects in a file, without secrets.
+    #[must_use]
+    pub fn keeping(self, path: PathBuf, secrets: Secrets) -> Self {
+        let kept = Kept {
+            path,
+            file: None,
+            bytes: 0,
+            secrets,
+        };
+        Self {
+            kept: Some(kept),
+            ..self
+        }
+    }
 }
 
 impl LineHandler for RunOutput {
     fn line(&mut self, text: &str) -> Result<(), String> {
         let refuse = |why: &str| Err(format!("unexpected line on stdout: {}\n{why}", shown(text)));
-        let line: Line = match serde_json::from_str(text) {
-            Ok(line) => line,
-            Err(_) => return refuse(SHAPES),
+        let line: Line = match (serde_json::from_str(text), &mut self.kept) {
+            (Ok(line), _) => line,
+            (Err(_), Some(kept)) if !is_object(text) => {
+                kept.push(text);
+                return Ok(());
+            }
+            (Err(_), _) => return refuse(SHAPES),
         };
         if line.partition.as_ref().is_some_and(|p| *p != self.of) {
             return refuse("it names another partition than the one that the run builds");
@@ -136,6 +206,26 @@ impl LineHandler for RunOutput {
         }
         Ok(())
     }
+
+    fn long(&mut self, part: &str) -> Result<(), String> {
+        match &mut self.kept {
+            Some(kept) => {
+                kept.push(part);
+                Ok(())
+            }
+            None => Err(too_long()),
+        }
+    }
+}
+
+/// Returns whether a text is a JSON object, which a run prints for databuild.
+fn is_object(text: &str) -> bool {
+    let is_object = |_: &serde_json::Map<String, serde_json::Value>| true;
+    text.starts_with('{') && serde_json::from_str(text).is_ok_and(|map| is_object(&map))
+}
+
+fn too_long() -> String {
+    format!("it wrote a line of more than {LINE_BYTES_MAX} bytes to stdout")
 }
 
 impl Digests {
@@ -182,6 +272,8 @@ pub struct Lines<H> {
     handler: H,
     /// The beginning of the incomplete line.
     begun: Vec<u8>,
+    /// Whether a part of that line was too long, and was handled.
+    is_long: bool,
     result: Result<(), String>,
 }
 
@@ -191,6 +283,7 @@ impl<H: LineHandler> Lines<H> {
         Self {
             handler,
             begun: Vec::new(),
+            is_long: false,
             result: Ok(()),
         }
     }
@@ -201,22 +294,30 @@ impl<H: LineHandler> Lines<H> {
             if self.result.is_err() {
                 return;
             }
-            if self.begun.len() + piece.len() > LINE_BYTES_MAX {
-                self.result = Err(format!(
-                    "it wrote a line of more than {LINE_BYTES_MAX} bytes to stdout"
-                ));
-                return;
+            let mut piece = piece;
+            while self.begun.len() + piece.len() > LINE_BYTES_MAX {
+                let (now, later) = piece.split_at(LINE_BYTES_MAX - self.begun.len());
+                self.begun.extend_from_slice(now);
+                self.is_long = true;
+                self.handle();
+                if self.result.is_err() {
+                    return;
+                }
+                piece = later;
             }
             self.begun.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
                 self.handle();
+                self.is_long = false;
             }
         }
     }
 
     fn handle(&mut self) {
         let line = String::from_utf8_lossy(&self.begun);
-        if !line.trim().is_empty() {
+        if self.is_long {
+            self.result = self.handler.long(line.trim_end_matches('\n'));
+        } else if !line.trim().is_empty() {
             self.result = self.handler.line(line.trim_end());
         }
         self.begun.clear();
@@ -271,6 +372,7 @@ mod tests {
                 missed: set(&["c"]),
                 digest: Some("d".into()),
                 bytes: 3,
+                kept: None,
             }
         );
         assert_eq!(parse("").unwrap(), RunOutput::of("me"));
@@ -301,6 +403,34 @@ mod tests {
         assert!(parse(&long).unwrap_err().contains("line of more than"));
         let error = parse(&"x".repeat(60_000)).unwrap_err();
         assert!(error.len() < 500, "{} bytes", error.len());
+    }
+
+    #[test]
+    fn other_lines_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let keeping = || RunOutput::of("me").keeping(path.clone(), Secrets::default());
+        let mut lines = Lines::new(keeping());
+        let long = "x".repeat(150_000);
+        for text in [
+            "hello\n",
+            "{\"read\": \"a\"}\n",
+            "42\n[]\n{ not JSON\n\n",
+            &long,
+            "\nlast",
+        ] {
+            lines.push(text.as_bytes());
+        }
+        let output = lines.end().unwrap();
+        assert_eq!(output.reads.len(), 1);
+        drop(output);
+        let kept = std::fs::read_to_string(&path).unwrap();
+        let flat = kept.replace("x\nx", "xx");
+        assert_eq!(flat, format!("hello\n42\n[]\n{{ not JSON\n{long}\nlast\n"));
+        // An object is for databuild.
+        let mut lines = Lines::new(keeping());
+        lines.push(b"{\"red\": \"a\"}\n");
+        assert!(lines.end().unwrap_err().contains("unexpected line"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Recovery at the start of databuild:
 //!
 //! 1. Complete renames of earlier versions: runs that succeeded, whose directories were not moved into place.
-//! 2. Cancel the wants of earlier databuilds, which were killed, and record their runs as lost. Who still wants something wants it again;
+//! 2. Kill the processes of runs of earlier databuilds ([`orphans`]). Cancel the wants of earlier databuilds, which were killed, and record their runs as lost. Who still wants something wants it again;
 //!    what was built by then is there.
 //! 3. Replace failed partitions of which the cause may be gone without a trace, so that they are built again. Other failures are
 //!    remembered.
@@ -22,6 +22,7 @@ use crate::jobs::Jobs;
 use crate::migrate::migrate;
 use crate::model::build::state::{Backoff, Failed, Live, Queued, Running, Stale, Succeeded};
 use crate::model::build::{BackoffEnded, JobRun, Partition};
+use crate::orphans;
 use crate::rules::{all_names, open_wants};
 
 /// How often opening a locked store is retried. The process of a run holds the lock between its fork and
@@ -106,6 +107,14 @@ pub fn recover(engine: &mut Engine, refs: &[String]) -> Result<Option<i32>> {
     }
     let unplaced = owed_renames(engine)?;
     let lost: Vec<JobRun> = engine.store.place::<JobRun, (Queued, Running)>().collect();
+    if !lost.is_empty() {
+        match orphans::end(&engine.dirs) {
+            0 => {}
+            ended => engine.progress.note(format_args!(
+                "{ended} processes of a databuild that was killed were still running, and were killed"
+            )),
+        }
+    }
     engine.lose(&lost)?;
     // Those that runs asked for end with them.
     engine.cancel(&open_wants(&engine.store))?;

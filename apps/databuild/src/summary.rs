@@ -93,6 +93,11 @@ fn print_errors(engine: &Engine, not_built: &[&str], not_known: &[&str]) {
                 dir.display()
             ));
         }
+        if let Some(run) = token.built_by(db) {
+            for path in engine.dirs.kept_of(&run.id().to_string()) {
+                line(format_args!("    (all that it wrote: {})", path.display()));
+            }
+        }
     }
     more(&mut line, failed.count(), "failed");
     let mut blocked = under

@@ -244,7 +244,7 @@ mod tests {
     fn verdict(store: &Store<build::Model>, partition: Partition, missed: &str) -> String {
         let jobs = Jobs::parse(
             std::path::Path::new("jobs.toml"),
-            "[[job]]\npartitions = '*'\ncommand = ['x']\n",
+            "[[job]]\npartitions = '**'\ncommand = ['x']\n",
         )
         .unwrap();
         let mut output = RunOutput::of(name(partition, store));

@@ -3,6 +3,7 @@
 //! A process is ended before its time if its job has a timeout, or if nobody wants its partition any more. It first gets SIGTERM, and
 //! SIGKILL if it still runs after two seconds.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -10,12 +11,14 @@ use ironweave::prelude::*;
 use rustix::process::Signal;
 
 use crate::child::{self, Ended, GRACE, Spec};
+use crate::command::Secrets;
 use crate::engine::{Engine, STDERR_LINES_MAX, step_error};
 use crate::model::build::state::{Failed, Live, Queued, Running, Stale};
 use crate::model::build::{
     self, AttemptFailed, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded,
     Partition, PartitionReplaced, RunCanceled,
 };
+use crate::pattern::Pattern;
 use crate::progress::Ending;
 use crate::protocol::RunOutput;
 use crate::rules::{current, name};
@@ -33,6 +36,9 @@ pub struct Work {
     /// How long it may take, and when that time is over.
     timeout: Option<(Duration, Instant)>,
     stop: Option<Stop>,
+    /// The pool of its job.
+    pub(crate) pool: Option<usize>,
+    secrets: Secrets,
 }
 
 /// A process that is ended before its time.
@@ -112,32 +118,50 @@ impl Engine {
     fn spawn(&mut self, run: JobRun, partition: Partition, name: &str) -> Result<u32> {
         let id = run.id().to_string();
         let dir = self.dirs.make_run(&id)?;
-        let mut vars = self.vars().to_vec();
-        vars.push(("PARTITION", name.to_owned()));
-        vars.push(("DATABUILD_OUT", dir.to_string_lossy().into_owned()));
-        let live = self
-            .store
-            .place::<Partition, Live>()
-            .map(|p| format!("{}\n", p.of(&self.store).name(&self.store)))
-            .collect();
         let job = self.jobs.job_for(name)?;
+        let mut vars = self.vars().to_vec();
+        vars.push(("PARTITION".into(), name.to_owned()));
+        vars.push(("DATABUILD_OUT".into(), dir.to_string_lossy().into_owned()));
+        vars.extend(job.fields(name));
+        let live = self.live(&job.live);
+        let secrets = job.env.secrets();
+        let mut output = RunOutput::of(name);
+        if !job.strict {
+            output = output.keeping(self.dirs.stdout(&id), secrets.clone());
+        }
         let spec = Spec {
             command: &job.command,
             arguments: &[],
             vars: &vars,
+            env: &job.env,
             dir: &dir,
             stderr: &self.dirs.stderr(&id),
             stdin: live,
         };
-        let pid = self.children.spawn(run, spec, RunOutput::of(name))?;
+        let pid = self.children.spawn(run, spec, output)?;
         let work = Work {
             partition,
             began: self.lives,
             timeout: job.timeout.map(|most| (most, Instant::now() + most)),
             stop: None,
+            pool: job.pool,
+            secrets,
         };
         self.works.insert(run, work);
         Ok(pid)
+    }
+
+    /// The names of the live partitions that match one of the patterns, one per line. A pattern without wildcards is looked up.
+    fn live(&self, patterns: &[Pattern]) -> String {
+        let db = &self.store;
+        let is_live = |name: &&str| current(name, db).is_some_and(|p| p.is::<Live>(db));
+        let literals = patterns.iter().filter_map(Pattern::literal).filter(is_live);
+        let mut names: BTreeSet<&str> = literals.collect();
+        if patterns.iter().any(|pattern| pattern.literal().is_none()) {
+            let live = db.place::<Partition, Live>().map(|p| p.of(db).name(db));
+            names.extend(live.filter(|name| patterns.iter().any(|p| p.matches(name))));
+        }
+        names.into_iter().flat_map(|name| [name, "\n"]).collect()
     }
 
     /// Ends the processes that have taken too long, and kills those that did not end.
@@ -187,6 +211,10 @@ impl Engine {
         let name = name(partition, &self.store).to_owned();
         let id = run.id().to_string();
         let stop = work.stop.map(|stop| stop.why);
+        // Read before it is redacted, which replaces the file.
+        let stderr = child::tail(&mut ended.stderr, STDERR_LINES_MAX);
+        let stderr = work.secrets.redact(stderr);
+        self.dirs.tidy(&id, &work.secrets);
         if stop == Some(Why::Needless) {
             self.dirs.discard(&id);
             self.fire(RunCanceled { run })?;
@@ -278,13 +306,12 @@ impl Engine {
         let ending = match recorded {
             Ok(ending) => ending,
             Err(why) => {
-                let stderr = child::tail(&mut ended.stderr, STDERR_LINES_MAX);
                 let full = self.dirs.probe(&id).err().map(|e| format!("{e:#}"));
                 failure.again |= full.is_some();
                 let more = [left.map(str::to_owned), Some(stderr), full];
                 let more = more.into_iter().flatten().filter(|text| !text.is_empty());
                 let reason = std::iter::once(why).chain(more).collect::<Vec<_>>();
-                failure.reason = reason.join("\n");
+                failure.reason = work.secrets.redact(reason.join("\n"));
                 self.record_failure(run, partition, failure)?
             }
         };

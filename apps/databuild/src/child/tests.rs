@@ -3,11 +3,14 @@
 use super::*;
 use crate::protocol::RunOutput;
 
+static ENV: std::sync::LazyLock<Environment> = std::sync::LazyLock::new(Environment::default);
+
 fn spec<'a>(command: &'a [String], dir: &'a Path, stderr: &'a Path) -> Spec<'a> {
     Spec {
         command,
         arguments: &[],
         vars: &[],
+        env: &ENV,
         dir,
         stderr,
         stdin: "x\ny\n".into(),

@@ -5,7 +5,7 @@ use crate::support::{Place, Seen};
 #[test]
 fn a_name_is_not_read_by_a_shell() {
     let place = Place::with_jobs(
-        "[[job]]\npartitions = '*'\n\
+        "[[job]]\npartitions = '**'\n\
          command = ['sh', '-c', 'echo $PARTITION > name; echo \"$1\" > argument', 'x', '$PARTITION']\n",
     );
     for name in ["~root/x", "x=~root", "a/-n", "%s@1+1,2"] {

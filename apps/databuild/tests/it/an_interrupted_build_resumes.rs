@@ -47,7 +47,7 @@ fn started(place: &Place) -> Child {
 }
 
 #[test]
-fn an_orphan_of_a_killed_databuild_has_no_effect() {
+fn an_orphan_of_a_killed_databuild_is_killed_by_the_next() {
     let place = Place::with_jobs(SLOW);
     let mut first = started(&place);
     let orphan = place.read("there");
@@ -56,14 +56,19 @@ fn an_orphan_of_a_killed_databuild_has_no_effect() {
     assert!(alive(&orphan));
     assert!(place.status().contains("1 Running"));
 
-    // The next databuild records that run as lost and starts another one. Then both are released.
+    // The next databuild kills it, records that run as lost and starts another one.
     std::fs::remove_file(place.path("there")).unwrap();
     let second = place.spawn(&["run", "--jobs", "jobs.toml", "want", "top"]);
     place.wait_for("there");
     place.write("leave", "");
     let seen = Seen::of(second.wait_with_output().unwrap()).success();
     assert_eq!(seen.counts(), (2, 1));
-    wait_until("the orphan ends", || !alive(&orphan));
+    wait_until("the orphan has ended", || !alive(&orphan));
+    assert!(
+        seen.stderr
+            .contains("of a databuild that was killed were still running, and were killed"),
+        "{seen:?}"
+    );
     assert_eq!(place.read("out/data/slow/x"), "slow\n");
     let log = place.log();
     assert_eq!(log.matches("RunLost {").count(), 1);
@@ -132,7 +137,7 @@ fn an_outstanding_rename_is_completed() {
 
 #[test]
 fn an_outstanding_rename_that_fails_affects_its_partition_only() {
-    let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['touch', 'x']\n");
+    let place = Place::with_jobs("[[job]]\npartitions = '**'\ncommand = ['touch', 'x']\n");
     place.run(&["a/b", "c"]).success();
     let log = place.log();
     let queued = log.lines().find(|l| l.contains("label: \"a/b\""));

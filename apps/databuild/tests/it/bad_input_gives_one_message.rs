@@ -120,7 +120,7 @@ fn a_jobs_file_with_a_mistake() {
 
 #[test]
 fn partitions_within_each_other() {
-    let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['true']\n");
+    let place = Place::with_jobs("[[job]]\npartitions = '**'\ncommand = ['true']\n");
     place.run(&["a/b"]).success();
     has_one_message(
         &place
@@ -157,7 +157,7 @@ fn a_file_where_a_directory_should_be() {
 #[test]
 fn a_directory_that_cannot_be_written() {
     const NOBODY: u32 = 65_534;
-    let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['true']\n");
+    let place = Place::with_jobs("[[job]]\npartitions = '**'\ncommand = ['true']\n");
     let allow = |path: &str, mode| {
         fs::set_permissions(place.path(path), fs::Permissions::from_mode(mode)).unwrap();
     };

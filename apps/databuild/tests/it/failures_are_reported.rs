@@ -138,7 +138,10 @@ fn with_fail_fast_no_run_begins_after_a_failure() {
 fn every_kind_of_failure_has_its_message() {
     for (script, words) in [
         ("kill -SEGV $$", "it was ended by signal 11 (SIGSEGV)"),
-        ("echo hello", "unexpected line on stdout: hello\n"),
+        (
+            "echo '{\"red\": \"good\"}'",
+            "unexpected line on stdout: {\"red\": \"good\"}\n",
+        ),
         (
             "echo '{\"missed\": \"no/job/makes/it\"}'",
             "it missed `no/job/makes/it`: no job in ",

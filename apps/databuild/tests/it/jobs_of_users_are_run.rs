@@ -23,6 +23,7 @@ command = ["sh", "-c", '''
 [[job]]
 partitions = "part/*"
 command = ["sh", "$DATABUILD_JOBS/part.sh", "$PARTITION"]
+live = ["base"]
 
 [[job]]
 partitions = "base"

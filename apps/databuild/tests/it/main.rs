@@ -19,6 +19,7 @@ mod digest_commands;
 mod failures_are_remembered;
 mod failures_are_reported;
 mod histories_keep_the_rules;
+mod jobs_have_settings;
 mod jobs_of_users_are_run;
 mod log_and_status_can_be_read_beside_a_writer;
 mod misbehaving_jobs_fail_alone;

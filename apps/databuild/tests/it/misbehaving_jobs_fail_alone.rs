@@ -143,7 +143,7 @@ fn a_read_only_output_fails_its_run_only() {
 
 #[test]
 fn data_that_cannot_be_moved_into_place_fails_its_run_before_success_is_logged() {
-    let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['touch', 'x']\n");
+    let place = Place::with_jobs("[[job]]\npartitions = '**'\ncommand = ['touch', 'x']\n");
     place.write("out/data/a", "another file");
     let args = ["run", "--jobs", "jobs.toml", "--jobs-max", "1", "want"];
     let seen = place
@@ -168,10 +168,12 @@ fn only_the_end_of_a_stderr_of_gigabytes_is_read() {
 [[job]]
 partitions = "a"
 command = ["sh", "-c", '''
-    dd if=/dev/zero of=.stderr bs=1 count=0 seek=1500000000 2> /dev/null
-    echo 'this is the end' >> .stderr
+    file="$DATABUILD_OUT/../../logs/${DATABUILD_OUT##*/}.stderr"
+    dd if=/dev/zero of="$file" bs=1 count=0 seek=1500000000 2> /dev/null
+    echo 'this is the end' >> "$file"
     exit 3
 ''']
+secrets = ["PATH"]
 "#,
     );
     // With less memory than the size of the file.

@@ -31,7 +31,7 @@ fn nothing_overlaps() {
 
 #[test]
 fn the_picture_has_the_numbers_of_the_store() {
-    let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['true']\n");
+    let place = Place::with_jobs("[[job]]\npartitions = '**'\ncommand = ['true']\n");
     place.run(&["a", "b"]).success();
     place.databuild(&["model", "--svg", "net.svg"]).success();
     let net = place.read("net.svg");

@@ -3,7 +3,7 @@
 use crate::support::Place;
 
 fn built() -> Place {
-    let place = Place::with_jobs("[[job]]\npartitions = '*'\ncommand = ['true']\n");
+    let place = Place::with_jobs("[[job]]\npartitions = '**'\ncommand = ['true']\n");
     place.run(&["a"]).success();
     place.run(&["b"]).success();
     place

@@ -17,7 +17,7 @@ const JOBS: &str = "
 partitions = 'report'
 command = ['x']
 [[job]]
-partitions = 'part/*'
+partitions = 'part/**'
 command = ['x']
 [[job]]
 partitions = 'other'
@@ -386,7 +386,7 @@ fn never_if_no_job_makes_what_it_needs() {
     past.store.step(PartitionReplaced {
         partition: current("report", &past.store).unwrap(),
     });
-    past.place.edit("jobs.toml", "part/*", "part/b");
+    past.place.edit("jobs.toml", "part/**", "part/b");
     let seen = past.simulate(&["want", "report", "part/b"]).success();
     assert!(
         seen.stdout

@@ -1,0 +1,231 @@
+//! Patterns of names of partitions.
+//!
+//! | in a pattern | matches |
+//! |---|---|
+//! | `*` | any characters of one segment: all but `/` |
+//! | `**` | any characters |
+//! | `{name}` | one or more characters of one segment; the job has them as `FIELD_NAME` |
+//! | any other character | itself |
+
+/// A pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    tokens: Vec<Token>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    Text(String),
+    Star,
+    Any,
+    Field(String),
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    /// A message, if a brace is not closed, or the name of a field is empty, occurs twice, or has other characters than small letters,
+    /// digits and `_`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut tokens: Vec<Token> = Vec::new();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            if let Some(after) = rest.strip_prefix("**") {
+                tokens.push(Token::Any);
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix('*') {
+                tokens.push(Token::Star);
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix('{') {
+                let Some((name, after)) = after.split_once('}') else {
+                    return Err(format!("`{text}` has a `{{` that is not closed"));
+                };
+                let is_fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+                if name.is_empty() || !name.chars().all(is_fine) {
+                    return Err(format!(
+                        "`{{{name}}}` is no field: its name consists of small letters, digits and _"
+                    ));
+                }
+                let field = Token::Field(name.to_owned());
+                if tokens.contains(&field) {
+                    return Err(format!("`{text}` has the field `{{{name}}}` twice"));
+                }
+                tokens.push(field);
+                rest = after;
+            } else {
+                match tokens.last_mut() {
+                    Some(Token::Text(before)) => before.push(c),
+                    _ => tokens.push(Token::Text(c.to_string())),
+                }
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+        Ok(Self { tokens })
+    }
+
+    /// The name, if the pattern has no wildcard and no field.
+    pub fn literal(&self) -> Option<&str> {
+        match &self.tokens[..] {
+            [Token::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The names of the fields.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        self.tokens.iter().filter_map(|token| match token {
+            Token::Field(name) => Some(&**name),
+            _ => None,
+        })
+    }
+
+    /// Returns whether a name matches.
+    pub fn matches(&self, name: &str) -> bool {
+        self.captures(name).is_some()
+    }
+
+    /// The fields of a name that matches. Each has as many characters as it can, beginning with the first. O(length of the pattern ×
+    /// length of the name).
+    pub fn captures<'n>(&self, name: &'n str) -> Option<Vec<(&str, &'n str)>> {
+        let mut search = Search {
+            tokens: &self.tokens,
+            name,
+            failed: vec![false; (self.tokens.len() + 1) * (name.len() + 1)],
+            found: Vec::new(),
+        };
+        search.from(0, 0).then_some(search.found)
+    }
+
+    /// The name that has these fields; none if one of them is missing or the pattern has wildcards.
+    pub fn fill(&self, fields: &[(&str, &str)]) -> Option<String> {
+        let texts = self.tokens.iter().map(|token| match token {
+            Token::Text(text) => Some(&**text),
+            Token::Field(name) => fields.iter().find(|(n, _)| n == name).map(|(_, v)| *v),
+            Token::Star | Token::Any => None,
+        });
+        texts.collect()
+    }
+}
+
+/// A search for the fields of a name.
+struct Search<'p, 'n> {
+    tokens: &'p [Token],
+    name: &'n str,
+    /// For each token and position, whether the rest of the pattern does not match the rest of the name.
+    failed: Vec<bool>,
+    found: Vec<(&'p str, &'n str)>,
+}
+
+impl<'p> Search<'p, '_> {
+    /// Returns whether the pattern from a token on matches the name from a position on.
+    fn from(&mut self, token: usize, at: usize) -> bool {
+        let seen = token * (self.name.len() + 1) + at;
+        if self.failed[seen] {
+            return false;
+        }
+        let (tokens, name): (&'p [Token], _) = (self.tokens, self.name);
+        let rest = &name[at..];
+        let segment = rest.find('/').unwrap_or(rest.len());
+        let is_found = match tokens.get(token) {
+            None => rest.is_empty(),
+            Some(Token::Text(text)) => {
+                rest.starts_with(&**text) && self.from(token + 1, at + text.len())
+            }
+            Some(Token::Star) => self.one_of(token, at, 0, segment, None),
+            Some(Token::Any) => self.one_of(token, at, 0, rest.len(), None),
+            Some(Token::Field(field)) => self.one_of(token, at, 1, segment, Some(field)),
+        };
+        self.failed[seen] = !is_found;
+        is_found
+    }
+
+    /// Tries all lengths, the longest first.
+    fn one_of(
+        &mut self,
+        token: usize,
+        at: usize,
+        least: usize,
+        most: usize,
+        field: Option<&'p str>,
+    ) -> bool {
+        let name = self.name;
+        for len in (least..=most)
+            .rev()
+            .filter(|len| name.is_char_boundary(at + len))
+        {
+            let before = self.found.len();
+            if let Some(field) = field {
+                self.found.push((field, &name[at..at + len]));
+            }
+            if self.from(token + 1, at + len) {
+                return true;
+            }
+            self.found.truncate(before);
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, expect) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*", "a", true),
+            ("a*", "ba", false),
+            ("*", "", true),
+            ("*", "a/b", false),
+            ("**", "a/b", true),
+            ("sloc/*", "sloc/serde-1.0.0", true),
+            ("sloc/*", "sloc/a/b", false),
+            ("sloc/**", "sloc/a/b", true),
+            ("sloc/*", "slow/serde", false),
+            ("*/b/*", "a/b/c", true),
+            ("*/b/*", "a/c", false),
+            ("*/b/*", "a/a/b/c", false),
+            ("**/b/*", "a/a/b/c", true),
+            ("a*b*a", "aba", true),
+            ("a*b*a", "ab", false),
+            ("a*a", "a", false),
+            ("a*ab", "aab", true),
+            ("a***b", "ab", true),
+            ("{x}", "", false),
+            ("{x}", "a/b", false),
+            ("é*", "éü", true),
+        ] {
+            let pattern = Pattern::parse(pattern).unwrap();
+            assert_eq!(pattern.matches(name), expect, "{pattern:?} {name}");
+        }
+        // Without the table of what failed, this takes 2^40 steps.
+        let slow = Pattern::parse(&"*a".repeat(40)).unwrap();
+        assert!(!slow.matches(&"a".repeat(39)));
+        assert!(slow.matches(&"a".repeat(400)));
+    }
+
+    #[test]
+    fn fields() {
+        let daily = Pattern::parse("daily/{colour}/{year}-{month}").unwrap();
+        let fields = daily.captures("daily/blue/2026-01").unwrap();
+        assert_eq!(
+            fields,
+            [("colour", "blue"), ("year", "2026"), ("month", "01")]
+        );
+        assert_eq!(daily.captures("daily/blue/red/2026-01"), None);
+        let votes = Pattern::parse("votes/{year}/{month}").unwrap();
+        assert_eq!(votes.fill(&fields).as_deref(), Some("votes/2026/01"));
+        assert_eq!(Pattern::parse("{day}").unwrap().fill(&fields), None);
+        assert_eq!(Pattern::parse("votes/*").unwrap().fill(&fields), None);
+        assert_eq!(
+            daily.fields().collect::<Vec<_>>(),
+            ["colour", "year", "month"]
+        );
+        for text in ["{a", "{}", "{A}", "{a}{a}"] {
+            Pattern::parse(text).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a jobs file says of a job beside its command: environment, secrets, stdin, pool, and what is done with its output.
+
+use crate::support::Place;
+
+fn run_with(place: &Place, vars: &[(&str, &str)], refs: &[&str]) -> crate::support::Seen {
+    let args = ["run", "--jobs", "jobs.toml", "--jobs-max", "4", "want"];
+    let mut command = place.command(&[&args[..], refs].concat());
+    command.envs(vars.iter().copied());
+    crate::support::Seen::of(command.output().expect("databuild starts"))
+}
+
+#[test]
+fn the_environment_is_listed() {
+    let place = Place::with_jobs(
+        "[[job]]\npartitions = 'a'\ncommand = ['sh', '-c', 'env > x']\nenv = ['LEVEL=3', 'MINE_*', 'ONE']\n\
+         digest = ['sh', '-c', 'env > \"$DATABUILD_JOBS/of-digest\"; echo \"{\\\"partition\\\": \\\"a\\\", \\\"digest\\\": \\\"1\\\"}\"']\n",
+    );
+    place.edit(
+        "jobs.toml",
+        "env > x",
+        "env > x; echo \"{\\\"digest\\\": \\\"1\\\"}\"",
+    );
+    let vars = [
+        ("LEVEL", "2"),
+        ("MINE_A", "a"),
+        ("ONE", "1"),
+        ("OTHER", "x"),
+    ];
+    run_with(&place, &vars, &["a"]).success();
+    run_with(&place, &vars, &["a"]).success();
+    for file in ["out/data/a/x", "of-digest"] {
+        let text = place.read(file);
+        let has = |line: &str| text.lines().any(|l| l == line);
+        for line in ["LEVEL=3", "MINE_A=a", "ONE=1"] {
+            assert!(has(line), "no {line} in {file}: {text}");
+        }
+        assert!(text.contains("PATH=") && !text.contains("OTHER="), "{text}");
+    }
+}
+
+#[test]
+fn secrets_are_kept_nowhere() {
+    let place = Place::with_jobs(
+        r#"
+[[job]]
+partitions = "a"
+command = ["sh", "-c", "echo token $TOKEN; echo with $TOKEN >&2; exit 1"]
+secrets = ["TOKEN"]
+"#,
+    );
+    let seen = run_with(&place, &[("TOKEN", "s3cr3t")], &["a"]);
+    let seen = seen.refused(&["    with [TOKEN]\n"]);
+    let log = place.log();
+    assert!(log.contains("with [TOKEN]"), "{log}");
+    let mut kept = String::new();
+    for file in std::fs::read_dir(place.path("out/logs")).expect("the logs") {
+        let path = file.expect("a file").path();
+        assert!(
+            seen.stderr
+                .contains(&format!("(all that it wrote: {})", path.display())),
+            "{seen:?}"
+        );
+        kept += &std::fs::read_to_string(path).expect("a text");
+    }
+    assert!(
+        kept.contains("token [TOKEN]") && kept.contains("with [TOKEN]"),
+        "{kept}"
+    );
+    assert!(
+        ![&seen.stderr, &log, &kept]
+            .iter()
+            .any(|text| text.contains("s3cr3t"))
+    );
+}
+
+#[test]
+fn other_lines_on_stdout_are_kept_unless_it_is_strict() {
+    let jobs = |strict: &str| {
+        format!(
+            "[[job]]\npartitions = 'a'\ncommand = ['sh', '-c', 'echo hello; echo 42']\n{strict}"
+        )
+    };
+    let place = Place::with_jobs(&jobs(""));
+    assert_eq!(place.run(&["a"]).success().counts(), (1, 0));
+    let kept = std::fs::read_dir(place.path("out/logs")).expect("the logs");
+    let kept: Vec<_> = kept.map(|file| file.expect("a file").path()).collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(
+        std::fs::read_to_string(&kept[0]).expect("a text"),
+        "hello\n42\n"
+    );
+    let place = Place::with_jobs(&jobs("strict = true\n"));
+    place
+        .run(&["a"])
+        .refused(&["unexpected line on stdout: hello\n"]);
+}
+
+#[test]
+fn stdin_has_the_live_partitions_that_it_asks_for() {
+    let place = Place::with_jobs(
+        r#"
+[[job]]
+partitions = "p/**"
+command = ["true"]
+[[job]]
+partitions = "none"
+command = ["sh", "-c", "cat > x"]
+[[job]]
+partitions = "some"
+command = ["sh", "-c", "cat > x"]
+live = ["p/*", "none", "missing"]
+"#,
+    );
+    place.run(&["p/a", "p/b/c", "none"]).success();
+    place.run(&["some"]).success();
+    assert_eq!(place.read("out/data/none/x"), "");
+    assert_eq!(place.read("out/data/some/x"), "none\np/a\n");
+}
+
+#[test]
+fn a_pool_has_room_for_so_many_runs() {
+    let place = Place::with_jobs(
+        r#"
+[pools]
+alone = 1
+[[job]]
+partitions = "a/*"
+command = ["sh", "-c", "mkdir \"$DATABUILD_JOBS/alone\" && sleep 0.02 && rmdir \"$DATABUILD_JOBS/alone\""]
+pool = "alone"
+[[job]]
+partitions = "b/*"
+command = ["true"]
+"#,
+    );
+    let seen = run_with(&place, &[], &["a/{1..6}", "b/{1..3}"]).success();
+    assert_eq!(seen.counts(), (9, 0));
+}
+
+#[test]
+fn a_job_has_the_fields_of_its_partition() {
+    let place = Place::with_jobs(
+        r#"
+[[job]]
+partitions = "daily/{colour}/{day}"
+command = ["sh", "-c", "echo $FIELD_COLOUR $1 > x", "sh", "$FIELD_DAY"]
+"#,
+    );
+    let seen = place.run(&["daily/{red,blue}/d{08..10}"]).success();
+    assert_eq!(seen.counts(), (6, 0));
+    assert_eq!(place.read("out/data/daily/blue/d09/x"), "blue d09\n");
+    assert_eq!(place.run(&["daily/*/d08"]).success().counts(), (0, 2));
+    place.run(&["daily/red/d1/x"]).refused(&["no job in "]);
+}
