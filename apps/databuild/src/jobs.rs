@@ -13,6 +13,7 @@
 //! env        = ["LEVEL=3", "CARGO_*"]   # variables of its environment: with a value, or as databuild has them, see below
 //! secrets    = ["API_TOKEN"]  # the same for values that are kept nowhere
 //! pool       = "database"     # of the runs in a pool, only so many are there at a time
+//! inputs     = ["votes/{day}"]    # what each partition is made from, with the fields of its pattern, see below
 //! strict     = true           # each line on stdout must be one for databuild [default: false]
 //!
 //! [pools]
@@ -58,6 +59,8 @@
 //! | any other exit status, a signal, an invalid object on stdout, or with `strict` any other line | the run failed; its stderr is shown |
 //! | it took longer than the `timeout` of its job | it was ended by SIGTERM, or two seconds later by SIGKILL, and failed |
 //!
+//! With `inputs`, no run is needed to find these out: they are built before the run begins, and count as its inputs without a line on stdout.
+//!
 //! A run that failed is repeated as often as `retries` says. Then the failure is remembered: a want for the partition fails, and nothing
 //! runs, until somebody retries it (`databuild retry`), its digest, the version of its job or an input that it reported has changed. If the
 //! cause can be gone without that, the next databuild runs it again: the program could not be started, the output could not be written or
@@ -74,7 +77,7 @@
 //! its inputs. If the command fails, these partitions are not known to be up to date: partitions that depend on
 //! them are not built, and all others are.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -113,6 +116,8 @@ pub struct Job {
     pub pool: Option<usize>,
     /// Whether each line on stdout must be one for databuild.
     pub strict: bool,
+    /// The inputs of its partitions, with fields.
+    inputs: Vec<Pattern>,
     /// The program and its arguments, as written.
     pub command: Vec<String>,
     /// The program that prints digests and its arguments, as written.
@@ -128,6 +133,16 @@ pub struct Job {
 }
 
 impl Job {
+    /// The inputs of a partition, as the job declares them.
+    pub fn inputs(&self, partition: &str) -> BTreeSet<String> {
+        if self.inputs.is_empty() {
+            return BTreeSet::new();
+        }
+        let fields = self.matcher.captures(partition).unwrap_or_default();
+        let names = self.inputs.iter().filter_map(|input| input.fill(&fields));
+        names.collect()
+    }
+
     /// The variables with the fields of a partition.
     pub fn fields(&self, partition: &str) -> impl Iterator<Item = Var> {
         let fields = self.matcher.captures(partition).into_iter().flatten();
@@ -183,6 +198,8 @@ struct Entry {
     pool: Option<String>,
     #[serde(default)]
     strict: bool,
+    #[serde(default)]
+    inputs: Vec<String>,
 }
 
 impl Jobs {
@@ -281,6 +298,21 @@ impl Jobs {
                 env,
                 pool,
                 strict: entry.strict,
+                inputs: (entry.inputs.iter())
+                    .map(|text| {
+                        let input = read(text)?;
+                        let known = Pattern::parse(pattern).map_err(|why| refuse(at, why))?;
+                        match input.is_given_by(&known) {
+                            true => Ok(input),
+                            false => Err(refuse(
+                                at,
+                                format!(
+                                    "the input `{text}` has a wildcard, or a field that `{pattern}` does not have"
+                                ),
+                            )),
+                        }
+                    })
+                    .collect::<Result<_>>()?,
                 retries: entry.retries,
                 backoff: time(&entry.backoff)?.unwrap_or(BACKOFF),
                 timeout: time(&entry.timeout)?,
@@ -451,6 +483,10 @@ mod tests {
             (
                 "[[job]]\npartitions = 'a'\ncommand = ['x']\nenv = ['=1']\n",
                 "dir/jobs.toml, line 2: `=1` is no variable",
+            ),
+            (
+                "[[job]]\npartitions = 'a/{x}'\ncommand = ['x']\ninputs = ['b/{y}']\n",
+                "dir/jobs.toml, line 2: the input `b/{y}` has",
             ),
             (
                 "[[job]]\npartitions = 'a'\ncommand = ['x']\npool = 'db'\n",

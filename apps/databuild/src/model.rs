@@ -80,6 +80,9 @@ pub mod build {
         /// The run that builds it, or built it last.
         #[inverse(JobRun::builds)]
         pub built_by: Option<JobRun>,
+        /// The wants for what its job declares as inputs.
+        #[inverse(Want::asked_for)]
+        pub asks: Many<Want>,
         /// The open wants that need it.
         #[inverse(Want::awaits)]
         pub awaited_by: Many<Want>,
@@ -91,7 +94,7 @@ pub mod build {
         /// The partitions that are made from it.
         #[inverse(Partition::inputs)]
         pub outputs: Many<Partition>,
-        /// The references that its last run missed.
+        /// The references that its last run missed, or that its job declares as inputs.
         pub missed: Many<PartitionRef>,
         /// The current instances of these, which it waits for. No partition waits for itself, directly or over others.
         #[edge(acyclic)]
@@ -105,7 +108,7 @@ pub mod build {
     pub enum PartitionState {
         /// It is not built yet.
         #[initial]
-        #[to(Building)]
+        #[to(Building, UpstreamBuilding)]
         Missing,
         /// A run builds it.
         #[to(Live, Failed, Backoff, UpstreamBuilding, UpForRetry)]
@@ -139,7 +142,7 @@ pub mod build {
         #[to(UpForRetry, UpstreamFailed)]
         UpstreamBuilding,
         /// It can be built again: the missed partitions are live, or have not failed any more, or its run was lost or canceled.
-        #[to(Building)]
+        #[to(Building, UpstreamBuilding)]
         UpForRetry,
         /// The partitions that it missed have ended, and one of them has failed or is itself upstream-failed.
         #[to(UpForRetry, Replaced)]
@@ -219,8 +222,10 @@ pub mod build {
         pub partitions: Many<PartitionRef>,
         /// The current instances of these, as long as it is open.
         pub awaits: Many<Partition>,
-        /// The run that missed these partitions; none if a person wants them.
+        /// The run that missed these partitions, if one did.
         pub asked_by: Option<JobRun>,
+        /// The partition whose job declares these as inputs, if one does. A person wants what neither has asked for.
+        pub asked_for: Option<Partition>,
         /// The runs that serve it.
         #[inverse(JobRun::services)]
         pub serviced_by: Many<JobRun>,
@@ -265,7 +270,7 @@ pub mod build {
         /// All its partitions ended, and one of them waited for one that failed.
         #[terminal]
         UpstreamFailed,
-        /// Somebody canceled it, or what the run that asked builds does not wait for it any more.
+        /// Somebody canceled it, or what asked for it does not wait for it any more.
         #[terminal]
         Canceled,
     }
@@ -380,6 +385,22 @@ pub mod build {
         pub reads: Vec<Partition>,
         /// Those of them that determine what it missed.
         pub inputs: Vec<Partition>,
+    }
+
+    /// A partition needs others that are not live, as its job declares, so it waits for them before a run begins.
+    #[event]
+    #[create(want: Want)]
+    #[link(want.partitions += missed)]
+    #[link(want.awaits += missed.current)]
+    #[link(want.asked_for += partition)]
+    #[link(partition.missed += missed)]
+    #[link(partition.upstreams += missed.current)]
+    #[moves(partition: Missing | UpForRetry -> UpstreamBuilding)]
+    pub struct InputsNeeded {
+        /// The partition.
+        pub partition: Partition,
+        /// The inputs that are not live, which are created if they are not known.
+        pub missed: Vec<Ensure<PartitionRef>>,
     }
 
     /// A run ended with an error, or could not be started.
@@ -536,7 +557,7 @@ pub mod build {
     }
 
     // An open want is in the state of the first of these events whose conditions hold. The first three end it, when all of its
-    // partitions have ended: a failure does not keep the others from being built. The fourth ends it because it is needless. The conditions
+    // partitions have ended: a failure does not keep the others from being built. Two more end it because it is needless. The conditions
     // of the others are mutually exclusive, so that they cannot form a cycle.
 
     /// All of its partitions have ended, and one of them failed.
@@ -578,6 +599,16 @@ pub mod build {
     #[unlink(want.awaits -= want.awaits)]
     #[moves(want: New | Idle | Building | UpstreamBuilding -> Canceled)]
     pub struct WantWasNeedless {
+        /// The want.
+        pub want: Want,
+    }
+
+    /// It is for inputs that a job declares, and the partition does not wait any more.
+    #[immediate]
+    #[when(any want.asked_for in Missing | Building | Live | Failed | Backoff | UpForRetry | UpstreamFailed | Stale | Replaced)]
+    #[unlink(want.awaits -= want.awaits)]
+    #[moves(want: New | Idle | Building | UpstreamBuilding -> Canceled)]
+    pub struct InputsWereNeedless {
         /// The want.
         pub want: Want,
     }

@@ -80,6 +80,15 @@ impl Pattern {
         })
     }
 
+    /// Returns whether a name of this pattern is given by the fields of a name of another one.
+    pub fn is_given_by(&self, other: &Self) -> bool {
+        self.tokens.iter().all(|token| match token {
+            Token::Text(_) => true,
+            Token::Star | Token::Any => false,
+            Token::Field(name) => other.fields().any(|field| field == name),
+        })
+    }
+
     /// Returns whether a name matches.
     pub fn matches(&self, name: &str) -> bool {
         self.captures(name).is_some()

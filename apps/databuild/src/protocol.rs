@@ -118,6 +118,12 @@ impl RunOutput {
         }
     }
 
+    /// Adds the inputs that the job declares.
+    pub fn declare(&mut self, inputs: BTreeSet<String>) {
+        self.reads.extend(inputs.iter().cloned());
+        self.inputs.extend(inputs);
+    }
+
     /// Keeps lines that are no JSON objects in a file, without secrets.
     #[must_use]
     pub fn keeping(self, path: PathBuf, secrets: Secrets) -> Self {

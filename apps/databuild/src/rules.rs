@@ -77,8 +77,13 @@ pub fn to_build(db: &impl Db) -> impl Iterator<Item = Partition> {
     retry.chain(stale).chain(missing)
 }
 
-/// The open wants that no run asked for.
+/// Returns whether a person wants it: no run asked for it, and no job declares it.
+pub fn is_of_a_person(want: Want, db: &impl Db) -> bool {
+    want.asked_by(db).is_none() && want.asked_for(db).is_none()
+}
+
+/// The open wants of persons.
 pub fn open_wants(db: &impl Db) -> Vec<Want> {
     let open = db.place::<Want, (New, Idle, Building, UpstreamBuilding)>();
-    open.filter(|want| want.asked_by(db).is_none()).collect()
+    open.filter(|want| is_of_a_person(*want, db)).collect()
 }

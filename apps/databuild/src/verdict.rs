@@ -119,6 +119,28 @@ pub fn of(db: &impl Db, jobs: &Jobs, case: Case<'_>) -> Verdict {
     }
 }
 
+/// The reason not to wait for partitions that a job declares as inputs, if there is one.
+pub fn refusal(
+    db: &impl Db,
+    jobs: &Jobs,
+    partition: Partition,
+    missed: &BTreeSet<String>,
+    (before, discovery_max): (&BTreeSet<String>, usize),
+) -> Option<String> {
+    if missed.contains(name(partition, db)) {
+        return Some("its job declares it as its own input".to_owned());
+    }
+    let missing = Missing {
+        jobs,
+        partition,
+        missed,
+        was_live: &|_| false,
+        before,
+        discovery_max,
+    };
+    missing.refusal(db)
+}
+
 /// The partitions that a run missed, to decide whether to wait for them.
 struct Missing<'a> {
     jobs: &'a Jobs,

@@ -15,8 +15,8 @@ use crate::command::Secrets;
 use crate::engine::{Engine, STDERR_LINES_MAX, step_error};
 use crate::model::build::state::{Failed, Live, Queued, Running, Stale};
 use crate::model::build::{
-    self, AttemptFailed, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded,
-    Partition, PartitionReplaced, RunCanceled,
+    self, AttemptFailed, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun, JobStarted,
+    JobSucceeded, Partition, PartitionReplaced, RunCanceled,
 };
 use crate::pattern::Pattern;
 use crate::progress::Ending;
@@ -77,6 +77,33 @@ impl Engine {
             false => partition,
         };
         let name = name(partition, &t).to_owned();
+        let job = self.jobs.job_for(&name)?;
+        let is_live = |name: &String| current(name, &t).is_some_and(|p| p.is::<Live>(&t));
+        let mut missed = job.inputs(&name);
+        missed.retain(|name| !is_live(name));
+        let mut refusal = None;
+        if !missed.is_empty() {
+            let found = (&self.missed, self.limits.discovery);
+            refusal = verdict::refusal(&t, &self.jobs, partition, &missed, found);
+            if refusal.is_none() {
+                let needed = t.apply(InputsNeeded {
+                    partition,
+                    missed: missed.iter().cloned().map(Ensure::from).collect(),
+                });
+                match needed {
+                    Ok(_) => {
+                        t.commit().map_err(failed)?;
+                        self.progress.ended(&name, Ending::Missed(missed.len()));
+                        self.missed.extend(missed);
+                        return Ok(());
+                    }
+                    Err(e @ StepError::Cycle { .. }) => {
+                        refusal = Some(verdict::rejected(&t, &e));
+                    }
+                    Err(e) => return Err(failed(e)),
+                }
+            }
+        }
         let attempt = match partition.built_by(&t) {
             Some(run) if run.is::<Failed>(&t) => run.attempt(&t).saturating_add(1),
             Some(run) => run.attempt(&t).max(1),
@@ -85,13 +112,17 @@ impl Engine {
         let event = JobQueued {
             label: name.clone(),
             attempt,
-            version: self.jobs.job_for(&name)?.version(),
+            version: job.version(),
             partitions: vec![partition],
             wants: partition.awaited_by(&t).collect(),
         };
         let run = t.apply(event).map_err(failed)?.created.run;
         t.commit().map_err(failed)?;
-        let pid = match self.spawn(run, partition, &name) {
+        let spawned = match refusal {
+            Some(why) => Err(anyhow::anyhow!("{why}")),
+            None => self.spawn(run, partition, &name),
+        };
+        let pid = match spawned {
             Ok(pid) => pid,
             Err(e) => {
                 let failure = Failure {
@@ -228,8 +259,11 @@ impl Engine {
             inputs: Vec::new(),
             again: false,
         };
-        if let Ok(output) = &ended.output {
+        if let Ok(output) = &mut ended.output {
             let db = &self.store;
+            if let Ok(job) = self.jobs.job_for(&name) {
+                output.declare(job.inputs(&name));
+            }
             failure.digest.clone_from(&output.digest);
             let inputs = output.inputs.iter().filter_map(|name| current(name, db));
             failure.inputs = inputs.filter(|p| p.is::<Live>(db)).collect();

@@ -2,8 +2,8 @@
 
 use databuild::model::build::state::{Building, Live, Missing, Queued, Running, UpForRetry};
 use databuild::model::build::{
-    AttemptFailed, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Model,
-    Partition, PartitionRef, RunCanceled, Want, WantCanceled, WantCreated,
+    AttemptFailed, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded,
+    Model, Partition, PartitionRef, RunCanceled, Want, WantCanceled, WantCreated,
 };
 use databuild::rules;
 use ironweave::check::Checker;
@@ -117,6 +117,7 @@ pub fn checker([wants, references, partitions, runs]: [usize; 4]) -> Checker<Mod
         .bindings::<JobFailed>(failed)
         // What `twin.rs` leaves out.
         .bindings::<AttemptFailed>(|_| Vec::new())
+        .bindings::<InputsNeeded>(|_| Vec::new())
         .bindings::<WantCanceled>(|_| Vec::new())
         .bindings::<RunCanceled>(|_| Vec::new())
         .bindings::<WantCreated>(move |store| wanted(store, wants))

@@ -420,6 +420,44 @@ fn a_job_that_fails_is_tried_again_after_a_time() {
 }
 
 #[test]
+fn declared_inputs_are_built_before_a_run_begins() {
+    let mut world = World::new();
+    let want = world.want(&["a"]);
+    let need = |world: &mut World| {
+        let partition = world.partition("a");
+        let missed = vec!["b".into(), "c".into()];
+        let needed = world.store.step(InputsNeeded { partition, missed });
+        needed.created.want
+    };
+    let needed = need(&mut world);
+    assert_eq!(
+        (world.states(&["a", "b", "c"]), world.want_state(needed)),
+        (vec!["UpstreamBuilding", "Missing", "Missing"], "Idle")
+    );
+    world.build("b", &[]);
+    world.build("c", &[]);
+    assert_eq!(
+        (world.states(&["a"]), world.want_state(needed)),
+        (vec!["UpForRetry"], "Successful")
+    );
+    world.build("a", &["b", "c"]);
+    assert_eq!(world.want_state(want), "Successful");
+
+    // A want that is canceled does not need them.
+    world.change(&["a", "b"]);
+    let want = world.want(&["a"]);
+    world.replace("a");
+    world.change(&["c"]);
+    let needed = need(&mut world);
+    world.cancel(want);
+    assert_eq!(
+        (world.states(&["a", "b"]), world.want_state(needed)),
+        (vec!["UpForRetry", "Stale"], "Canceled")
+    );
+    assert_eq!(world.partition("b").awaited_by_count(&world.store), 0);
+}
+
+#[test]
 fn what_waits_for_a_stale_partition_waits_for_the_instance_in_its_place() {
     let mut world = World::new();
     world.want(&["a", "b"]);

@@ -30,9 +30,9 @@ use crate::model::build::state::{
     Backoff, Failed, Live, Missing, Queued, Running, Stale, UpForRetry,
 };
 use crate::model::build::{
-    self, AttemptFailed, BackoffEnded, DepMissed, JobFailed, JobQueued, JobRun, JobStarted,
-    JobSucceeded, Partition, PartitionReplaced, RunCanceled, RunLost, SourcesChanged, WantCanceled,
-    WantCreated,
+    self, AttemptFailed, BackoffEnded, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun,
+    JobStarted, JobSucceeded, Partition, PartitionReplaced, RunCanceled, RunLost, SourcesChanged,
+    WantCanceled, WantCreated,
 };
 use crate::rules::{current, name, open_wants, to_build};
 use crate::simulate::assumptions::Assumptions;
@@ -319,6 +319,7 @@ fn simulation(scene: &Arc<Scene>, intervals: &Arc<Mutex<Intervals>>) -> Simulati
         .start(move |store| of_start.start(store))
         .without::<WantCreated>()
         .without::<WantCanceled>()
+        .without::<InputsNeeded>()
         .without::<JobFailed>()
         .without::<AttemptFailed>()
         .without::<RunLost>()

@@ -78,10 +78,12 @@ pub fn what_waits_is_wanted(partition: Partition, db: &impl Db) -> bool {
     !partition.is::<UpstreamBuilding>(db) || partition.awaited_by_count(db) > 0
 }
 
-/// An open want that a run asked for is for something that waits.
+/// An open want that a run or a declaration asked for is for something that waits.
 pub fn what_was_asked_is_needed(want: Want, db: &impl Db) -> bool {
-    let needed = |run: JobRun| run.builds(db).any(|p| p.is::<UpstreamBuilding>(db));
-    !rules::is_open(want, db) || want.asked_by(db).is_none_or(needed)
+    let waits = |p: Partition| p.is::<UpstreamBuilding>(db);
+    let needed = |run: JobRun| run.builds(db).any(waits);
+    !rules::is_open(want, db)
+        || (want.asked_by(db).is_none_or(needed) && want.asked_for(db).is_none_or(waits))
 }
 
 /// What the engine can fire: it queues runs for the open wants of their partitions, and a run reads live partitions.
@@ -119,6 +121,20 @@ pub fn domains(scope: Scope) -> Domains<Model> {
                 wait: Duration::ZERO,
             };
             unfinished(store).filter(|_| scope.all).map(of).collect()
+        })
+        .bindings::<InputsNeeded>(move |store| {
+            let waiting = store.place::<Partition, (Missing, UpForRetry)>();
+            let waiting = waiting.filter(|p| scope.all && p.awaited_by_count(store) > 0);
+            let is_not_live =
+                |name: &&str| rules::current(name, store).is_none_or(|p| !p.is::<Live>(store));
+            let of = |partition: Partition| {
+                let names = ["a", "b"].into_iter().filter(is_not_live);
+                names.map(move |name| InputsNeeded {
+                    partition,
+                    missed: vec![name.into()],
+                })
+            };
+            waiting.flat_map(of).collect()
         })
         .bindings::<WantCanceled>(move |store| {
             let open = rules::open_wants(store).into_iter();

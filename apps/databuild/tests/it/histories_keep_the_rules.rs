@@ -2,8 +2,8 @@
 //! coverage says that each event and each transition occurs in them.
 
 use databuild::model::build::{
-    AttemptFailed, DepMissed, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition,
-    RunLost, SourcesChanged, Want, WantCanceled, WantCreated,
+    AttemptFailed, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded,
+    Partition, RunLost, SourcesChanged, Want, WantCanceled, WantCreated,
 };
 use databuild::rules;
 use ironweave::check::{Coverage, histories};
@@ -34,7 +34,8 @@ fn on_a_store_with_a_log() {
         .weight::<JobStarted>(8.0)
         .weight::<JobSucceeded>(6.0)
         .weight::<DepMissed>(8.0)
-        .weight::<JobFailed>(0.3)
+        .weight::<InputsNeeded>(0.5)
+        .weight::<JobFailed>(1.0)
         .weight::<AttemptFailed>(0.3)
         .weight::<RunLost>(0.3)
         .weight::<WantCanceled>(0.3)
@@ -42,7 +43,7 @@ fn on_a_store_with_a_log() {
         .rejected(0.1)
         .coverage(&coverage);
     let config = ProptestConfig {
-        cases: 300,
+        cases: 400,
         failure_persistence: None,
         // What is covered is to be the same in each run.
         rng_seed: RngSeed::Fixed(15),
@@ -75,10 +76,9 @@ fn on_a_store_with_a_log() {
     coverage.assert_all_except(&[
         // The arcs name all open states of a want. It leaves some of them in another way before.
         "Want: New -> Canceled",
-        "Want: Idle -> UpstreamBuilding",
         "Want: Idle -> Successful",
-        "Want: Idle -> Failed",
-        "Want: Idle -> UpstreamFailed",
         "Want: UpstreamBuilding -> Successful",
+        // Too rare here. `the_model_is_checked` comes across it.
+        "QuestionWentStale",
     ]);
 }

@@ -151,3 +151,53 @@ command = ["sh", "-c", "echo $FIELD_COLOUR $1 > x", "sh", "$FIELD_DAY"]
     assert_eq!(place.run(&["daily/*/d08"]).success().counts(), (0, 2));
     place.run(&["daily/red/d1/x"]).refused(&["no job in "]);
 }
+
+#[test]
+fn declared_inputs_need_no_run_that_finds_them_out() {
+    let place = Place::with_jobs(
+        r#"
+[[job]]
+partitions = "sum/{colour}"
+command = ["sh", "-c", "cat \"$DATABUILD_DATA\"/day/$FIELD_COLOUR/*/x > x"]
+inputs = ["day/{colour}/1", "day/{colour}/2"]
+[[job]]
+partitions = "day/{colour}/{n}"
+command = ["sh", "-c", "echo $FIELD_COLOUR $FIELD_N > x; sh \"$DATABUILD_JOBS/digest.sh\" $PARTITION"]
+digest = ["sh", "$DATABUILD_JOBS/digest.sh"]
+[[job]]
+partitions = "own"
+command = ["true"]
+inputs = ["own"]
+[[job]]
+partitions = "round/a"
+command = ["true"]
+inputs = ["round/b"]
+[[job]]
+partitions = "round/b"
+command = ["true"]
+inputs = ["round/a"]
+[[job]]
+partitions = "none"
+command = ["true"]
+inputs = ["no/job"]
+"#,
+    );
+    place.write(
+        "digest.sh",
+        "for p in \"$@\"; do read -r d < \"$DATABUILD_JOBS/source\"\n\
+         echo \"{\\\"partition\\\": \\\"$p\\\", \\\"digest\\\": \\\"$d\\\"}\"; done\n",
+    );
+    place.write("source", "1\n");
+    assert_eq!(place.run(&["sum/red"]).success().counts(), (3, 0));
+    assert_eq!(place.read("out/data/sum/red/x"), "red 1\nred 2\n");
+    assert!(place.status().contains("runs: 3 = 3 Succeeded\n"));
+    // What is stale is built before what is made from it.
+    place.write("source", "2\n");
+    assert_eq!(place.run(&["sum/red"]).success().counts(), (3, 0));
+    assert!(place.status().contains("runs: 6 = 6 Succeeded\n"));
+    place.run(&["own", "round/a", "none"]).refused(&[
+        "own failed:\n    its job declares it as its own input\n",
+        "failed:\n    partitions wait for each other in a cycle: round/b -> round/a -> round/b\n",
+        "none failed:\n    it missed `no/job`: no job in ",
+    ]);
+}

@@ -29,6 +29,8 @@ fn every_want_can_end_and_nothing_is_built_twice() {
         assert!(report.unreached().iter().any(|p| p == place), "{report}");
     }
     assert_eq!(report.unreached().len(), 4, "{report}");
+    let mut never = report.never_fired();
+    assert!(never.all(|event| event != "QuestionWentStale"), "{report}");
 }
 
 #[test]
