@@ -183,20 +183,23 @@ impl Engine {
         let oldest = SystemTime::now().checked_sub(KEPT_FOR);
         let oldest = oldest.unwrap_or(SystemTime::UNIX_EPOCH);
         self.dirs.prune(oldest, KEPT_BYTES_MAX);
+        // If it did not stop, no process runs.
+        self.children.end();
         match result {
-            Ok(None) => self.cancel(&self.wants.clone())?,
-            Ok(Some(_)) => {
-                self.children.end();
+            Ok(stopped) => {
                 self.cancel(&self.wants.clone())?;
+                // Success is reported when it is on the disk.
+                let synced = self.store.sync();
+                synced.map_err(|e| step_error(&self.dirs, StepError::Storage(e)))?;
+                Ok(stopped)
             }
-            Err(_) => {
-                self.children.end();
+            Err(e) => {
                 let runs: Vec<JobRun> = std::mem::take(&mut self.works).into_keys().collect();
                 // The first error is returned.
                 drop(self.lose(&runs));
+                Err(e)
             }
         }
-        result
     }
 
     fn work_or_stop(&mut self) -> Result<Option<Stopped>> {

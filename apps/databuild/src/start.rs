@@ -30,12 +30,17 @@ use crate::rules::{all_names, open_wants};
 const LOCK_TRIES: u32 = 20;
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long after a step it is synced to the disk, together with those since. A kill loses nothing. A power failure may lose the steps of
+/// this time: then their runs are lost, or were never queued. What they had put in place is data of partitions that the store has as stale or
+/// unfinished, or finds stale again by what it compares at the start, so they are built again.
+const SYNC_PAUSE: Duration = Duration::from_millis(50);
+
 /// Opens the store for writing.
 pub fn open(dirs: &Dirs) -> Result<BuildStore> {
     let mut tries = 0;
     loop {
         match BuildStore::options()
-            .durability(Durability::Always)
+            .durability(Durability::Every(SYNC_PAUSE))
             .migrate(migrate)
             .open(dirs.store())
         {
