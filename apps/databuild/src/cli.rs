@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
+use crate::answers::{self, Direction};
 use crate::dirs::Dirs;
 use crate::engine::{Engine, Limits, Stopped};
 use crate::job::{self, JobCommand};
@@ -74,10 +75,54 @@ enum Cmd {
         #[command(flatten)]
         show: Show,
     },
-    /// Print the wants, runs and partitions by state
+    /// Print the wants, runs and partitions by state, what has failed, and what waits for what
     Status {
         #[command(flatten)]
         show: Show,
+        /// Print JSON
+        #[arg(long, conflicts_with = "full")]
+        json: bool,
+    },
+    /// Print why a partition is in its state
+    Why {
+        /// Its name
+        #[arg(value_name = "REF")]
+        name: String,
+        #[command(flatten)]
+        dir: Dir,
+    },
+    /// Print what a partition is made from, as a tree
+    Lineage {
+        /// Its name
+        #[arg(value_name = "REF")]
+        name: String,
+        /// What it is made from, and waits for
+        #[arg(long)]
+        up: bool,
+        /// What is made from it, and waits for it
+        #[arg(long)]
+        down: bool,
+        #[command(flatten)]
+        show: Show,
+    },
+    /// Print the last runs, with how long they took
+    Runs {
+        /// Only those for partitions that match this pattern
+        #[arg(long, value_name = "PATTERN")]
+        of: Option<String>,
+        /// Those that took longest come first
+        #[arg(long)]
+        slowest: bool,
+        #[command(flatten)]
+        show: Show,
+    },
+    /// Print what a run wrote to stdout and stderr
+    Logs {
+        /// Its number, as in `databuild runs`, or the partition whose last run it is
+        #[arg(value_name = "RUN|REF")]
+        run: String,
+        #[command(flatten)]
+        dir: Dir,
     },
     /// Print the state after an earlier step, or at an earlier time
     AsOf {
@@ -294,9 +339,31 @@ fn run(command: Cmd) -> Result<ExitCode> {
         }
         Cmd::Retry { failed, dir } => say(&failed.request().send(&dir.dirs()?)?),
         Cmd::Log { show } => show::log(&show.dir.dirs()?, show.full).map(|()| ExitCode::SUCCESS),
-        Cmd::Status { show } => {
-            show::status(&show.dir.dirs()?, show.full).map(|()| ExitCode::SUCCESS)
+        Cmd::Status { show, json } => {
+            show::status(&show.dir.dirs()?, show.full, json).map(|()| ExitCode::SUCCESS)
         }
+        Cmd::Why { name, dir } => answers::why(&dir.dirs()?, &name).map(|()| ExitCode::SUCCESS),
+        Cmd::Lineage {
+            name,
+            up,
+            down,
+            show,
+        } => {
+            let dirs = show.dir.dirs()?;
+            // Without a choice, what it is made from.
+            if up || !down {
+                answers::lineage(&dirs, &name, Direction::Up, show.full)?;
+            }
+            if down {
+                answers::lineage(&dirs, &name, Direction::Down, show.full)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Cmd::Runs { of, slowest, show } => {
+            answers::runs(&show.dir.dirs()?, of.as_deref(), slowest, show.full)
+                .map(|()| ExitCode::SUCCESS)
+        }
+        Cmd::Logs { run, dir } => answers::logs(&dir.dirs()?, &run).map(|()| ExitCode::SUCCESS),
         Cmd::AsOf {
             when,
             show,

@@ -14,9 +14,11 @@
 //! | recovery after a kill, and staleness | [`start`], [`orphans`], [`fresh`], [`dirs`] |
 //! | stores of earlier versions | [`migrate`] |
 //! | when partitions will be ready | [`simulate`] |
+//! | what is printed of a store | [`status`], [`answers`], [`show`] |
 //! | the demo | [`demo`], [`job`] |
 #![forbid(unsafe_code)]
 
+pub mod answers;
 pub mod child;
 pub mod cli;
 pub mod command;
@@ -41,6 +43,7 @@ pub mod show;
 pub mod signals;
 pub mod simulate;
 pub mod start;
+pub mod status;
 pub mod summary;
 pub mod text;
 pub mod verdict;

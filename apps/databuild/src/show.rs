@@ -11,20 +11,14 @@ use ironweave::{AsOf, NameError, ReadError, Seq};
 
 use crate::dirs::Dirs;
 use crate::jobs::check_name;
-use crate::model::build::state::{
-    Backoff, Building, Canceled, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued, Running,
-    Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
-};
-use crate::model::build::{JobRun, Partition, PartitionRef, Want, WantCreated};
+use crate::model::build::{PartitionRef, WantCreated};
 use crate::render::Renderer;
-use crate::start::open_read_only;
-use crate::text::{few, one_line, shown};
+use crate::start::{is_in_use, open_read_only};
+use crate::status::{Status, line};
+use crate::text::shown;
 
 /// The context of errors of stdout, such as a full disk.
 const UNWRITABLE: &str = "cannot write to stdout";
-
-/// The number of entities of each kind that a status lists without `--full`.
-const NAMED_MAX: usize = 20;
 
 /// Prints every event on one line: sequence, time, the event with its fields, and its facts. An
 /// immediate event is indented.
@@ -44,15 +38,26 @@ pub fn log(dirs: &Dirs, full: bool) -> Result<()> {
     out.flush().context(UNWRITABLE)
 }
 
-macro_rules! counts {
-    ($store:expr, $entity:ident: $($state:ident),*) => {
-        [$((stringify!($state), $store.count::<$entity, $state>())),*]
+/// Prints the status, and whether a databuild is running.
+pub fn status(dirs: &Dirs, full: bool, json: bool) -> Result<()> {
+    let status = Status::of(&open_read_only(dirs)?);
+    let is_running = is_in_use(dirs);
+    if json {
+        #[derive(serde::Serialize)]
+        struct Whole {
+            is_running: bool,
+            #[serde(flatten)]
+            status: Status,
+        }
+        let whole = Whole { is_running, status };
+        let text = serde_json::to_string_pretty(&whole).context("cannot write JSON")?;
+        return print(&format!("{text}\n"));
+    }
+    let running = match is_running {
+        true => "a databuild is running\n",
+        false => "no databuild is running\n",
     };
-}
-
-/// Prints the wants, runs and partitions by state.
-pub fn status(dirs: &Dirs, full: bool) -> Result<()> {
-    print(&status_of(&open_read_only(dirs)?, full))
+    print(&format!("{}{running}", status.text(full)))
 }
 
 /// Prints the status after an earlier step, or at an earlier time.
@@ -65,7 +70,7 @@ pub fn status_as_of(dirs: &Dirs, when: &str, full: bool) -> Result<()> {
     };
     let store = open_read_only(dirs)?;
     match store.as_of(when) {
-        Ok(then) => print(&status_of(&then, full)),
+        Ok(then) => print(&Status::of(&then).text(full)),
         Err(ReadError::OtherShape { .. }) => {
             let then = store.as_of_by_name(when);
             let then = then.map_err(|e| unreadable(dirs, &e))?;
@@ -87,11 +92,7 @@ fn earlier_status(graph: GraphView<'_>) -> Result<String> {
         let counts = of_type
             .states()
             .map(|state| Ok((state, of_type.count_in(state)?)));
-        line(
-            &mut out,
-            what,
-            &counts.collect::<Result<Vec<_>, NameError>>()?,
-        );
+        out += &line(what, &counts.collect::<Result<Vec<_>, NameError>>()?);
     }
     Ok(out)
 }
@@ -160,73 +161,4 @@ fn print(text: &str) -> Result<()> {
     std::io::stdout()
         .write_all(text.as_bytes())
         .context(UNWRITABLE)
-}
-
-/// The wants, runs and partitions by state.
-fn status_of(store: &impl Db, full: bool) -> String {
-    let mut out = String::new();
-    let partitions = counts!(
-        store, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale
-    );
-    line(&mut out, "partitions", &partitions);
-    let runs = counts!(store, JobRun: Queued, Running, Succeeded, Failed, DepMiss, Lost, Canceled);
-    line(&mut out, "runs", &runs);
-    let wants = counts!(store, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled);
-    line(&mut out, "wants", &wants);
-    let open = store.place::<Want, (New, Idle, Building, UpstreamBuilding)>();
-    let open = open.map(|want| {
-        let names = want.partitions(store).map(|p| p.name(store).to_owned());
-        let names = if full {
-            names.collect::<Vec<_>>().join(", ")
-        } else {
-            few(names)
-        };
-        let by = want
-            .asked_by(store)
-            .map_or_else(String::new, |run| format!(", for {}", run.label(store)));
-        format!("{names}{by}")
-    });
-    list(&mut out, "wanted", open, full);
-    let running = store.place::<JobRun, Running>();
-    let running = running.map(|run| format!("{} (pid {})", run.label(store), run.pid(store)));
-    list(&mut out, "running", running, full);
-    let failed = store.place::<Partition, Failed>().map(|partition| {
-        let reason = partition.reason(store).lines().next().unwrap_or_default();
-        format!("{}: {}", partition.of(store).name(store), shown(reason))
-    });
-    list(&mut out, "failed", failed, full);
-    let stale = store.place::<Partition, Stale>();
-    list(
-        &mut out,
-        "stale",
-        stale.map(|p| p.of(store).name(store).to_owned()),
-        full,
-    );
-    let upstream = store.place::<Partition, UpstreamFailed>();
-    let upstream = upstream.map(|p| p.of(store).name(store).to_owned());
-    list(&mut out, "upstream failed", upstream, full);
-    out
-}
-
-/// A line for each item, up to a limit.
-fn list(out: &mut String, what: &str, mut lines: impl Iterator<Item = String>, full: bool) {
-    let most = if full { usize::MAX } else { NAMED_MAX };
-    for text in lines.by_ref().take(most) {
-        *out += &format!("{what}: {}\n", one_line(&text));
-    }
-    let more = lines.count();
-    if more > 0 {
-        *out += &format!("{what}: and {more} more (shown by --full)\n");
-    }
-}
-
-fn line(out: &mut String, what: &str, counts: &[(&str, usize)]) {
-    let all: usize = counts.iter().map(|(_, n)| n).sum();
-    let parts: Vec<String> = counts
-        .iter()
-        .filter(|(_, n)| *n > 0)
-        .map(|(state, n)| format!("{n} {state}"))
-        .collect();
-    let equals = if parts.is_empty() { "" } else { " = " };
-    *out += &format!("{what}: {all}{equals}{}\n", parts.join(" + "));
 }

@@ -12,6 +12,7 @@ mod a_store_of_before_a_want_kept_going_is_opened;
 mod a_store_of_before_is_migrated;
 mod a_value_is_never_a_script;
 mod an_interrupted_build_resumes;
+mod answers_by_name;
 mod bad_input_gives_one_message;
 mod checked;
 mod compiled_arcs_do_what_the_interpreter_does;

@@ -1,0 +1,312 @@
+//! `databuild why`, `lineage`, `runs` and `logs`: answers about one partition, or about runs.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use ironweave::prelude::*;
+use ironweave::simulate::Stays;
+
+use crate::dirs::Dirs;
+use crate::engine::BuildStore;
+use crate::model::build::state::{
+    Backoff, Building, Failed, Live, Missing, Running, Stale, UpForRetry, UpstreamBuilding,
+    UpstreamFailed,
+};
+use crate::model::build::{JobRun, Partition};
+use crate::rules::{current, name};
+use crate::start::open_read_only;
+use crate::status::{chain, in_one_line, state_of};
+use crate::text::{few, in_words, one_line, shown};
+
+/// The number of lines that are printed without `--full`.
+const LINES_MAX: usize = 40;
+
+/// The current instance of a partition that is known.
+fn known(store: &BuildStore, dirs: &Dirs, of: &str) -> Result<Partition> {
+    current(of, store).with_context(|| {
+        format!(
+            "there is no partition {} in {}: `databuild status` shows the known ones",
+            shown(of),
+            dirs.shown().display()
+        )
+    })
+}
+
+/// Prints why a partition is in its state.
+pub fn why(dirs: &Dirs, of: &str) -> Result<()> {
+    let store = open_read_only(dirs)?;
+    let partition = known(&store, dirs, of)?;
+    let mut out = format!("{of} is {}\n", state_of(partition, &store));
+    for line in reasons(partition, &store) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "  {}", one_line(&line));
+    }
+    if let Some(run) = partition.built_by(&store) {
+        for path in dirs.kept_of(&run.id().to_string()) {
+            let _ = writeln!(out, "  all that the run wrote: {}", path.display());
+        }
+    }
+    print(&out)
+}
+
+/// Why a partition is in its state, for people.
+fn reasons(partition: Partition, db: &impl Db) -> Vec<String> {
+    let run = partition.built_by(db);
+    let by = run.map_or_else(
+        || "no run".to_owned(),
+        |run| match run.attempt(db) {
+            0 | 1 => format!("run {}", run.id()),
+            more => format!("run {}, attempt {more}", run.id()),
+        },
+    );
+    let inputs = partition.inputs(db).map(|p| name(p, db));
+    let from = match few(inputs) {
+        none if none.is_empty() => "nothing that it reported".to_owned(),
+        some => some,
+    };
+    let wants = partition
+        .awaited_by(db)
+        .map(|want| match want.asked_by(db) {
+            Some(run) => run.label(db).to_owned(),
+            None => match want.asked_for(db) {
+                Some(of) => name(of, db).to_owned(),
+                None => format!("want {}", want.id().slot()),
+            },
+        });
+    let needed = match few(wants) {
+        none if none.is_empty() => "nobody wants it now".to_owned(),
+        some => format!("needed by {some}"),
+    };
+    let mut lines = Vec::new();
+    if let Some(live) = partition.in_state::<Live>(db) {
+        lines.push(format!("built by {by} at {}, from {from}", live.at(db)));
+    } else if let Some(failed) = partition.in_state::<Failed>(db) {
+        lines.push(format!("{by} failed"));
+        lines.extend(failed.reason(db).lines().map(str::to_owned));
+        lines.push(match failed.again(db) {
+            true => "it is built again when it is wanted".to_owned(),
+            false => format!(
+                "it stays so until what it is made from changes, or `databuild retry {}`",
+                name(partition, db)
+            ),
+        });
+    } else if partition.is::<UpstreamBuilding>(db) || partition.is::<UpstreamFailed>(db) {
+        let upstreams = partition.upstreams(db).filter(|p| !p.is::<Live>(db));
+        lines.extend(upstreams.map(|p| {
+            let name = name(partition, db);
+            format!("{name} \u{2190} {}", in_one_line(&chain(p, db)))
+        }));
+        lines.push(needed);
+    } else if partition.is::<Stale>(db) {
+        lines.extend(staleness(partition, db));
+        lines.push(format!("it was built by {by}, from {from}"));
+        lines.push(needed);
+    } else if partition.is::<Building>(db) {
+        lines.push(match run.and_then(|run| run.in_state::<Running>(db)) {
+            Some(run) => format!("{by} builds it (pid {})", run.pid(db)),
+            None => format!("{by} is about to build it"),
+        });
+        lines.push(needed);
+    } else if let Some(backoff) = partition.in_state::<Backoff>(db) {
+        lines.push(format!(
+            "{by} failed; the next attempt is at {}",
+            backoff.until(db)
+        ));
+        lines.push(needed);
+    } else if partition.is::<Missing>(db) || partition.is::<UpForRetry>(db) {
+        lines.push("nothing is in its way".to_owned());
+        lines.push(needed);
+    }
+    lines
+}
+
+/// Why a partition is stale: the inputs that are stale or were built again, each down to the first cause.
+fn staleness(partition: Partition, db: &impl Db) -> Vec<String> {
+    let changed = |p: &Partition| p.is::<Stale>(db) || p.current_of(db).is_none();
+    let inputs: Vec<Partition> = partition.inputs(db).filter(changed).collect();
+    if inputs.is_empty() {
+        return vec!["its digest, the version of its job or its data has changed".to_owned()];
+    }
+    let causes = inputs.into_iter().map(|input| {
+        let mut names = vec![name(partition, db)];
+        let (mut next, mut seen) = (Some(input), BTreeSet::new());
+        let mut why = "which has changed";
+        while let Some(input) = next.filter(|p| seen.insert(*p)) {
+            names.push(name(input, db));
+            if input.current_of(db).is_none() {
+                why = "which was built again";
+                break;
+            }
+            next = input.inputs(db).find(changed);
+        }
+        format!("{}, {why}", names.join(" \u{2190} "))
+    });
+    let all: Vec<String> = causes.collect();
+    let more = all.len().saturating_sub(LINES_MAX);
+    let mut lines: Vec<String> = all.into_iter().take(LINES_MAX).collect();
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines
+}
+
+/// Which way a lineage is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To what it is made from.
+    Up,
+    /// To what is made from it.
+    Down,
+}
+
+/// Prints what a partition is made from or what is made from it, as a tree. What was printed before is not followed again.
+pub fn lineage(dirs: &Dirs, of: &str, direction: Direction, full: bool) -> Result<()> {
+    let store = open_read_only(dirs)?;
+    let partition = known(&store, dirs, of)?;
+    let (mut lines, mut more) = (Vec::new(), 0);
+    let mut seen = BTreeSet::new();
+    let mut todo = vec![(0, partition)];
+    while let Some((depth, partition)) = todo.pop() {
+        let is_new = seen.insert(partition);
+        if full || lines.len() < LINES_MAX {
+            let again = if is_new { "" } else { " (see above)" };
+            let indent = "  ".repeat(depth);
+            let (name, state) = (name(partition, &store), state_of(partition, &store));
+            lines.push(format!("{indent}{name} {state}{again}\n"));
+        } else {
+            more += 1;
+        }
+        if is_new {
+            let mut next = beside(partition, direction, &store);
+            next.reverse();
+            todo.extend(next.into_iter().map(|p| (depth + 1, p)));
+        }
+    }
+    if more > 0 {
+        lines.push(format!("and {more} more (shown by --full)\n"));
+    }
+    print(&lines.concat())
+}
+
+/// The current instances that a partition is made from or waits for, or that are made from it or wait for it, by their names.
+fn beside(partition: Partition, direction: Direction, db: &impl Db) -> Vec<Partition> {
+    let all: Vec<Partition> = match direction {
+        Direction::Up => partition
+            .inputs(db)
+            .chain(partition.upstreams(db))
+            .collect(),
+        Direction::Down => {
+            let instances = partition.of(db).instances(db);
+            let outputs = instances.flat_map(|p| p.outputs(db).chain(p.downstreams(db)));
+            outputs.filter(|p| p.current_of(db).is_some()).collect()
+        }
+    };
+    let current: BTreeSet<Partition> = all
+        .into_iter()
+        .filter_map(|p| p.of(db).current(db))
+        .collect();
+    let mut current: Vec<Partition> = current.into_iter().collect();
+    current.sort_by_key(|p| name(*p, db));
+    current
+}
+
+/// Prints runs: the last ones, or those that took longest.
+pub fn runs(dirs: &Dirs, pattern: Option<&str>, slowest: bool, full: bool) -> Result<()> {
+    let store = open_read_only(dirs)?;
+    let pattern = pattern.map(crate::pattern::Pattern::parse).transpose();
+    let pattern = pattern.map_err(anyhow::Error::msg)?;
+    let frames = store.frames(0).map_err(|e| unreadable(dirs, &e))?;
+    let stays = Stays::<JobRun, Running>::of(frames).map_err(|e| unreadable(dirs, &e))?;
+    let ended = stays
+        .ended()
+        .iter()
+        .map(|stay| (stay.entity, Some(stay.duration())));
+    let now = Timestamp::now();
+    let open = stays
+        .open()
+        .iter()
+        .map(|(run, since)| (*run, Some(now.duration_since(*since))));
+    let is_meant = |run: &JobRun| {
+        pattern
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches(run.label(&store)))
+    };
+    let mut all: Vec<(JobRun, Option<Duration>)> = (ended.chain(open))
+        .filter(|(run, _)| is_meant(run))
+        .collect();
+    match slowest {
+        true => all.sort_by_key(|(run, took)| (std::cmp::Reverse(*took), run.id())),
+        false => all.sort_by_key(|(run, _)| std::cmp::Reverse(run.id())),
+    }
+    let most = if full { usize::MAX } else { LINES_MAX };
+    let mut out = String::new();
+    for (run, took) in all.iter().take(most) {
+        let took = took.map_or_else(String::new, in_words);
+        let attempt = match run.attempt(&store) {
+            0 | 1 => String::new(),
+            more => format!(" (attempt {more})"),
+        };
+        let state = run.state(&store).to_string();
+        let (id, label) = (run.id().to_string(), run.label(&store));
+        let _ = writeln!(
+            out,
+            "{id:>8} {state:<10} {took:>10}  {}{attempt}",
+            one_line(label)
+        );
+    }
+    if all.len() > most {
+        let _ = writeln!(out, "and {} more (shown by --full)", all.len() - most);
+    }
+    print(&out)
+}
+
+/// Prints what a run wrote: its stdout without the lines for databuild, then its stderr. The run is named by its number, or by the
+/// partition whose last run it is.
+pub fn logs(dirs: &Dirs, which: &str) -> Result<()> {
+    let store = open_read_only(dirs)?;
+    let number = which
+        .split('.')
+        .next()
+        .and_then(|slot| slot.parse::<u32>().ok());
+    let by_number = store
+        .place::<JobRun, Any>()
+        .find(|run| Some(run.id().slot()) == number);
+    let by_name = current(which, &store).and_then(|p| p.built_by(&store));
+    let Some(run) = by_number.map(|run| run.any()).or(by_name) else {
+        bail!(
+            "there is no run {} in {}, nor a partition of that name with a run: `databuild runs` lists them",
+            shown(which),
+            dirs.shown().display()
+        );
+    };
+    let id = run.id().to_string();
+    let mut out = std::io::stdout().lock();
+    let mut is_empty = true;
+    for path in [dirs.stdout(&id), dirs.stderr(&id)] {
+        if let Ok(mut file) = std::fs::File::open(&path) {
+            is_empty = false;
+            std::io::copy(&mut file, &mut out).context("cannot write to stdout")?;
+        }
+    }
+    if is_empty {
+        bail!(
+            "nothing is kept of run {id} for {}, which is {}: it wrote nothing, or that was long ago",
+            run.label(&store),
+            run.state(&store)
+        );
+    }
+    out.flush().context("cannot write to stdout")
+}
+
+fn unreadable(dirs: &Dirs, e: &impl std::fmt::Display) -> anyhow::Error {
+    anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display())
+}
+
+fn print(text: &str) -> Result<()> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot write to stdout")
+}

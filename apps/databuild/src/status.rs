@@ -1,0 +1,326 @@
+//! `databuild status`: what is there, what is wanted, what runs, and what is in the way. At most twenty lines, unless `--full` is given, or
+//! one JSON object.
+
+use std::collections::BTreeMap;
+
+use ironweave::prelude::*;
+use serde::Serialize;
+
+use crate::model::build::state::{
+    Backoff, Building, Canceled, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued, Running,
+    Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
+};
+use crate::model::build::{JobRun, Partition, PartitionRef, Want};
+use crate::rules::{is_of_a_person, name};
+use crate::text::{few, one_line, shown};
+
+/// The number of groups, failures and chains that are shown without `--full`.
+const SHOWN_MAX: usize = 4;
+/// The number of partitions of a chain that are shown.
+const CHAIN_MAX: usize = 8;
+
+/// How many there are in each state that has some, in the order of the lifecycle.
+pub type Counts = Vec<(&'static str, usize)>;
+
+/// The status of a store.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The current instances of references by state.
+    #[serde(serialize_with = "as_map")]
+    pub partitions: Counts,
+    /// Runs by state.
+    #[serde(serialize_with = "as_map")]
+    pub runs: Counts,
+    /// Wants by state.
+    #[serde(serialize_with = "as_map")]
+    pub wants: Counts,
+    /// Partitions by the first segment of their names, the largest group first.
+    pub groups: Vec<Group>,
+    /// What persons want and is not there.
+    pub wanted: Vec<Wanted>,
+    /// The runs that have not ended.
+    pub running: Vec<RunningRun>,
+    /// What has failed.
+    pub failed: Vec<Failure>,
+    /// Why partitions wait: each chain leads from one to what is in the way.
+    pub waiting: Vec<Vec<Link>>,
+    /// What was built and is not up to date.
+    pub stale: Vec<String>,
+}
+
+/// The partitions whose names begin with the same segment.
+#[derive(Debug, Serialize)]
+pub struct Group {
+    /// A pattern that matches them.
+    pub pattern: String,
+    /// How many there are.
+    pub all: usize,
+    /// By state.
+    #[serde(serialize_with = "as_map")]
+    pub states: Counts,
+}
+
+/// An open want of a person.
+#[derive(Debug, Serialize)]
+pub struct Wanted {
+    /// Its number.
+    pub want: u32,
+    /// The partitions.
+    pub partitions: Vec<String>,
+}
+
+/// A run that has not ended.
+#[derive(Debug, Serialize)]
+pub struct RunningRun {
+    /// Its id.
+    pub run: String,
+    /// Its partition.
+    pub partition: String,
+    /// The id of its process, once it is started.
+    pub pid: Option<u32>,
+}
+
+/// A partition that has failed.
+#[derive(Debug, Serialize)]
+pub struct Failure {
+    /// Its name.
+    pub partition: String,
+    /// The run that failed.
+    pub run: Option<String>,
+    /// The error.
+    pub reason: String,
+}
+
+/// A partition in a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// Its name.
+    pub partition: String,
+    /// Its state, and for the last one why it is in it.
+    pub state: String,
+}
+
+/// Counts as a JSON object.
+fn as_map<S: serde::Serializer>(counts: &Counts, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(counts.iter().copied())
+}
+
+macro_rules! counts {
+    ($store:expr, $entity:ident: $($state:ident),*) => {
+        [$((stringify!($state), $store.count::<$entity, $state>())),*]
+    };
+}
+
+fn present<const N: usize>(counts: [(&'static str, usize); N]) -> Counts {
+    counts.into_iter().filter(|(_, n)| *n > 0).collect()
+}
+
+/// The name of the state of a partition.
+pub fn state_of(partition: Partition, db: &impl Db) -> String {
+    partition.state(db).to_string()
+}
+
+impl Status {
+    /// Reads the status. O(partitions) for the groups, and otherwise O(what is wanted, runs or is in the way).
+    pub fn of(db: &impl Db) -> Self {
+        let unfinished = db.place::<JobRun, (Queued, Running)>();
+        let running = unfinished.map(|run| RunningRun {
+            run: run.id().to_string(),
+            partition: run.label(db).to_owned(),
+            pid: run.in_state::<Running>(db).map(|run| run.pid(db)),
+        });
+        let open = db.place::<Want, (New, Idle, Building, UpstreamBuilding)>();
+        let wanted = open.filter(|want| is_of_a_person(*want, db));
+        let wanted = wanted.map(|want| Wanted {
+            want: want.id().slot(),
+            partitions: (want.partitions(db).map(|r| r.name(db).to_owned())).collect(),
+        });
+        let failed = db.place::<Partition, Failed>().map(|partition| Failure {
+            partition: name(partition.any(), db).to_owned(),
+            run: partition.built_by(db).map(|run| run.id().to_string()),
+            reason: partition.reason(db).to_owned(),
+        });
+        // What nothing else waits for, so that the chains are the longest ones.
+        let blocked = db.place::<Partition, (UpstreamBuilding, UpstreamFailed)>();
+        let blocked = blocked.filter(|p| p.downstreams(db).next().is_none());
+        let stale = db.place::<Partition, Stale>();
+        Self {
+            partitions: present(counts!(
+                db, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale
+            )),
+            runs: present(
+                counts!(db, JobRun: Queued, Running, Succeeded, Failed, DepMiss, Lost, Canceled),
+            ),
+            wants: present(counts!(
+                db, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled
+            )),
+            groups: groups(db),
+            wanted: wanted.collect(),
+            running: running.collect(),
+            failed: failed.collect(),
+            waiting: blocked.map(|p| chain(p, db)).collect(),
+            stale: stale.map(|p| p.of(db).name(db).to_owned()).collect(),
+        }
+    }
+
+    /// The status for people.
+    pub fn text(&self, full: bool) -> String {
+        let mut out = String::new();
+        for (what, counts) in [
+            ("partitions", &self.partitions),
+            ("runs", &self.runs),
+            ("wants", &self.wants),
+        ] {
+            out += &line(what, counts);
+        }
+        // A store with few groups needs none.
+        if self.groups.len() > 1 && self.groups.iter().any(|group| group.all > 1) {
+            let groups = self.groups.iter();
+            list(
+                &mut out,
+                "group",
+                groups.map(|group| format!("{}: {}", group.pattern, sum(&group.states))),
+                full,
+            );
+        }
+        let wanted = self.wanted.iter().flat_map(|want| &want.partitions);
+        names(&mut out, "wanted", wanted.cloned(), full);
+        let running = self.running.iter().map(|run| match run.pid {
+            Some(pid) => format!("{} (pid {pid})", run.partition),
+            None => run.partition.clone(),
+        });
+        names(&mut out, "running", running, full);
+        let failed = self.failed.iter().map(|failure| {
+            let reason = failure.reason.lines().next().unwrap_or_default();
+            format!("{}: {}", failure.partition, shown(reason))
+        });
+        list(&mut out, "failed", failed, full);
+        let waiting = self.waiting.iter().map(|chain| in_one_line(chain));
+        list(&mut out, "waiting", waiting, full);
+        names(&mut out, "stale", self.stale.iter().cloned(), full);
+        out
+    }
+}
+
+fn groups(db: &impl Db) -> Vec<Group> {
+    let mut groups: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for reference in db.place::<PartitionRef, Any>() {
+        let name = reference.name(db);
+        let pattern = match name.split_once('/') {
+            Some((first, _)) => format!("{first}/**"),
+            None => name.to_owned(),
+        };
+        if let Some(current) = reference.current(db) {
+            let states = groups.entry(pattern).or_default();
+            *states.entry(state_of(current, db)).or_default() += 1;
+        }
+    }
+    // In the order of the lifecycle.
+    const STATES: [&str; 9] = [
+        "Missing",
+        "Building",
+        "Live",
+        "Failed",
+        "Backoff",
+        "UpstreamBuilding",
+        "UpForRetry",
+        "UpstreamFailed",
+        "Stale",
+    ];
+    let mut groups: Vec<Group> = (groups.into_iter())
+        .map(|(pattern, counts)| {
+            let count = |state: &'static str| Some((state, *counts.get(state)?));
+            Group {
+                pattern,
+                all: counts.values().sum(),
+                states: STATES.into_iter().filter_map(count).collect(),
+            }
+        })
+        .collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.all));
+    groups
+}
+
+/// The chain from a partition to what is in its way: of what it waits for, what has failed comes first, then what runs.
+pub fn chain(partition: Partition, db: &impl Db) -> Vec<Link> {
+    let mut links = Vec::new();
+    let mut next = Some(partition);
+    // No partition waits for itself.
+    while let Some(partition) = next {
+        let upstreams = partition.upstreams(db).filter(|p| !p.is::<Live>(db));
+        next = upstreams.min_by_key(|p| match () {
+            () if p.is::<Failed>(db) => 0,
+            () if p.is::<UpstreamFailed>(db) => 1,
+            () if p.is::<Building>(db) => 2,
+            () if p.is::<UpstreamBuilding>(db) => 3,
+            () => 4,
+        });
+        let mut state = state_of(partition, db);
+        if let Some(failed) = partition.in_state::<Failed>(db) {
+            let reason = failed.reason(db).lines().next().unwrap_or_default();
+            state = format!("FAILED: {}", shown(reason));
+        } else if let Some(run) = partition
+            .built_by(db)
+            .filter(|_| partition.is::<Building>(db))
+        {
+            state = format!("run {} builds it", run.id());
+        }
+        links.push(Link {
+            partition: name(partition, db).to_owned(),
+            state,
+        });
+    }
+    links
+}
+
+/// A chain, as in `report ← day/1 FAILED: it ended with exit status 3`.
+pub fn in_one_line(chain: &[Link]) -> String {
+    let mut names: Vec<String> = chain.iter().map(|link| link.partition.clone()).collect();
+    if names.len() > CHAIN_MAX {
+        let left_out = names.len() - CHAIN_MAX;
+        names.splice(
+            CHAIN_MAX / 2..CHAIN_MAX / 2 + left_out,
+            [format!(".. {left_out} more ..")],
+        );
+    }
+    let end = chain.last().map_or("", |link| &link.state);
+    one_line(&format!("{} {end}", names.join(" \u{2190} ")))
+}
+
+/// Some lines for the items, up to a limit.
+fn list(out: &mut String, what: &str, mut items: impl Iterator<Item = String>, full: bool) {
+    let most = if full { usize::MAX } else { SHOWN_MAX };
+    for text in items.by_ref().take(most) {
+        *out += &format!("{what}: {}\n", one_line(&text));
+    }
+    let more = items.count();
+    if more > 0 {
+        *out += &format!("{what}: and {more} more (shown by --full)\n");
+    }
+}
+
+/// One line for all items, or one for each.
+fn names(out: &mut String, what: &str, items: impl Iterator<Item = String>, full: bool) {
+    if full {
+        return list(out, what, items, full);
+    }
+    let items: Vec<String> = items.collect();
+    if !items.is_empty() {
+        *out += &format!("{what}: {}\n", one_line(&few(items)));
+    }
+}
+
+/// A line with a sum.
+pub fn line(what: &str, counts: &[(&str, usize)]) -> String {
+    format!("{what}: {}\n", sum(counts))
+}
+
+fn sum(counts: &[(&str, usize)]) -> String {
+    let all: usize = counts.iter().map(|(_, n)| n).sum();
+    let parts = counts.iter().filter(|(_, n)| *n > 0);
+    let parts: Vec<String> = parts.map(|(state, n)| format!("{n} {state}")).collect();
+    match parts.is_empty() {
+        true => all.to_string(),
+        false => format!("{all} = {}", parts.join(" + ")),
+    }
+}
