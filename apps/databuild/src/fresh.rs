@@ -160,7 +160,9 @@ impl Comparison<'_> {
         }
         let signal = self.wait();
         for job in jobs {
+            let secrets = self.engine.jobs.all()[job].env.secrets();
             self.engine.dirs.discard(&run_of(job));
+            self.engine.dirs.tidy(&run_of(job), &secrets);
         }
         signal
     }
@@ -223,7 +225,8 @@ impl Comparison<'_> {
             ));
         }
         if ended.exit != 0 {
-            let stderr = child::tail(&mut ended.stderr, STDERR_LINES_MAX);
+            let secrets = self.engine.jobs.all()[job].env.secrets();
+            let stderr = secrets.redact(child::tail(&mut ended.stderr, STDERR_LINES_MAX));
             return Err(format!("it {}\n{stderr}", ended.status));
         }
         let now = ended.output?;

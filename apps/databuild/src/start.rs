@@ -120,6 +120,11 @@ pub fn recover(engine: &mut Engine, refs: &[String]) -> Result<Option<i32>> {
             )),
         }
     }
+    for run in &lost {
+        let job = engine.jobs.job_for(run.label(&engine.store)).ok();
+        let secrets = job.map(|job| job.env.secrets()).unwrap_or_default();
+        engine.dirs.tidy(&run.id().to_string(), &secrets);
+    }
     engine.lose(&lost)?;
     // Those that runs asked for end with them.
     engine.cancel(&open_wants(&engine.store))?;

@@ -38,7 +38,7 @@ pub struct Work {
     stop: Option<Stop>,
     /// The pool of its job.
     pub(crate) pool: Option<usize>,
-    secrets: Secrets,
+    pub(crate) secrets: Secrets,
 }
 
 /// A process that is ended before its time.

@@ -74,6 +74,28 @@ secrets = ["TOKEN"]
 }
 
 #[test]
+fn secrets_of_a_run_that_was_killed_are_kept_nowhere() {
+    let place = Place::with_jobs(
+        r#"
+[[job]]
+partitions = "a"
+command = ["sh", "-c", "echo with $TOKEN >&2; kill -KILL $PPID; sleep 1"]
+secrets = ["TOKEN"]
+[[job]]
+partitions = "b"
+command = ["true"]
+"#,
+    );
+    assert_eq!(run_with(&place, &[("TOKEN", "s3cr3t")], &["a"]).code, None);
+    run_with(&place, &[("TOKEN", "s3cr3t")], &["b"]).success();
+    let kept = std::fs::read_dir(place.path("out/logs")).expect("the logs");
+    let kept: Vec<_> = kept.map(|file| file.expect("a file").path()).collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    let text = std::fs::read_to_string(&kept[0]).expect("a text");
+    assert_eq!(text, "with [TOKEN]\n");
+}
+
+#[test]
 fn other_lines_on_stdout_are_kept_unless_it_is_strict() {
     let jobs = |strict: &str| {
         format!(
