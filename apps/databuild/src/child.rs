@@ -101,8 +101,19 @@ impl Group {
 /// The running processes, by a key of the caller.
 pub struct Children<K, H> {
     running: BTreeMap<K, Arc<Mutex<Option<Pid>>>>,
-    sender: Sender<Ended<K, H>>,
-    receiver: Receiver<Ended<K, H>>,
+    sender: Sender<Option<Ended<K, H>>>,
+    receiver: Receiver<Option<Ended<K, H>>>,
+}
+
+/// Ends a call of [`Children::ended`] before its time, from any thread.
+pub struct Waker<K, H>(Sender<Option<Ended<K, H>>>);
+
+impl<K, H> Waker<K, H> {
+    /// Ends the call that waits, or the next one.
+    pub fn wake(&self) {
+        // If the receiver is gone, nothing waits.
+        let _ = self.0.send(None);
+    }
 }
 
 impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
@@ -163,14 +174,14 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
                 Err(e) => (-1, format!("cannot be waited for: {e}")),
             };
             // The receiver may be gone while databuild ends.
-            let _ = sender.send(Ended {
+            let _ = sender.send(Some(Ended {
                 key,
                 exit,
                 status,
                 output,
                 stderr,
                 group,
-            });
+            }));
         };
         thread(listener).with_context(cannot_start)?;
         let pid = starts.recv().with_context(cannot_start)?;
@@ -179,10 +190,15 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
         Ok(pid)
     }
 
-    /// Waits for the next process that ends, for a limited time.
+    /// Returns what ends a call of [`Children::ended`] before its time.
+    pub fn waker(&self) -> Waker<K, H> {
+        Waker(self.sender.clone())
+    }
+
+    /// Waits for the next process that ends, for a limited time, or until a [`Waker`] ends the call.
     pub fn ended(&mut self, within: Duration) -> Option<Ended<K, H>> {
         // `self` holds a sender, so the channel is never disconnected.
-        let ended = self.receiver.recv_timeout(within).ok()?;
+        let ended = self.receiver.recv_timeout(within).ok()??;
         self.running.remove(&ended.key);
         Some(ended)
     }
@@ -206,11 +222,9 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
                 self.signal(*key, signal);
             }
             let deadline = Instant::now() + grace;
-            while !self.running.is_empty()
-                && self
-                    .ended(deadline.saturating_duration_since(Instant::now()))
-                    .is_some()
-            {}
+            while !self.running.is_empty() && Instant::now() < deadline {
+                drop(self.ended(deadline.saturating_duration_since(Instant::now())));
+            }
         }
         self.running.clear();
         keys

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 
 use crate::answers::{self, Direction};
@@ -15,8 +15,10 @@ use crate::job::{self, JobCommand};
 use crate::jobs::Jobs;
 use crate::requests::{self, Request};
 use crate::rules::name;
+use crate::serve::client::Client;
+use crate::serve::follow::Following;
 use crate::text::{duration, in_words};
-use crate::{demo, draw, selection, show, signals, simulate, start, summary};
+use crate::{demo, draw, selection, serve, show, signals, simulate, start, summary};
 
 #[derive(Parser)]
 #[command(
@@ -41,13 +43,23 @@ enum Cmd {
     },
     /// Build partitions by the jobs in a file
     Run {
-        /// The jobs file
+        /// The jobs file [default: that of the daemon that serves the directory]
         #[arg(long, value_name = "FILE")]
-        jobs: PathBuf,
+        jobs: Option<PathBuf>,
         #[command(flatten)]
         options: Options,
         #[command(subcommand)]
         what: Build,
+    },
+    /// Serve the directory to many clients, over HTTP and to `databuild run`, until a signal arrives
+    Serve {
+        /// The jobs file, which is read again when it has changed
+        #[arg(long, value_name = "FILE")]
+        jobs: PathBuf,
+        #[command(flatten)]
+        served: Served,
+        #[command(flatten)]
+        dir: Dir,
     },
     /// Cancel wants, with what only they need, also those of a databuild that is running
     Cancel {
@@ -194,6 +206,28 @@ struct Options {
 }
 
 #[derive(clap::Args)]
+struct Served {
+    /// The address to listen at. Port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7171")]
+    listen: String,
+    /// A file with a token that each request has to have; needed for an address that others can reach
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// A name of a host that requests may name, for a proxy on this machine. Can be repeated
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+    /// The maximum number of jobs that run at a time [default: the number of cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs_max: Option<u16>,
+    /// The maximum number of partitions that jobs may ask for until no want is open, which stops a search without end
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    discovery_max: usize,
+    /// How long runs may go on after a signal
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    grace: Duration,
+}
+
+#[derive(clap::Args)]
 struct Retried {
     /// The failed partitions, or those that wait for them
     #[arg(value_name = "REF", required_unless_present = "all")]
@@ -317,12 +351,28 @@ fn run(command: Cmd) -> Result<ExitCode> {
             options,
             what,
         } => match what {
-            Build::Want { refs } => build(&options, Jobmaker::File(jobs), once(refs), None),
+            Build::Want { refs } => build_from(jobs, &options, once(refs), None),
             Build::Retry { failed } => {
                 let refs = once(failed.refs.clone());
-                build(&options, Jobmaker::File(jobs), refs, Some(failed.request()))
+                build_from(jobs, &options, refs, Some(failed.request()))
             }
         },
+        Cmd::Serve { jobs, served, dir } => {
+            let options = serve::Options {
+                listen: served.listen,
+                jobs,
+                token_file: served.token_file,
+                hosts: served.allow_host,
+                limits: Limits {
+                    jobs: jobs_max(served.jobs_max),
+                    discovery: served.discovery_max,
+                    fail_fast: false,
+                    deadline: None,
+                },
+                grace: served.grace,
+            };
+            serve::serve(&dir.dirs()?, options).map(|()| ExitCode::SUCCESS)
+        }
         Cmd::Cancel {
             refs,
             want,
@@ -437,6 +487,53 @@ enum Jobmaker {
     File(PathBuf),
 }
 
+/// Builds partitions by a jobs file, or leaves that to the daemon that serves the directory.
+fn build_from(
+    jobs: Option<PathBuf>,
+    options: &Options,
+    mut refs: Vec<String>,
+    retry: Option<Request>,
+) -> Result<ExitCode> {
+    let dirs = options.dir.dirs()?;
+    let Some(client) = Client::find(&dirs)? else {
+        let Some(jobs) = jobs else {
+            bail!(
+                "no daemon serves {}: name a jobs file with --jobs",
+                dirs.shown().display()
+            );
+        };
+        return build(options, Jobmaker::File(jobs), refs, retry);
+    };
+    let theirs = &client.daemon.jobs;
+    if let Some(jobs) = jobs
+        && std::fs::canonicalize(&jobs).ok() != std::fs::canonicalize(theirs).ok()
+    {
+        bail!(
+            "{}, with the jobs in {}: leave out --jobs, or choose another directory with --dir",
+            serve::serves_already(&dirs, &client.daemon),
+            theirs.display()
+        );
+    }
+    if options.jobs_max.is_some() {
+        bail!(
+            "{}, and decides how many jobs run at a time: leave out --jobs-max",
+            serve::serves_already(&dirs, &client.daemon)
+        );
+    }
+    if let Some(retry) = retry {
+        let retried = client.retry(&retry)?;
+        if retry.all {
+            refs = retried;
+        }
+    }
+    let following = Following {
+        refs: &refs,
+        fail_fast: options.fail_fast,
+        deadline: options.deadline,
+    };
+    following.follow(&client, &dirs)
+}
+
 /// Builds partitions, and the partitions that they depend on. Before that, it may retry some; if these are all that failed, they are
 /// wanted.
 fn build(
@@ -487,7 +584,7 @@ fn build(
     }
     let refs = selection::expand(&refs, &engine.store)?;
     start::check_refs(&engine.jobs, &engine.store, &refs)?;
-    let stopped = match start::recover(&mut engine, &refs)? {
+    let stopped = match start::recover(&mut engine, &refs, start::Earlier::Canceled)? {
         Some(signal) => Some(Stopped::Signal(signal)),
         None => {
             engine.want(&refs)?;

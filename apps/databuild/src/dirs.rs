@@ -6,6 +6,7 @@
 //! DIR/runs/<run>/         one directory for each run that has not succeeded
 //! DIR/jobs/               the jobs file of the demo
 //! DIR/logs/<run>.stderr    what a run wrote to stderr, if it wrote something, and beside it to stdout
+//! DIR/daemon.json         where the daemon listens, if one runs
 //! DIR/requests/           requests to the databuild that runs, and its answers
 //! ```
 //!
@@ -83,6 +84,11 @@ impl Dirs {
     /// The directory of requests to the databuild that runs.
     pub fn requests(&self) -> PathBuf {
         self.root.join("requests")
+    }
+
+    /// The file of the daemon that serves the directory.
+    pub fn daemon(&self) -> PathBuf {
+        self.root.join("daemon.json")
     }
 
     fn runs(&self) -> PathBuf {

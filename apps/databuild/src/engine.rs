@@ -180,9 +180,7 @@ impl Engine {
     pub fn work(&mut self) -> Result<Option<Stopped>> {
         let result = self.work_or_stop();
         self.progress.finish();
-        let oldest = SystemTime::now().checked_sub(KEPT_FOR);
-        let oldest = oldest.unwrap_or(SystemTime::UNIX_EPOCH);
-        self.dirs.prune(oldest, KEPT_BYTES_MAX);
+        self.prune();
         // If it did not stop, no process runs.
         self.children.end();
         match result {
@@ -236,8 +234,15 @@ impl Engine {
         }
     }
 
+    /// Removes what is kept of the oldest runs.
+    pub(crate) fn prune(&self) {
+        let oldest = SystemTime::now().checked_sub(KEPT_FOR);
+        let oldest = oldest.unwrap_or(SystemTime::UNIX_EPOCH);
+        self.dirs.prune(oldest, KEPT_BYTES_MAX);
+    }
+
     /// Answers other databuilds that want to cancel or to retry something.
-    fn answer(&mut self) -> Result<()> {
+    pub(crate) fn answer(&mut self) -> Result<()> {
         for letter in self.inbox.letters() {
             letter.answer(letter.request.carry_out(&mut self.store));
         }
@@ -246,7 +251,7 @@ impl Engine {
     }
 
     /// At most `max` wanted partitions that can be built now.
-    fn startable(&self, max: usize) -> Vec<Partition> {
+    pub(crate) fn startable(&self, max: usize) -> Vec<Partition> {
         if self.limits.fail_fast && !self.failed.is_empty() {
             return Vec::new();
         }
@@ -282,7 +287,7 @@ impl Engine {
     }
 
     /// Ends the times that are over, before a job is run again.
-    fn end_backoffs(&mut self, now: Instant) -> Result<()> {
+    pub(crate) fn end_backoffs(&mut self, now: Instant) -> Result<()> {
         while let Some((at, partition)) = self.backoffs.first().copied() {
             if at > now {
                 break;

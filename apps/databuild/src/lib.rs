@@ -12,6 +12,7 @@
 //! | how wants are canceled, and failures retried | [`requests`] |
 //! | how processes are run | [`child`], [`protocol`] |
 //! | recovery after a kill, and staleness | [`start`], [`orphans`], [`fresh`], [`dirs`] |
+//! | the daemon, its API and its clients | [`serve`] |
 //! | stores of earlier versions | [`migrate`] |
 //! | when partitions will be ready | [`simulate`] |
 //! | what is printed of a store | [`status`], [`answers`], [`show`] |
@@ -39,6 +40,7 @@ pub mod render;
 pub mod requests;
 pub mod rules;
 pub mod selection;
+pub mod serve;
 pub mod show;
 pub mod signals;
 pub mod simulate;

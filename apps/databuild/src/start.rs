@@ -2,7 +2,7 @@
 //!
 //! 1. Complete renames of earlier versions: runs that succeeded, whose directories were not moved into place.
 //! 2. Kill the processes of runs of earlier databuilds ([`orphans`]). Cancel the wants of earlier databuilds, which were killed, and record their runs as lost. Who still wants something wants it again;
-//!    what was built by then is there.
+//!    what was built by then is there. A [daemon](crate::serve) keeps the wants, and builds what they need.
 //! 3. Replace failed partitions of which the cause may be gone without a trace, so that they are built again. Other failures are
 //!    remembered.
 //! 4. Mark partitions as stale whose sources have changed ([`fresh`]). The model marks the partitions that are made from
@@ -24,6 +24,8 @@ use crate::model::build::state::{Backoff, Failed, Live, Queued, Running, Stale, 
 use crate::model::build::{BackoffEnded, JobRun, Partition};
 use crate::orphans;
 use crate::rules::{all_names, open_wants};
+use crate::serve::presence::Presence;
+use crate::serve::serves_already;
 
 /// How often opening a locked store is retried. The process of a run holds the lock between its fork and
 /// its exec, which matters if databuild was killed in that moment.
@@ -47,6 +49,12 @@ pub fn open(dirs: &Dirs) -> Result<BuildStore> {
             Err(e) if e.is_locked() && tries < LOCK_TRIES => {
                 tries += 1;
                 std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(e)
+                if e.is_locked()
+                    && let Some(other) = Presence::read(dirs) =>
+            {
+                anyhow::bail!("{}", serves_already(dirs, &other))
             }
             Err(e) if e.is_locked() => anyhow::bail!(
                 "another databuild is running in {}: wait for it, or choose another directory with --dir",
@@ -100,8 +108,17 @@ fn cannot_open(dirs: &Dirs, e: &OpenError) -> anyhow::Error {
     anyhow::anyhow!("cannot open the store in {}: {e}{advice}", store.display())
 }
 
+/// What happens to the open wants of earlier databuilds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// They end.
+    Canceled,
+    /// They stay open.
+    Kept,
+}
+
 /// Recovers the store and the directories, before work for `refs` begins. Returns the signal that stopped it, if there was one.
-pub fn recover(engine: &mut Engine, refs: &[String]) -> Result<Option<i32>> {
+pub fn recover(engine: &mut Engine, refs: &[String], wants: Earlier) -> Result<Option<i32>> {
     if let Some(torn) = engine.store.recovered() {
         engine.progress.note(format_args!(
             "the log ended in the incomplete step {}, which was discarded; its {} bytes are kept in {}",
@@ -126,8 +143,10 @@ pub fn recover(engine: &mut Engine, refs: &[String]) -> Result<Option<i32>> {
         engine.dirs.tidy(&run.id().to_string(), &secrets);
     }
     engine.lose(&lost)?;
-    // Those that runs asked for end with them.
-    engine.cancel(&open_wants(&engine.store))?;
+    if wants == Earlier::Canceled {
+        // Those that runs asked for end with them.
+        engine.cancel(&open_wants(&engine.store))?;
+    }
     let backoffs = engine.store.place::<Partition, Backoff>();
     for partition in backoffs.map(|p| p.any()).collect::<Vec<_>>() {
         engine.fire(BackoffEnded { partition })?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::dirs::Dirs;
 use crate::engine::Engine;
 use crate::fresh::stands_on;
 use crate::model::build::Partition;
@@ -36,13 +37,41 @@ pub fn print(engine: &Engine, refs: &[String], results: &[Shown], took: Duration
     if !done {
         print_errors(engine, &not_built, &not_known);
     }
+    let reused = stands_on(db, wanted)
+        .into_iter()
+        .filter(|p| p.is::<Live>(db) && !engine.built.contains_key(p))
+        .count();
+    let counts = Counts {
+        built: engine.built.len(),
+        reused,
+    };
+    print_counts(&engine.dirs, done.then_some(results), counts, took)?;
+    Ok(done)
+}
+
+/// The numbers of partitions at the end.
+#[derive(Clone, Copy)]
+pub struct Counts {
+    /// Those that were built.
+    pub built: usize,
+    /// Those that were live before.
+    pub reused: usize,
+}
+
+/// Prints the results, if everything is live, and the counts.
+pub fn print_counts(
+    dirs: &Dirs,
+    results: Option<&[Shown]>,
+    counts: Counts,
+    took: Duration,
+) -> Result<()> {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let mut line = |text: std::fmt::Arguments<'_>| {
         let _ = writeln!(out, "{text}");
     };
-    if done {
-        if engine.built.is_empty() {
+    if let Some(results) = results {
+        if counts.built == 0 {
             line(format_args!("everything is up to date"));
         }
         for (what, path) in results {
@@ -50,17 +79,12 @@ pub fn print(engine: &Engine, refs: &[String], results: &[Shown], took: Duration
         }
     }
     line(format_args!("took:   {:.1} s", took.as_secs_f64()));
-    line(format_args!("log:    {}", log_command(engine)));
-    line(format_args!("partitions built: {}", engine.built.len()));
-    let reused = stands_on(db, wanted)
-        .into_iter()
-        .filter(|p| p.is::<Live>(db) && !engine.built.contains_key(p))
-        .count();
-    line(format_args!("partitions reused: {reused}"));
+    line(format_args!("log:    {}", log_command(dirs)));
+    line(format_args!("partitions built: {}", counts.built));
+    line(format_args!("partitions reused: {}", counts.reused));
     std::io::stdout()
         .write_all(out.as_bytes())
-        .context("cannot write to stdout")?;
-    Ok(done)
+        .context("cannot write to stdout")
 }
 
 /// Prints the failed partitions with their reasons, and the partitions that they block.
@@ -145,11 +169,11 @@ fn more(line: &mut impl FnMut(std::fmt::Arguments<'_>), count: usize, what: &str
 }
 
 /// The command that shows the log, quoted for a shell in the current directory.
-fn log_command(engine: &Engine) -> String {
+fn log_command(dirs: &Dirs) -> String {
     let program = std::env::args()
         .next()
         .unwrap_or_else(|| "databuild".to_owned());
-    let dir = engine.dirs.shown().to_string_lossy();
+    let dir = dirs.shown().to_string_lossy();
     // A path that begins with `-` would be taken for an option.
     let dir = if dir.starts_with('-') {
         format!("./{dir}")

@@ -13,6 +13,7 @@ use rustix::process::Signal;
 use crate::child::{self, Ended, GRACE, Spec};
 use crate::command::Secrets;
 use crate::engine::{Engine, STDERR_LINES_MAX, step_error};
+use crate::jobs::{Job, Jobs};
 use crate::model::build::state::{Failed, Live, Queued, Running, Stale};
 use crate::model::build::{
     self, AttemptFailed, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun, JobStarted,
@@ -77,9 +78,10 @@ impl Engine {
             false => partition,
         };
         let name = name(partition, &t).to_owned();
-        let job = self.jobs.job_for(&name)?;
+        // If no job makes it any more, its run fails and says so.
+        let job = self.jobs.job_for(&name).ok();
         let is_live = |name: &String| current(name, &t).is_some_and(|p| p.is::<Live>(&t));
-        let mut missed = job.inputs(&name);
+        let mut missed = job.map(|job| job.inputs(&name)).unwrap_or_default();
         missed.retain(|name| !is_live(name));
         let mut refusal = None;
         if !missed.is_empty() {
@@ -112,7 +114,7 @@ impl Engine {
         let event = JobQueued {
             label: name.clone(),
             attempt,
-            version: job.version(),
+            version: job.map_or_else(String::new, Job::version),
             partitions: vec![partition],
             wants: partition.awaited_by(&t).collect(),
         };
@@ -193,6 +195,15 @@ impl Engine {
             names.extend(live.filter(|name| patterns.iter().any(|p| p.matches(name))));
         }
         names.into_iter().flat_map(|name| [name, "\n"]).collect()
+    }
+
+    /// Continues with other jobs, such as those of a jobs file that was changed. Runs go on.
+    pub(crate) fn use_jobs(&mut self, jobs: Jobs) {
+        for work in self.works.values_mut() {
+            let name = name(work.partition, &self.store);
+            work.pool = jobs.job_for(name).ok().and_then(|job| job.pool);
+        }
+        self.jobs = jobs;
     }
 
     /// Ends the processes that have taken too long, and kills those that did not end.

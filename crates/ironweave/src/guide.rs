@@ -20,6 +20,7 @@ pages! {
     Changes: "changes.md",
     Follow: "follow.md",
     AsyncCode: "async.md",
+    Service: "service.md",
     Sql: "sql.md",
     Explore: "explore.md",
     Lint: "lint.md",

@@ -120,11 +120,13 @@ fn pieces_of_models_are_from_models_that_compile() {
     let models = files(&root().join("docs/guide/src/models"), ".rs");
     let services = files(&root().join("apps/ward/src"), ".rs");
     let databuild = files(&root().join("apps/databuild/src"), "/model.rs");
+    let daemon = files(&root().join("apps/databuild/src/serve"), ".rs");
     let examples = files(&root().join("crates/ironweave/examples"), ".rs");
     let models: Vec<String> = (models
         .iter()
         .chain(&services)
         .chain(&databuild)
+        .chain(&daemon)
         .chain(&examples))
     .map(|(_, text)| words(text))
     .collect();

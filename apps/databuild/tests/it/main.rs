@@ -7,6 +7,11 @@ mod harness;
 #[path = "../../../../crates/ironweave/tests/harness/rustc.rs"]
 mod rustc;
 
+mod a_daemon_answers_over_http;
+mod a_daemon_is_described;
+mod a_daemon_is_joined_by_run;
+mod a_daemon_tells_events;
+mod a_daemon_that_is_killed_loses_nothing;
 mod a_log_of_an_earlier_version_is_read;
 mod a_store_of_before_a_want_kept_going_is_opened;
 mod a_store_of_before_is_migrated;
@@ -16,6 +21,7 @@ mod answers_by_name;
 mod bad_input_gives_one_message;
 mod checked;
 mod compiled_arcs_do_what_the_interpreter_does;
+mod daemon;
 mod digest_commands;
 mod failures_are_remembered;
 mod failures_are_reported;

@@ -1,0 +1,408 @@
+//! The routes of the API, and their handlers. `openapi.json` describes them for clients.
+//!
+//! Reads take a snapshot, so that they never wait for the engine, which writes. What changes something is a command to the engine.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use ironweave::prelude::*;
+use ironweave::query::{Page, PageToken};
+use ironweave::{Filter, Snapshot, StoreReader};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::model::build::state::{
+    Backoff, Building, Canceled, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued, Replaced,
+    Running, Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
+};
+use crate::model::build::{JobRun, Model, Partition, PartitionRef, Want};
+use crate::requests::{Request, What};
+use crate::serve::access::{Access, BODY_BYTES_MAX, guard};
+use crate::serve::answers;
+use crate::serve::events::{Rendered, events};
+use crate::serve::failure::{Asked, Body, Failure, Named, Nothing};
+use crate::serve::inbox::{Command, Mailbox, Wanted};
+use crate::serve::metrics::{Metrics, metrics};
+use crate::serve::presence::Presence;
+use crate::text::shown;
+
+/// The number of names in a request at most.
+const REFS_MAX: usize = 10_000;
+/// The number of items of a page at most, and without a `limit`.
+const PAGE_MAX: usize = 1000;
+const PAGE: usize = 100;
+
+/// What all handlers have.
+#[derive(Clone)]
+pub struct Api(Arc<Shared>);
+
+impl std::ops::Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// What all handlers share.
+pub struct Shared {
+    /// Reads the store.
+    pub reader: StoreReader<Model>,
+    /// Where commands go.
+    pub mailbox: Mailbox,
+    /// Becomes true when the daemon ends.
+    pub ends: watch::Receiver<bool>,
+    /// What others know of this daemon.
+    pub presence: Presence,
+    /// The maximum number of jobs that run at a time.
+    pub jobs_max: usize,
+    /// Who may send requests.
+    pub access: Access,
+    /// The numbers of requests and streams.
+    pub metrics: Metrics,
+    /// The texts of the last events.
+    pub rendered: Rendered,
+    /// When it began.
+    pub began: SystemTime,
+}
+
+macro_rules! routes {
+    ($($method:ident $path:literal => $handler:expr;)*) => {
+        /// The method and the path of each route.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),*];
+
+        fn routes() -> Router<Api> {
+            Router::new()$(.route($path, $method($handler)))*
+        }
+    };
+}
+
+routes! {
+    get "/healthz" => healthz;
+    get "/metrics" => metrics;
+    get "/api/openapi.json" => openapi;
+    get "/api/status" => status;
+    get "/api/wants" => wants;
+    post "/api/wants" => want;
+    get "/api/wants/{id}" => one_want;
+    delete "/api/wants/{id}" => cancel;
+    post "/api/retry" => retry;
+    get "/api/partitions" => partitions;
+    get "/api/partitions/{*ref}" => one_partition;
+    get "/api/runs" => runs;
+    get "/api/runs/{id}" => one_run;
+    get "/api/events" => events;
+}
+
+/// All routes, with the checks before each.
+pub fn router(shared: Shared) -> Router {
+    let api = Api(Arc::new(shared));
+    routes()
+        .fallback(|| async {
+            Failure::not_found("there is no such path: /api/openapi.json lists them")
+        })
+        .method_not_allowed_fallback(|| async {
+            let why = "the path has no such method: /api/openapi.json lists them";
+            Failure::new(StatusCode::METHOD_NOT_ALLOWED, why)
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(api.clone(), guard))
+        .with_state(api)
+}
+
+type Answer = Result<Json<Value>, Failure>;
+
+/// The description of this API.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+async fn openapi(_: Asked<Nothing>) -> Response {
+    ([(CONTENT_TYPE, "application/json")], OPENAPI).into_response()
+}
+
+async fn healthz(State(api): State<Api>, _: Asked<Nothing>) -> Response {
+    let ending = api.mailbox.is_ending();
+    let status = match ending {
+        true => StatusCode::SERVICE_UNAVAILABLE,
+        false => StatusCode::OK,
+    };
+    let body = json!({ "ok": !ending, "instance": api.presence.instance });
+    (status, Json(body)).into_response()
+}
+
+async fn status(State(api): State<Api>, _: Asked<Nothing>) -> Answer {
+    let db = api.reader.snapshot();
+    let running = db.place::<JobRun, Running>().take(answers::LIST_MAX);
+    let failed = db.place::<Partition, Failed>().take(answers::LIST_MAX);
+    let open = db.place::<Want, (New, Idle, Building, UpstreamBuilding)>();
+    let open = open.filter(|want| want.asked_by(&db).is_none());
+    Ok(Json(json!({
+        "daemon": {
+            "pid": api.presence.pid,
+            "started": api.presence.started,
+            "jobs": api.presence.jobs,
+            "jobs_max": api.jobs_max,
+            "ending": api.mailbox.is_ending(),
+        },
+        "seq": api.reader.seq(),
+        "partitions": answers::counts(&db, "Partition"),
+        "runs": answers::counts(&db, "JobRun"),
+        "wants": answers::counts(&db, "Want"),
+        "open": open.take(answers::LIST_MAX).map(|w| answers::want(w, &db)).collect::<Vec<_>>(),
+        "running": running.map(|run| answers::run(run.any(), &db)).collect::<Vec<_>>(),
+        "failed": failed.map(|p| answers::partition(p.of(&db), &db)).collect::<Vec<_>>(),
+    })))
+}
+
+/// A page that is asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pages {
+    limit: Option<usize>,
+    after: Option<String>,
+    state: Option<String>,
+    prefix: Option<String>,
+}
+
+impl Pages {
+    /// The page of a filter, and the token of the next one.
+    fn page<T: ironweave::Entity<Model = Model>>(
+        &self,
+        filter: &Filter<T>,
+        db: &Snapshot<Model>,
+        what: &str,
+        show: impl Fn(T) -> Value,
+    ) -> Answer {
+        let limit = self.limit.unwrap_or(PAGE);
+        if !(1..=PAGE_MAX).contains(&limit) {
+            let why = format!("`limit` is {limit}: ask for 1 to {PAGE_MAX} items");
+            return Err(Failure::invalid(why));
+        }
+        let after = self.after.as_deref().map(str::parse::<PageToken>);
+        let after = after
+            .transpose()
+            .map_err(|e| Failure::invalid(format!("`after`: {e}")))?;
+        let page = filter.page(db, after.as_ref(), limit);
+        let Page { items, next, .. } = page.map_err(|e| Failure::invalid(e.to_string()))?;
+        let items: Vec<Value> = items.into_iter().map(show).collect();
+        Ok(Json(
+            json!({ what: items, "next": next.map(|next| next.to_string()) }),
+        ))
+    }
+
+    /// Refuses a `prefix` where there are no names.
+    fn without_prefix(&self) -> Result<(), Failure> {
+        match self.prefix {
+            Some(_) => Err(Failure::invalid(
+                "there are no names here that could have a `prefix`",
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The filter for the entities in a state, by its name.
+macro_rules! in_state {
+    ($state:expr, $entity:ident: $($known:ident),*) => {
+        match $state {
+            $(Some(stringify!($known)) => $entity::in_place::<$known>(),)*
+            None => $entity::in_place::<Any>(),
+            Some(other) => {
+                let known = [$(stringify!($known)),*].join(", ");
+                let why = format!("there is no state `{}`: the states are {known}", shown(other));
+                return Err(Failure::invalid(why));
+            }
+        }
+    };
+}
+
+async fn wants(State(api): State<Api>, Asked(pages): Asked<Pages>) -> Answer {
+    pages.without_prefix()?;
+    let db = api.reader.snapshot();
+    let filter = match pages.state.as_deref() {
+        Some("open") => Want::in_place::<(New, Idle, Building, UpstreamBuilding)>(),
+        state => in_state!(
+            state, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled
+        ),
+    };
+    pages.page(&filter, &db, "wants", |want| answers::want(want, &db))
+}
+
+async fn partitions(State(api): State<Api>, Asked(pages): Asked<Pages>) -> Answer {
+    let db = api.reader.snapshot();
+    let state = pages.state.as_deref();
+    let mut filter = match state {
+        None => PartitionRef::in_place::<Any>(),
+        state => PartitionRef::CURRENT.any(in_state!(
+            state, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale, Replaced
+        )),
+    };
+    if let Some(prefix) = pages.prefix.clone() {
+        filter = filter & PartitionRef::NAME.matches(move |name| name.starts_with(&prefix));
+    }
+    // A filter by a part of the name may look at all of them.
+    let answer = tokio::task::spawn_blocking(move || {
+        pages.page(&filter, &db, "partitions", |reference| {
+            answers::partition(reference, &db)
+        })
+    });
+    answer.await.map_err(panicked)?
+}
+
+async fn runs(State(api): State<Api>, Asked(pages): Asked<Pages>) -> Answer {
+    pages.without_prefix()?;
+    let db = api.reader.snapshot();
+    let filter = in_state!(
+        pages.state.as_deref(), JobRun: Queued, Running, Succeeded, Failed, DepMiss, Lost, Canceled
+    );
+    pages.page(&filter, &db, "runs", |run| answers::run(run, &db))
+}
+
+/// The names that a client wants.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refs {
+    refs: Vec<String>,
+}
+
+impl Refs {
+    /// The names, each once.
+    fn once(self) -> Result<Vec<String>, Failure> {
+        if !(1..=REFS_MAX).contains(&self.refs.len()) {
+            let count = self.refs.len();
+            let why = format!("`refs` has {count} names: name 1 to {REFS_MAX} partitions");
+            return Err(Failure::invalid(why));
+        }
+        let mut seen = HashSet::new();
+        let once = self
+            .refs
+            .into_iter()
+            .filter(|name| seen.insert(name.clone()));
+        Ok(once.collect())
+    }
+}
+
+async fn want(
+    State(api): State<Api>,
+    _: Asked<Nothing>,
+    Body(refs): Body<Refs>,
+) -> Result<(StatusCode, Json<Value>), Failure> {
+    let refs = refs.once()?;
+    let Wanted {
+        want,
+        seq,
+        left_out,
+    } = api
+        .mailbox
+        .send(|reply| Command::Want { refs, reply })
+        .await?;
+    let db = api.reader.snapshot();
+    let mut answer = answers::want(want, &db);
+    answer["seq"] = json!(seq);
+    answer["left_out"] = json!(left_out);
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// The entity with an id, if there is one. `what` is its type.
+pub fn entity<T: std::str::FromStr>(id: &str, what: &str, db: &impl Db) -> Result<T, Failure> {
+    let handle = format!("{what}/{id}");
+    let exists = db.by_name().entity(&handle);
+    let exists = exists
+        .map_err(|_| Failure::invalid(format!("`{}` is no id: ids are like `12.1`", shown(id))))?;
+    let missing = || Failure::not_found(format!("there is no {what} `{}`", shown(id)));
+    exists.ok_or_else(missing)?;
+    handle.parse().map_err(|_| missing())
+}
+
+async fn one_want(State(api): State<Api>, Named(id): Named, _: Asked<Nothing>) -> Answer {
+    let answer = tokio::task::spawn_blocking(move || {
+        let db = api.reader.snapshot();
+        let want: Want = entity(&id, "Want", &db)?;
+        Ok(Json(answers::want_in_full(want, &db)))
+    });
+    answer.await.map_err(panicked)?
+}
+
+async fn cancel(State(api): State<Api>, Named(id): Named, _: Asked<Nothing>) -> Answer {
+    let want: Want = entity(&id, "Want", &api.reader.snapshot())?;
+    let request = Request {
+        what: What::Cancel,
+        wants: vec![want.id().slot()],
+        ..Request::default()
+    };
+    let command = |reply| Command::Change { request, reply };
+    let changed = api.mailbox.send(command).await?;
+    Ok(Json(json!({ "done": changed.done })))
+}
+
+/// The failures that are forgotten.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retried {
+    #[serde(default)]
+    refs: Vec<String>,
+    #[serde(default)]
+    all: bool,
+}
+
+async fn retry(
+    State(api): State<Api>,
+    _: Asked<Nothing>,
+    Body(Retried { refs, all }): Body<Retried>,
+) -> Answer {
+    let refs = match (refs.is_empty(), all) {
+        (true, true) => refs,
+        (false, false) => Refs { refs }.once()?,
+        _ => return Err(Failure::invalid("give either `refs` or `\"all\": true`")),
+    };
+    let request = Request {
+        what: What::Retry,
+        refs,
+        all,
+        ..Request::default()
+    };
+    let command = |reply| Command::Change { request, reply };
+    let changed = api.mailbox.send(command).await?;
+    Ok(Json(
+        json!({ "done": changed.done, "retried": changed.retried }),
+    ))
+}
+
+async fn one_partition(State(api): State<Api>, Named(name): Named, _: Asked<Nothing>) -> Answer {
+    let db = api.reader.snapshot();
+    match db.find::<PartitionRef>(name.as_str()) {
+        Some(reference) => Ok(Json(answers::partition_in_full(reference, &db))),
+        None => {
+            let why = format!(
+                "there is no partition `{}`; it was never wanted",
+                shown(&name)
+            );
+            Err(Failure::not_found(why))
+        }
+    }
+}
+
+async fn one_run(State(api): State<Api>, Named(id): Named, _: Asked<Nothing>) -> Answer {
+    let answer = tokio::task::spawn_blocking(move || {
+        let db = api.reader.snapshot();
+        let run: JobRun = entity(&id, "JobRun", &db)?;
+        let history = api.reader.history(run).map_err(Failure::unreadable)?;
+        Ok(Json(answers::run_in_full(run, &history, &db)))
+    });
+    answer.await.map_err(panicked)?
+}
+
+/// The failure of a handler that panicked.
+pub fn panicked(_: tokio::task::JoinError) -> Failure {
+    let why =
+        "the request made the daemon panic, which is a bug; its message is on the daemon's stderr";
+    Failure::new(StatusCode::INTERNAL_SERVER_ERROR, why)
+}

@@ -1,0 +1,221 @@
+//! `databuild serve`: a daemon, which is one writer for many clients.
+//!
+//! ```text
+//! the main thread     the engine, which owns the store: commands -> events -> log
+//! the thread "http"   axum on tokio: reads from snapshots, commands through a mailbox, events from a subscription
+//! ```
+//!
+//! | file | what it does |
+//! |---|---|
+//! | [`inbox`] | the engine's loop: commands of clients, signals, the end |
+//! | [`api`], [`answers`], [`failure`] | the routes, what they answer, and errors |
+//! | [`events`], [`metrics`] | server-sent events, and metrics for Prometheus |
+//! | [`access`] | who may send requests |
+//! | [`presence`] | the file by which other databuilds find the daemon |
+//! | [`client`], [`follow`] | the commands of databuild as clients of the daemon |
+//!
+//! The life of a daemon:
+//! 1. It refuses a directory that another one serves, listens, and opens the store.
+//! 2. It writes `DIR/daemon.json`. From then on `databuild run` leaves its wants to it.
+//! 3. It resumes the wants that are open: a want of a daemon is a request that survives its process.
+//! 4. SIGTERM and SIGINT: no more runs begin and commands are refused, but reads are answered. Runs may go on for a grace time. Then
+//!    streams end, `DIR/daemon.json` is removed, and the store is closed.
+//! 5. SIGKILL loses nothing that was answered, because each answer to a command follows a sync.
+
+pub mod access;
+pub mod answers;
+pub mod api;
+pub mod client;
+pub mod events;
+pub mod failure;
+pub mod follow;
+pub mod inbox;
+pub mod metrics;
+pub mod presence;
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use ironweave::Timestamp;
+use tokio::sync::watch;
+
+use crate::dirs::Dirs;
+use crate::engine::{Engine, Limits};
+use crate::jobs::Jobs;
+use crate::serve::access::{Access, read_token};
+use crate::serve::api::Shared;
+use crate::serve::client::Client;
+use crate::serve::events::Rendered;
+use crate::serve::metrics::Metrics;
+use crate::serve::presence::Presence;
+use crate::start;
+use crate::text::shown;
+
+/// How long answers may take that have begun when the daemon ends.
+const LAST_ANSWERS_MAX: Duration = Duration::from_secs(5);
+/// The threads that answer requests. Handlers are short; what reads the log has threads of its own.
+const HTTP_THREADS: usize = 2;
+/// The number of open files that a daemon asks for, because each client has one.
+const FILES: u64 = 8192;
+
+/// What a daemon is started with.
+pub struct Options {
+    /// Where it listens: an address or a name, with a port.
+    pub listen: String,
+    /// The jobs file.
+    pub jobs: PathBuf,
+    /// The file with the token that requests need.
+    pub token_file: Option<PathBuf>,
+    /// Further names of hosts that requests may name.
+    pub hosts: Vec<String>,
+    /// Limits of the engine.
+    pub limits: Limits,
+    /// How long runs may go on after a signal.
+    pub grace: Duration,
+}
+
+/// Serves a directory until a signal arrives.
+///
+/// # Errors
+/// If the jobs, the token, the address or the directory cannot be used, or the store cannot be written later.
+pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
+    let jobs = Jobs::load(&options.jobs)?;
+    let token = options.token_file.as_deref().map(read_token).transpose()?;
+    let address = address(&options.listen)?;
+    if !address.ip().is_loopback() && token.is_none() {
+        bail!(
+            "{address} can be reached by others, who could run jobs: give a file with a token by --token-file, or listen \
+             at 127.0.0.1"
+        );
+    }
+    if let Some(other) = Client::find(dirs)? {
+        bail!("{}", serves_already(dirs, &other.daemon));
+    }
+    let listener = TcpListener::bind(address);
+    let listener = listener.map_err(|e| {
+        anyhow::anyhow!("cannot listen at {address}: {e}: choose another address with --listen, such as 127.0.0.1:0")
+    })?;
+    listener.set_nonblocking(true)?;
+    allow_many_files();
+    dirs.create()?;
+    let store = start::open(dirs)?;
+    let reader = store.reader();
+    let limits = options.limits;
+    let mut engine = Engine::new(store, dirs.clone(), jobs, limits, None)?;
+    let jobs = std::path::absolute(&options.jobs)?;
+    let (mailbox, mut orders) = inbox::mailbox(&engine, jobs.clone(), options.grace);
+    let began = SystemTime::now();
+    let pid = std::process::id();
+    let nanos = began
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
+    let presence = Presence {
+        address: listener.local_addr()?,
+        pid,
+        started: Timestamp::from(began).to_string(),
+        instance: format!("{pid}-{nanos}"),
+        jobs,
+        token_file: options.token_file.map(std::path::absolute).transpose()?,
+    };
+    let (end, ends) = watch::channel(false);
+    let shared = Shared {
+        reader,
+        mailbox,
+        ends: ends.clone(),
+        presence: presence.clone(),
+        jobs_max: limits.jobs,
+        access: Access::new(token, options.hosts),
+        metrics: Metrics::default(),
+        rendered: Rendered::default(),
+        began,
+    };
+    let http = std::thread::Builder::new().name("http".to_owned());
+    let http = http.spawn(move || answer(listener, shared, ends))?;
+    let written = presence.write(dirs)?;
+    let hello = format!(
+        "databuild serves {} at http://{}\n",
+        dirs.shown().display(),
+        presence.address
+    );
+    // A daemon may be started without a stdout.
+    drop(std::io::stdout().write_all(hello.as_bytes()));
+    let worked = engine.serve(&mut orders);
+    // Commands that still wait are answered by this.
+    drop(orders);
+    drop(written);
+    let _ = end.send(true);
+    let answered = http.join();
+    worked?;
+    match answered {
+        Ok(answered) => answered,
+        Err(_) => bail!("the thread that answers requests panicked; its message is above"),
+    }
+}
+
+/// The sentence for a directory that another daemon serves.
+pub fn serves_already(dirs: &Dirs, other: &Presence) -> String {
+    format!(
+        "a daemon serves {} already, at http://{} (pid {}, since {})",
+        dirs.shown().display(),
+        other.address,
+        other.pid,
+        other.started
+    )
+}
+
+/// The address of a text such as `127.0.0.1:7171` or `localhost:0`.
+fn address(text: &str) -> Result<SocketAddr> {
+    let wrong = || {
+        let text = shown(text);
+        format!(
+            "`{text}` is no address to listen at: write one such as 127.0.0.1:7171 or [::1]:7171"
+        )
+    };
+    let mut all = text.to_socket_addrs().with_context(wrong)?;
+    all.next().with_context(wrong)
+}
+
+/// Raises the limit on the number of open files, as far as that is permitted.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Some(current) = limit.current.filter(|current| *current < FILES) {
+        let most = limit.maximum.map_or(FILES, |maximum| maximum.min(FILES));
+        let raised = Rlimit {
+            current: Some(most.max(current)),
+            maximum: limit.maximum,
+        };
+        // With fewer files, there can be fewer clients.
+        let _ = setrlimit(Resource::Nofile, raised);
+    }
+}
+
+/// Answers requests until the daemon ends, and then those that have begun, for a limited time.
+fn answer(listener: TcpListener, shared: Shared, ends: watch::Receiver<bool>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(HTTP_THREADS)
+        .enable_all()
+        .build()?;
+    let ended = |mut ends: watch::Receiver<bool>| async move {
+        let _ = ends.wait_for(|ends| *ends).await;
+    };
+    let limit = ends.clone();
+    let served = runtime.block_on(async move {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let served = axum::serve(listener, api::router(shared)).with_graceful_shutdown(ended(ends));
+        let served = tokio::spawn(served.into_future());
+        ended(limit).await;
+        match tokio::time::timeout(LAST_ANSWERS_MAX, served).await {
+            Ok(Ok(served)) => served,
+            Ok(Err(e)) => Err(std::io::Error::other(e)),
+            // A client that does not read its answer does not keep the daemon from ending.
+            Err(_) => Ok(()),
+        }
+    });
+    runtime.shutdown_background();
+    served.context("requests cannot be answered any more")
+}
