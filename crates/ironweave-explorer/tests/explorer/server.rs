@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ironweave::prelude::*;
 use ironweave_explorer::Explorer;
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::model::{build::Model, fill};
 
 /// A failing test ends after this time.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(40);
 
 /// A store that is filled, with an explorer of it.
 pub struct Fixture {
@@ -223,6 +223,8 @@ impl Events {
     /// The next event: its id, its name and its data.
     pub fn next(&mut self) -> (String, String, Value) {
         let (mut id, mut name, mut data) = (String::new(), String::new(), None);
+        // A stream without events has comments that keep it alive.
+        let began = Instant::now();
         let mut line = String::new();
         while self.lines.read_line(&mut line).expect("the stream goes on") > 0 {
             let text = line.trim_end();
@@ -236,6 +238,7 @@ impl Events {
                 return (id, name, data);
             }
             line.clear();
+            assert!(began.elapsed() < LIMIT, "no event comes");
         }
         panic!("the stream has ended");
     }
