@@ -77,7 +77,7 @@ fn reasons(partition: Partition, db: &impl Db) -> Vec<String> {
             },
         });
     let needed = match few(wants) {
-        none if none.is_empty() => "nobody wants it now".to_owned(),
+        none if none.is_empty() => "no open want needs it".to_owned(),
         some => format!("needed by {some}"),
     };
     let mut lines = Vec::new();

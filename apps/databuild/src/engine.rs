@@ -298,7 +298,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Cancels the wants that have not ended. Records the runs that nobody needs any more as canceled; their processes have ended.
+    /// Cancels the wants that have not ended. Records the runs that no open want needs any more as canceled; their processes have ended.
     pub fn cancel(&mut self, wants: &[Want]) -> Result<()> {
         let open = wants.iter().filter(|want| is_open(**want, &self.store));
         let open: Vec<Want> = open.copied().collect();

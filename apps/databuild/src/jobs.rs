@@ -62,7 +62,7 @@
 //! With `inputs`, no run is needed to find these out: they are built before the run begins, and count as its inputs without a line on stdout.
 //!
 //! A run that failed is repeated as often as `retries` says. Then the failure is remembered: a want for the partition fails, and nothing
-//! runs, until somebody retries it (`databuild retry`), its digest, the version of its job or an input that it reported has changed. If the
+//! runs, until it is retried (`databuild retry`), or its digest, the version of its job or an input that it reported has changed. If the
 //! cause can be gone without that, the next databuild runs it again: the program could not be started, the output could not be written or
 //! moved into place, or the job has a `digest` command and failed before it printed its digest.
 //!

@@ -121,7 +121,7 @@ pub mod build {
             /// The digest of what its content is a function of, which is compared when databuild starts.
             digest: String,
         },
-        /// Its run failed. It stays so until somebody wants it to be built again, or what it is made from changes.
+        /// Its run failed. It stays so until it is to be built again, or what it is made from changes.
         #[to(Stale, Replaced)]
         Failed {
             /// The error that the run reported, or how the run ended.
@@ -209,7 +209,7 @@ pub mod build {
         /// databuild ended while it ran. Its result is unknown, and its output is not used.
         #[terminal]
         Lost,
-        /// It was ended because nobody wanted its partitions any more.
+        /// It was ended because no open want needed its partitions any more.
         #[terminal]
         Canceled,
     }
@@ -270,7 +270,7 @@ pub mod build {
         /// All its partitions ended, and one of them waited for one that failed.
         #[terminal]
         UpstreamFailed,
-        /// Somebody canceled it, or what asked for it does not wait for it any more.
+        /// A person canceled it, or what asked for it does not wait for it any more.
         #[terminal]
         Canceled,
     }
@@ -459,7 +459,7 @@ pub mod build {
         pub run: JobRun,
     }
 
-    /// The process of a run was ended, because nobody wants its partitions any more.
+    /// The process of a run was ended, because no open want needs its partitions any more.
     #[event]
     #[moves(run: Queued | Running -> Canceled)]
     #[moves(each run.builds: Building -> UpForRetry)]
@@ -512,7 +512,7 @@ pub mod build {
         pub partition: Partition,
     }
 
-    /// Nobody wants it any more, so it does not wait.
+    /// No open want needs it any more, so it does not wait.
     #[immediate]
     #[when(count partition.awaited_by == 0)]
     #[unlink(partition.missed -= partition.missed)]

@@ -131,6 +131,6 @@ pub enum Ending {
         /// The time.
         wait: Duration,
     },
-    /// Nobody wanted its partition any more.
+    /// No open want needed its partition any more.
     Canceled,
 }

@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long a databuild may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What somebody asks for.
+/// A request of another process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {

@@ -1,6 +1,6 @@
 //! The life of a run: it is queued, its process is started, and its result is recorded.
 //!
-//! A process is ended before its time if its job has a timeout, or if nobody wants its partition any more. It first gets SIGTERM, and
+//! A process is ended before its time if its job has a timeout, or if no open want needs its partition any more. It first gets SIGTERM, and
 //! SIGKILL if it still runs after two seconds.
 
 use std::collections::BTreeSet;
@@ -227,7 +227,7 @@ impl Engine {
         }
     }
 
-    /// Ends the processes whose partitions nobody wants any more.
+    /// Ends the processes whose partitions no open want needs any more.
     pub(crate) fn stop_needless_runs(&mut self) {
         for (run, work) in &mut self.works {
             if work.stop.is_none() && work.partition.awaited_by_count(&self.store) == 0 {

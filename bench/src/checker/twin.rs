@@ -340,7 +340,7 @@ impl State {
         while self.move_a_partition() || self.move_a_want() {}
     }
 
-    /// Moves a partition: staleness first, then what was asked because of what is stale, what waits for nobody, what is live, what went
+    /// Moves a partition: staleness first, then what was asked because of what is stale, what waits although no want needs it, what is live, what went
     /// wrong, and what did not go wrong after all. What is up for retry waits for nothing.
     fn move_a_partition(&mut self) -> bool {
         type Rule = fn(&State, usize, &Partition) -> Option<PartitionState>;

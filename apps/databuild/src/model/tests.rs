@@ -156,7 +156,7 @@ fn partitions_do_not_wait_for_each_other_in_a_cycle() {
     for name in ["a", "b", "c"] {
         world.replace(name);
     }
-    // The new instance of `a` waits for nothing. Nobody wants `c` any more, so it does not wait either.
+    // The new instance of `a` waits for nothing. No open want needs `c` any more, so it does not wait either.
     world.miss("c", &["a"], &[]);
     assert_eq!(
         world.states(&["a", "b", "c", "d"]),
@@ -510,7 +510,7 @@ fn wants_of_a_run_with_stale_inputs_are_canceled() {
         world.states(&["report", "manifest"]),
         ["UpForRetry", "Stale"]
     );
-    // Nobody waits for them any more.
+    // Nothing waits for them any more.
     assert_eq!(world.want_state(world.asked(second)[0]), "Canceled");
     let third = world.miss("report", &["manifest"], &[]);
     assert_eq!(world.want_state(world.asked(third)[0]), "Idle");

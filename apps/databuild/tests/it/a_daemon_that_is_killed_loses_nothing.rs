@@ -126,3 +126,29 @@ fn a_want_that_no_job_serves_any_more_fails_and_keeps_the_next_one_from_nothing(
     let why = want["failed"]["items"][0]["reason"].as_str();
     assert!(why.is_some_and(|why| why.contains("no job in")), "{want}");
 }
+
+#[test]
+fn secrets_of_a_run_that_is_ended_are_kept_nowhere() {
+    // A variable that each test has.
+    let place = Place::with_jobs(
+        r#"
+[[job]]
+partitions = "a"
+command = ["sh", "-c", '''
+    echo "with $CARGO_PKG_NAME" >&2
+    echo > "$DATABUILD_JOBS/there"
+    while true; do sleep 0.02; done
+''']
+secrets = ["CARGO_PKG_NAME"]
+"#,
+    );
+    let daemon = Daemon::start_with(&place, &["--grace", "0s"]);
+    daemon.want(&["a"]);
+    place.wait_for("there");
+    assert_eq!(daemon.end().code, Some(0));
+    let kept = std::fs::read_dir(place.path("out/logs")).expect("the logs");
+    let kept: Vec<_> = kept.map(|file| file.expect("a file").path()).collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    let text = std::fs::read_to_string(&kept[0]).expect("a text");
+    assert_eq!(text, "with [CARGO_PKG_NAME]\n");
+}

@@ -60,10 +60,10 @@ fn an_orphan_of_a_killed_databuild_is_killed_by_the_next() {
     std::fs::remove_file(place.path("there")).unwrap();
     let second = place.spawn(&["run", "--jobs", "jobs.toml", "want", "top"]);
     place.wait_for("there");
+    wait_until("the orphan has ended", || !alive(&orphan));
     place.write("leave", "");
     let seen = Seen::of(second.wait_with_output().unwrap()).success();
     assert_eq!(seen.counts(), (2, 1));
-    wait_until("the orphan has ended", || !alive(&orphan));
     assert!(
         seen.stderr
             .contains("of a databuild that was killed were still running, and were killed"),

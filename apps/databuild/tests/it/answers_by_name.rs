@@ -112,7 +112,7 @@ fn why_a_partition_is_in_its_state() {
         "week/1 is Stale\n",
         "  week/1 \u{2190} day/2, which was built again\n",
         "  week/1 \u{2190} day/1, which has changed\n",
-        "nobody wants it now",
+        "no open want needs it",
     ] {
         assert!(text.contains(words), "no `{words}` in {text}");
     }

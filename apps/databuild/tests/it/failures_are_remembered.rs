@@ -1,4 +1,4 @@
-//! A failure is remembered until somebody retries it, or until what it is made from changes. A job may be tried several times before.
+//! A failure is remembered until it is retried, or until what it is made from changes. A job may be tried several times before.
 
 use crate::support::Place;
 
@@ -35,7 +35,7 @@ fn until_somebody_retries_it() {
     let place = place();
     place.run(&["top"]).refused(&["a failed", "b failed"]);
     assert_eq!(place.read("runs"), "a\nb\nc\n");
-    // Nothing runs, and the failures are told.
+    // Nothing runs, and the failures are printed.
     let earlier = "    (in an earlier run; nothing that it is made from has changed since: `databuild retry a` forgets it)\n";
     let seen = place.run(&["top"]).refused(&[
         "a failed:\n    it ended with exit status 3\n",

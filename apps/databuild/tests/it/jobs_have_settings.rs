@@ -48,6 +48,13 @@ command = ["sh", "-c", "echo token $TOKEN; echo with $TOKEN >&2; exit 1"]
 secrets = ["TOKEN"]
 "#,
     );
+    // A line that is refused is a part of the reason.
+    let strict = Place::with_jobs(
+        "[[job]]\npartitions = 'a'\ncommand = ['sh', '-c', 'echo $TOKEN']\nsecrets = ['TOKEN']\nstrict = true\n",
+    );
+    run_with(&strict, &[("TOKEN", "s3cr3t")], &["a"])
+        .refused(&["unexpected line on stdout: [TOKEN]\n"]);
+    assert!(!strict.log().contains("s3cr3t"));
     let seen = run_with(&place, &[("TOKEN", "s3cr3t")], &["a"]);
     let seen = seen.refused(&["    with [TOKEN]\n"]);
     let log = place.log();

@@ -54,7 +54,7 @@ pub fn draw(rng: &mut Rng, schema: &Schema, world: &World, room: bool) -> String
     })
 }
 
-/// Stands for the entity of an immediate event.
+/// Represents the entity of an immediate event.
 const OWN: Oid = (u32::MAX, u32::MAX);
 
 /// Gives an immediate event a handler, with calls that its one field has as its default: the handler has no other data.
