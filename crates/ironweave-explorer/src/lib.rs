@@ -10,6 +10,7 @@ mod shown;
 mod source;
 mod trial;
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -30,6 +31,15 @@ use http::{Access, Shared};
 pub struct Explorer {
     source: Arc<dyn Source>,
     access: Access,
+}
+
+/// Without the token.
+impl fmt::Debug for Explorer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Explorer")
+            .field("last", &self.source.last())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Explorer {

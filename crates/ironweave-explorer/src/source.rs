@@ -1,5 +1,6 @@
 //! What the explorer asks a store: one trait for the store of a program, with its types, and for any store by its schema.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::thread;
@@ -79,6 +80,14 @@ pub struct TypedSource<M: Model> {
     reader: StoreReader<M>,
 }
 
+impl<M: Model> fmt::Debug for TypedSource<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TypedSource")
+            .field("last", &self.reader.seq())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<M: Model> TypedSource<M> {
     /// Shows what a reader reads.
     #[must_use]
@@ -146,6 +155,14 @@ pub struct DirectorySource {
     source: RwLock<TypedSource<Dynamic>>,
     /// Why the log could not be read the last time.
     problem: Mutex<Option<Problem>>,
+}
+
+impl fmt::Debug for DirectorySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectorySource")
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
+    }
 }
 
 impl DirectorySource {

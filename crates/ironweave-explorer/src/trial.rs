@@ -1,5 +1,7 @@
 //! What if: an event that is fired on a snapshot, of which nothing is kept.
 
+use std::fmt;
+
 use ironweave::dynamic::Dynamic;
 use ironweave::schema::{EventDef, Schema};
 use ironweave::{EntityRef, ErrorKind, Meta, Model, Record, Snapshot};
@@ -16,6 +18,15 @@ pub struct Trial {
     pub record: Record<Dynamic>,
     /// The entities that the event bound and created, by name.
     pub names: Vec<(String, Vec<EntityRef>)>,
+}
+
+impl fmt::Debug for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trial")
+            .field("seq", &self.record.seq())
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why no event can be tried.
