@@ -151,6 +151,12 @@ impl Engine {
             .map_err(|e| step_error(&self.dirs, e))
     }
 
+    /// Waits until all steps are on the disk.
+    pub(crate) fn sync(&mut self) -> Result<()> {
+        let synced = self.store.sync();
+        synced.map_err(|e| step_error(&self.dirs, StepError::Storage(e)))
+    }
+
     /// The variables that all jobs get.
     pub fn vars(&self) -> &[Var] {
         &self.vars
@@ -187,8 +193,7 @@ impl Engine {
             Ok(stopped) => {
                 self.cancel(&self.wants.clone())?;
                 // Success is reported when it is on the disk.
-                let synced = self.store.sync();
-                synced.map_err(|e| step_error(&self.dirs, StepError::Storage(e)))?;
+                self.sync()?;
                 Ok(stopped)
             }
             Err(e) => {
@@ -202,7 +207,6 @@ impl Engine {
 
     fn work_or_stop(&mut self) -> Result<Option<Stopped>> {
         loop {
-            // Some runs may fail at once, and make room for others.
             loop {
                 if let Some(signal) = self.signals.received() {
                     return Ok(Some(Stopped::Signal(signal)));
@@ -210,14 +214,8 @@ impl Engine {
                 if self.limits.deadline.is_some_and(|at| at <= Instant::now()) {
                     return Ok(Some(Stopped::Deadline));
                 }
-                self.end_backoffs(Instant::now())?;
-                let room = self.limits.jobs.max(1).saturating_sub(self.children.len());
-                let startable = self.startable(room);
-                if startable.is_empty() {
+                if !self.start_some()? {
                     break;
-                }
-                for partition in startable {
-                    self.start(partition)?;
                 }
             }
             let known = self.store.count::<PartitionRef, Any>();
@@ -234,6 +232,17 @@ impl Engine {
         }
     }
 
+    /// Starts as many runs as there is room for. Returns whether it started one: a run may fail at once, and make room for another.
+    pub(crate) fn start_some(&mut self) -> Result<bool> {
+        self.end_backoffs(Instant::now())?;
+        let room = self.limits.jobs.max(1).saturating_sub(self.children.len());
+        let startable = self.startable(room);
+        for partition in &startable {
+            self.start(*partition)?;
+        }
+        Ok(!startable.is_empty())
+    }
+
     /// Removes what is kept of the oldest runs.
     pub(crate) fn prune(&self) {
         let oldest = SystemTime::now().checked_sub(KEPT_FOR);
@@ -241,10 +250,18 @@ impl Engine {
         self.dirs.prune(oldest, KEPT_BYTES_MAX);
     }
 
-    /// Answers other databuilds that want to cancel or to retry something.
+    /// Carries out what other databuilds want to cancel or to retry, and answers them when that is on the disk.
     pub(crate) fn answer(&mut self) -> Result<()> {
-        for letter in self.inbox.letters() {
-            letter.answer(letter.request.carry_out(&mut self.store));
+        let letters = self.inbox.letters();
+        let mut done = Vec::new();
+        for letter in letters {
+            done.push((letter.request.carry_out(&mut self.store), letter));
+        }
+        if !done.is_empty() {
+            self.sync()?;
+        }
+        for (done, letter) in done {
+            letter.answer(done);
         }
         self.stop_needless_runs();
         Ok(())

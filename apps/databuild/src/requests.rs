@@ -68,7 +68,10 @@ impl Request {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
             if !start::is_in_use(dirs) {
-                return self.carry_out(&mut start::open(dirs)?);
+                let mut store = start::open(dirs)?;
+                let done = self.carry_out(&mut store)?;
+                store.sync()?;
+                return Ok(done);
             }
             if let Some(answer) = self.post(dirs, began + PATIENCE)? {
                 return Ok(answer);
@@ -109,7 +112,7 @@ impl Request {
         }
     }
 
-    /// Changes the store. Returns what was done, for people.
+    /// Changes the store, without waiting for the disk. Returns what was done, for people.
     pub fn carry_out(&self, store: &mut BuildStore) -> Result<String> {
         match self.what {
             What::Cancel => {

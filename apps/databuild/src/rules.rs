@@ -78,7 +78,7 @@ pub fn to_build(db: &impl Db) -> impl Iterator<Item = Partition> {
 }
 
 /// Returns whether a person wants it: no run asked for it, and no job declares it.
-pub fn is_of_a_person(want: Want, db: &impl Db) -> bool {
+fn is_of_a_person(want: Want, db: &impl Db) -> bool {
     want.asked_by(db).is_none() && want.asked_for(db).is_none()
 }
 

@@ -11,7 +11,7 @@ use crate::model::build::state::{
     Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Partition, PartitionRef, Want};
-use crate::rules::{is_of_a_person, name};
+use crate::rules::{name, open_wants};
 use crate::text::{few, one_line, shown};
 
 /// The number of groups, failures and chains that are shown without `--full`.
@@ -129,9 +129,7 @@ impl Status {
             partition: run.label(db).to_owned(),
             pid: run.in_state::<Running>(db).map(|run| run.pid(db)),
         });
-        let open = db.place::<Want, (New, Idle, Building, UpstreamBuilding)>();
-        let wanted = open.filter(|want| is_of_a_person(*want, db));
-        let wanted = wanted.map(|want| Wanted {
+        let wanted = open_wants(db).into_iter().map(|want| Wanted {
             want: want.id().slot(),
             partitions: (want.partitions(db).map(|r| r.name(db).to_owned())).collect(),
         });

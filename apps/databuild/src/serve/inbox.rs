@@ -206,7 +206,7 @@ impl Engine {
                     .note("ending; a second signal ends it at once");
             }
             match until {
-                None => self.start_what_can_be()?,
+                None => while self.start_some()? {},
                 Some(at) if self.children.is_empty() || at <= Instant::now() => return Ok(()),
                 Some(_) => {}
             }
@@ -217,21 +217,6 @@ impl Engine {
             self.obey(orders)?;
             self.answer()?;
             self.forget();
-        }
-    }
-
-    fn start_what_can_be(&mut self) -> Result<()> {
-        loop {
-            self.end_backoffs(Instant::now())?;
-            let room = self.limits.jobs.max(1).saturating_sub(self.children.len());
-            let startable = self.startable(room);
-            if startable.is_empty() {
-                return Ok(());
-            }
-            // A run may fail at once, and make room for another.
-            for partition in startable {
-                self.start(partition)?;
-            }
         }
     }
 
@@ -263,8 +248,7 @@ impl Engine {
             return Ok(());
         }
         let wanted = self.create(orders, wants)?;
-        let synced = self.store.sync();
-        synced.map_err(|e| step_error(&self.dirs, StepError::Storage(e)))?;
+        self.sync()?;
         // The clients may be gone.
         for (changed, reply) in changes {
             drop(reply.send(changed));
