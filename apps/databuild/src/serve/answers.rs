@@ -60,6 +60,7 @@ pub fn want(want: Want, db: &impl Db) -> Value {
         "open": is_open(want, db),
         "partitions": list(want.partitions(db).map(|reference| reference.name(db))),
         "asked_by": want.asked_by(db).map(|run| id(run.id())),
+        "asked_for": want.asked_for(db).map(|partition| name(partition, db)),
     })
 }
 

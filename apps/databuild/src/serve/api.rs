@@ -26,6 +26,7 @@ use crate::model::build::state::{
 };
 use crate::model::build::{JobRun, Model, Partition, PartitionRef, Want};
 use crate::requests::{Request, What};
+use crate::rules::open_wants;
 use crate::serve::access::{Access, BODY_BYTES_MAX, guard};
 use crate::serve::answers;
 use crate::serve::events::{Rendered, events};
@@ -142,8 +143,7 @@ async fn status(State(api): State<Api>, _: Asked<Nothing>) -> Answer {
     let db = api.reader.snapshot();
     let running = db.place::<JobRun, Running>().take(answers::LIST_MAX);
     let failed = db.place::<Partition, Failed>().take(answers::LIST_MAX);
-    let open = db.place::<Want, (New, Idle, Building, UpstreamBuilding)>();
-    let open = open.filter(|want| want.asked_by(&db).is_none());
+    let open = open_wants(&db).into_iter();
     Ok(Json(json!({
         "daemon": {
             "pid": api.presence.pid,

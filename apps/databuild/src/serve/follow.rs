@@ -156,7 +156,7 @@ impl<'a> Seen<'a> {
                 self.built.insert(name.to_owned());
                 "live"
             }
-            ("Building", "UpstreamBuilding") => "waits",
+            (_, "UpstreamBuilding") => "waits",
             ("Building", "Failed" | "Backoff") => {
                 self.failed |= to == "Failed";
                 "failed"

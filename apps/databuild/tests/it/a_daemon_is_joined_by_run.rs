@@ -124,3 +124,36 @@ fn what_contradicts_the_daemon_is_refused() {
         .refused(&["`nowhere` is no address"]);
     assert!(!elsewhere.path("out").exists());
 }
+
+/// What a job declares is not wanted by a person, and the client says that its partition waits.
+#[test]
+fn a_partition_waits_for_declared_inputs() {
+    let declared = "[[job]]\npartitions = 'declared'\ninputs = ['slow/a']\ncommand = ['true']\n";
+    let place = Place::with_jobs(&format!("{JOBS}{declared}"));
+    let daemon = Daemon::start(&place);
+    let client = spawn(&place, &["declared"]);
+    daemon.wait_for_run("slow/a");
+    let (_, status) = daemon.get("/api/status");
+    let open = status["open"].as_array().expect("a list");
+    let names: Vec<_> = open
+        .iter()
+        .map(|want| &want["partitions"]["items"][0])
+        .collect();
+    assert_eq!(names, ["declared"], "{status}");
+    let (_, all) = daemon.get("/api/wants?state=open");
+    let asked = |want: &serde_json::Value| want["asked_for"].as_str().map(str::to_owned);
+    let asked: Vec<_> = all["wants"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(asked)
+        .collect();
+    assert_eq!(asked, [None, Some("declared".to_owned())], "{all}");
+    place.write("leave", "");
+    let client = end(client).success();
+    assert!(
+        client.stderr.contains("waits    declared\n"),
+        "{}",
+        client.stderr
+    );
+}
