@@ -68,10 +68,10 @@ impl Explorer {
     }
 
     /// Requires a token of each request: in the header `Authorization: Bearer ..`, in a cookie, or in the parameter `token` of a page,
-    /// which sets that cookie. A token consists of letters, digits, `-` and `_`; other characters are removed.
+    /// which sets that cookie. A token consists of letters, digits, `-` and `_`; other characters are removed, from what clients send too.
+    /// If nothing is left, no request is answered.
     pub fn token(mut self, token: &str) -> Self {
-        let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        self.access.token = Some(token.chars().filter(is_plain).collect());
+        self.access.token = Some(http::plain(token));
         self
     }
 

@@ -10,6 +10,8 @@ use ironweave::{ErrorKind, NameError, OpenError, ReadError, Seq, StepError, Stor
 pub struct Problem {
     kind: ErrorKind,
     message: String,
+    /// The first frame of the log, if the question was about one before it.
+    beginning: Option<Seq>,
 }
 
 impl Problem {
@@ -17,7 +19,11 @@ impl Problem {
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { kind, message }
+        Self {
+            kind,
+            message,
+            beginning: None,
+        }
     }
 
     /// A question that is invalid for every store.
@@ -36,6 +42,12 @@ impl Problem {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// Returns the first frame that the log has, if the question was about one that was dropped, or that is before the snapshot that the
+    /// store began at.
+    pub(crate) fn beginning(&self) -> Option<Seq> {
+        self.beginning
     }
 
     /// Returns the sentence.
@@ -73,7 +85,15 @@ impl From<ReadError> for Problem {
             }
             e => e.to_string(),
         };
-        Self::new(e.kind(), message)
+        let beginning = match &e {
+            ReadError::BeforeBeginning { beginning, .. } => beginning.checked_add(1),
+            ReadError::Storage(e) if e.is_dropped() => e.seq(),
+            _ => None,
+        };
+        Self {
+            beginning,
+            ..Self::new(e.kind(), message)
+        }
     }
 }
 

@@ -116,16 +116,23 @@ pub(crate) fn log(source: &dyn Source, question: &LogQuestion) -> Result<LogAnsw
     let (snapshot, at) = graph(source, question.at.as_deref())?;
     let filter = Filter::of(question, snapshot.schema())?;
     let mut end = question.before.unwrap_or(u64::MAX).min(at.seq + 1);
-    let stop = end.saturating_sub(FRAMES_MAX);
+    let mut stop = end.saturating_sub(FRAMES_MAX);
+    // The first frame of the log, which is another one than 0 if the first ones were dropped.
+    let mut beginning = 0;
     let mut found: Vec<Record<Dynamic>> = Vec::new();
     let mut is_full = false;
     while end > stop && !is_full {
         let start = end.saturating_sub(FRAMES_AT_ONCE).max(stop);
         let records = match source.transactions(Seq::new(start), Seq::new(end)) {
             Ok(records) => records,
-            // The first frames of the log were dropped.
-            Err(_) if end < at.seq => break,
-            Err(e) => return Err(e),
+            Err(e) => match e.beginning().map(Seq::get).filter(|first| start < *first) {
+                Some(first) => {
+                    (beginning, stop) = (first, stop.max(first));
+                    end = end.max(first);
+                    continue;
+                }
+                None => return Err(e),
+            },
         };
         let records = records.collect::<Result<Vec<_>, _>>();
         for record in records?.into_iter().rev() {
@@ -152,7 +159,7 @@ pub(crate) fn log(source: &dyn Source, question: &LogQuestion) -> Result<LogAnsw
         at,
         transactions: found.iter().map(shown).collect(),
         from: end,
-        next: (end > 0).then_some(end),
+        next: (end > beginning).then_some(end),
     })
 }
 

@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-pub(crate) use access::Access;
+pub(crate) use access::{Access, plain};
 pub(crate) use failure::Failure;
 pub(crate) use stream::Follower;
 

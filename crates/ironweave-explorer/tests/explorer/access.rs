@@ -228,3 +228,25 @@ fn a_token_is_required_of_everything() {
         "{status} {head}"
     );
 }
+
+/// Characters that no cookie can have count neither in the token nor in what is sent. A token of nothing else admits no request.
+#[test]
+fn the_signs_of_a_token_do_not_count_and_an_empty_one_admits_nothing() {
+    let fixture = Fixture::typed();
+    let status = |token: &str, sent: &str| {
+        let server = Server::start(Explorer::new(fixture.store.reader()).token(token));
+        let bearer = format!("Bearer {sent}");
+        server
+            .send("GET /api/places", &[("Authorization", &bearer)], "")
+            .0
+    };
+    assert_eq!(status("a.secret/of=signs", "a.secret/of=signs"), 200);
+    assert_eq!(status("a.secret/of=signs", "a.secret/of"), 401);
+    for empty in ["", "=/.="] {
+        assert_eq!(
+            (status(empty, ""), status(empty, empty)),
+            (401, 401),
+            "{empty:?}"
+        );
+    }
+}

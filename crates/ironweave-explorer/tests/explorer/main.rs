@@ -3,6 +3,7 @@
 
 mod access;
 mod api;
+mod dropped;
 mod model;
 mod pages;
 mod server;
