@@ -12,7 +12,7 @@
 //! live       = ["manifest"]   # patterns: the names of the live partitions that match are on stdin, one per line [default: none]
 //! env        = ["LEVEL=3", "CARGO_*"]   # variables of its environment: with a value, or as databuild has them, see below
 //! secrets    = ["API_TOKEN"]  # the same for values that are kept nowhere
-//! pool       = "database"     # of the runs in a pool, only so many are there at a time
+//! pool       = "database"     # the runs of a pool are limited to the number in `[pools]` at a time
 //! inputs     = ["votes/{day}"]    # what each partition is made from, with the fields of its pattern, see below
 //! strict     = true           # each line on stdout must be one for databuild [default: false]
 //!

@@ -1,6 +1,6 @@
 //! Choosing: the first of some candidates, for `choose(..)`.
 //!
-//! The order of candidates is that of the value of `by`, and then that of slots, so that it depends on neither the order of
+//! The order of candidates is that of the values of `by`, and then that of slots, so that it depends on neither the order of
 //! lists nor on how the candidates are found. The plan says how (`choice/plan.rs`), and whether an index is used
 //! (`choice/search.rs`).
 
