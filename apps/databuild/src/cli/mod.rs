@@ -1,0 +1,178 @@
+//! The command line: what each command does. [`args`] has the arguments, [`build`] what builds.
+
+mod args;
+mod build;
+
+use std::collections::HashSet;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+
+use crate::answers::{self, Direction};
+use crate::cli::args::{Build, Cli, Cmd, Then, What};
+use crate::cli::build::{Jobmaker, build, build_from};
+use crate::engine::Limits;
+use crate::requests::{self, Request};
+use crate::{demo, draw, job, serve, show, signals, simulate};
+
+/// Runs databuild, and reports errors on stderr.
+pub fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    // The databuild that started a job shows the job's messages under the name of the job.
+    let prefix = if matches!(command, Cmd::Job { .. }) {
+        ""
+    } else {
+        "databuild: "
+    };
+    match run(command) {
+        Ok(code) => code,
+        Err(e) => {
+            // A closed stdout is not an error: `databuild log | head`.
+            let closed = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+            if e.chain()
+                .any(|e| e.downcast_ref::<std::io::Error>().is_some_and(closed))
+            {
+                return ExitCode::SUCCESS;
+            }
+            let _ = std::io::Write::write_all(
+                &mut std::io::stderr(),
+                format!("{prefix}{e:#}\n").as_bytes(),
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Cmd) -> Result<ExitCode> {
+    signals::prepare()?;
+    match command {
+        Cmd::Demo { workspace, options } => {
+            let workspace = demo::workspace(workspace.as_deref())?;
+            build(
+                &options,
+                Jobmaker::Demo { workspace },
+                vec![demo::WANTED.to_owned()],
+                None,
+            )
+        }
+        Cmd::Run {
+            jobs,
+            options,
+            what,
+        } => match what {
+            Build::Want { refs } => build_from(jobs, &options, once(refs), None),
+            Build::Retry { failed } => {
+                let refs = once(failed.refs.clone());
+                build_from(jobs, &options, refs, Some(failed.request()))
+            }
+        },
+        Cmd::Serve { jobs, served, dir } => {
+            let options = serve::Options {
+                listen: served.listen,
+                jobs,
+                token_file: served.token_file,
+                hosts: served.allow_host,
+                limits: Limits {
+                    jobs: jobs_max(served.jobs_max),
+                    discovery: served.discovery_max,
+                    fail_fast: false,
+                    deadline: None,
+                },
+                grace: served.grace,
+            };
+            serve::serve(&dir.dirs()?, options).map(|()| ExitCode::SUCCESS)
+        }
+        Cmd::Cancel {
+            refs,
+            want,
+            all,
+            dir,
+        } => {
+            let request = Request {
+                what: requests::What::Cancel,
+                refs: once(refs),
+                wants: want,
+                all,
+            };
+            say(&request.send(&dir.dirs()?)?)
+        }
+        Cmd::Retry { failed, dir } => say(&failed.request().send(&dir.dirs()?)?),
+        Cmd::Log { show } => show::log(&show.dir.dirs()?, show.full).map(|()| ExitCode::SUCCESS),
+        Cmd::Status { show, json } => {
+            show::status(&show.dir.dirs()?, show.full, json).map(|()| ExitCode::SUCCESS)
+        }
+        Cmd::Why { name, dir } => answers::why(&dir.dirs()?, &name).map(|()| ExitCode::SUCCESS),
+        Cmd::Lineage {
+            name,
+            up,
+            down,
+            show,
+        } => {
+            let dirs = show.dir.dirs()?;
+            // Without a choice, what it is made from.
+            if up || !down {
+                answers::lineage(&dirs, &name, Direction::Up, show.full)?;
+            }
+            if down {
+                answers::lineage(&dirs, &name, Direction::Down, show.full)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Cmd::Runs { of, slowest, show } => {
+            answers::runs(&show.dir.dirs()?, of.as_deref(), slowest, show.full)
+                .map(|()| ExitCode::SUCCESS)
+        }
+        Cmd::Logs { run, dir } => answers::logs(&dir.dirs()?, &run).map(|()| ExitCode::SUCCESS),
+        Cmd::AsOf {
+            when,
+            show,
+            what: Then::Status,
+        } => show::status_as_of(&show.dir.dirs()?, &when, show.full).map(|()| ExitCode::SUCCESS),
+        Cmd::History { name, show } => {
+            show::history(&show.dir.dirs()?, &name, show.full).map(|()| ExitCode::SUCCESS)
+        }
+        Cmd::WhatIf {
+            show,
+            what: What::Want { refs },
+        } => show::what_if_wanted(&show.dir.dirs()?, &once(refs), show.full)
+            .map(|()| ExitCode::SUCCESS),
+        Cmd::Simulate {
+            options,
+            what: What::Want { refs },
+        } => {
+            let dirs = options.dir.dirs()?;
+            let options = simulate::Options {
+                jobs: options.jobs,
+                jobs_max: jobs_max(options.jobs_max),
+                replications: options.replications as usize,
+                seed: options.seed,
+                json: options.json,
+            };
+            simulate::simulate(&dirs, &once(refs), &options).map(|()| ExitCode::SUCCESS)
+        }
+        Cmd::Model { svg, entity, dir } => {
+            draw::model(&dir.dirs()?, &svg, entity.as_deref()).map(|()| ExitCode::SUCCESS)
+        }
+        Cmd::Job { job } => job::run(job).map(|()| ExitCode::SUCCESS),
+    }
+}
+/// Prints a line.
+fn say(text: &str) -> Result<ExitCode> {
+    let line = format!("{text}\n");
+    std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes())
+        .context("cannot write to stdout")?;
+    Ok(ExitCode::SUCCESS)
+}
+/// The names without repetitions.
+fn once(refs: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    refs.into_iter()
+        .filter(|r| seen.insert(r.clone()))
+        .collect()
+}
+/// The maximum number of jobs that run at a time.
+fn jobs_max(given: Option<u16>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    given.map_or_else(cores, usize::from)
+}
