@@ -16,7 +16,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{ChildStdin, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,12 +24,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
-};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 use crate::command::{self, Environment, Var};
 use crate::protocol::{LineHandler, Lines};
+
+mod exit;
+
+use exit::Exit;
 
 /// How long processes may take to end after a signal.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -155,20 +157,20 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(stderr.try_clone().with_context(cannot_start)?);
-        let process = Process::new().with_context(cannot_start)?;
-        let (group, sender) = (Arc::clone(&process.group), self.sender.clone());
+        let group = Arc::new(Mutex::new(None));
+        let (of_process, sender) = (Arc::clone(&group), self.sender.clone());
         let (started, starts) = channel();
         let stdin = spec.stdin;
         // The thread starts the process, so that no process is started if no thread can be.
         let listener = move || {
-            let mut child = match process.start(&mut command) {
-                Ok(child) => child,
+            let mut process = match Process::start(&mut command, of_process) {
+                Ok(process) => process,
                 // The caller waits for this.
                 Err(e) => return drop(started.send(Err(e))),
             };
-            drop(started.send(Ok(child.id())));
-            let output = process.communicate(&mut child, stdin, handler);
-            let (status, group) = process.end(&mut child);
+            drop(started.send(Ok(process.child.id())));
+            let output = process.communicate(stdin, handler);
+            let (status, group) = process.end();
             let (exit, status) = match status {
                 Ok(status) => (exit_code(status), describe(status)),
                 Err(e) => (-1, format!("cannot be waited for: {e}")),
@@ -239,57 +241,40 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Default for Children<K, H> 
 
 /// A process, for the thread that communicates with it.
 struct Process {
+    child: Child,
     /// Its group, until its number can be reused.
     group: Arc<Mutex<Option<Pid>>>,
-    /// Sends its id to the thread that waits for its end.
-    waits_for: Sender<Pid>,
-    /// A pipe that becomes readable when the process has ended.
-    has_ended: std::io::PipeReader,
+    has_ended: Exit,
 }
 
 impl Process {
-    /// Creates a process that is not started yet. A second thread waits for its end, because there is no portable way to wait for
-    /// a process and a pipe together.
-    fn new() -> std::io::Result<Self> {
-        let (has_ended, tell) = std::io::pipe()?;
-        let (waits_for, pid) = channel();
-        thread(move || {
-            if let Ok(pid) = pid.recv() {
-                // The process stays a zombie, so that its number is not reused.
-                let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-                while waitid(WaitId::Pid(pid), options).is_err_and(|e| e == Errno::INTR) {}
+    fn start(
+        command: &mut std::process::Command,
+        group: Arc<Mutex<Option<Pid>>>,
+    ) -> std::io::Result<Self> {
+        let mut child = command.spawn()?;
+        let pid = Pid::from_child(&child);
+        let has_ended = match Exit::of(pid) {
+            Ok(has_ended) => has_ended,
+            Err(e) => {
+                // Without it, the process cannot be waited for beside its pipes.
+                let _ = kill_process_group(pid, Signal::KILL);
+                let _ = child.wait();
+                return Err(e);
             }
-            drop(tell);
-        })?;
+        };
+        *group.lock().unwrap_or_else(PoisonError::into_inner) = Some(pid);
         Ok(Self {
-            group: Arc::default(),
-            waits_for,
+            child,
+            group,
             has_ended,
         })
     }
 
-    fn group(&self) -> std::sync::MutexGuard<'_, Option<Pid>> {
-        self.group.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn start(&self, command: &mut std::process::Command) -> std::io::Result<std::process::Child> {
-        let child = command.spawn()?;
-        let pid = Pid::from_child(&child);
-        *self.group() = Some(pid);
-        // The second thread waits for the process.
-        let _ = self.waits_for.send(pid);
-        Ok(child)
-    }
-
     /// Writes the stdin of a process and reads its stdout until it has ended.
-    fn communicate<H: LineHandler>(
-        &self,
-        child: &mut std::process::Child,
-        text: String,
-        handler: H,
-    ) -> Result<H, String> {
+    fn communicate<H: LineHandler>(&mut self, text: String, handler: H) -> Result<H, String> {
         let mut lines = Lines::new(handler);
-        let (mut stdout, mut stdin) = (child.stdout.take(), child.stdin.take());
+        let (mut stdout, mut stdin) = (self.child.stdout.take(), self.child.stdin.take());
         let mut text = text.as_bytes();
         let mut buffer = vec![0; 16 * 1024];
         let result = (|| {
@@ -354,15 +339,12 @@ impl Process {
     }
 
     /// Reaps a process after its end, and kills what is left of its group.
-    fn end(&self, child: &mut std::process::Child) -> (std::io::Result<ExitStatus>, Group) {
+    fn end(&mut self) -> (std::io::Result<ExitStatus>, Group) {
         // Until the process has ended, `Children::end` may signal it.
-        while (&self.has_ended)
-            .read(&mut [0])
-            .is_err_and(|e| e.kind() == ErrorKind::Interrupted)
-        {}
+        self.has_ended.wait();
         let (status, left) = {
-            let mut group = self.group();
-            let status = child.wait();
+            let mut group = self.group.lock().unwrap_or_else(PoisonError::into_inner);
+            let status = self.child.wait();
             let pid = group.take();
             let left = pid.filter(|pid| test_kill_process_group(*pid) != Err(Errno::SRCH));
             if let Some(pid) = left {

@@ -6,7 +6,10 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
+
+use crate::program;
 
 /// A variable of a job's environment.
 pub type Var = (Cow<'static, str>, String);
@@ -135,12 +138,20 @@ impl Secrets {
 pub fn of(words: &[String], vars: &[Var], env: &Environment) -> Command {
     let mut words = expand(words, vars).into_iter();
     // A jobs file has no empty commands; starting an empty one fails.
-    let mut command = Command::new(words.next().unwrap_or_default());
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let program = words.next().unwrap_or_default();
+    let env: Vec<(String, String)> = env.vars().collect();
+    let path = env.iter().rfind(|(name, _)| name == "PATH");
+    let file = path.and_then(|(_, path)| program::find(&program, path.as_ref()));
+    let mut command = match file {
+        Some(file) => Command::new(file),
+        None => Command::new(&program),
+    };
     command
+        .arg0(&program)
+        .process_group(0)
         .args(words)
         .env_clear()
-        .envs(env.vars())
+        .envs(env)
         .envs(vars.iter().map(|(name, value)| (&**name, value)));
     command
 }

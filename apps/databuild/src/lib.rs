@@ -10,7 +10,7 @@
 //! | how partitions are selected on the command line | [`selection`] |
 //! | how wants become data | [`engine`], [`work`], [`verdict`] |
 //! | how wants are canceled, and failures retried | [`requests`] |
-//! | how processes are run | [`child`], [`protocol`] |
+//! | how processes are run | [`child`], [`program`], [`protocol`] |
 //! | recovery after a kill, and staleness | [`start`], [`orphans`], [`fresh`], [`dirs`] |
 //! | the daemon, its API and its clients | [`serve`] |
 //! | stores of earlier versions | [`migrate`] |
@@ -34,6 +34,7 @@ pub mod migrate;
 pub mod model;
 pub mod orphans;
 pub mod pattern;
+pub mod program;
 pub mod progress;
 pub mod protocol;
 pub mod render;
