@@ -12,8 +12,8 @@ use ironweave::simulate::Stays;
 use crate::dirs::Dirs;
 use crate::engine::BuildStore;
 use crate::model::build::state::{
-    Backoff, Building, Failed, Live, Missing, Running, Stale, UpForRetry, UpstreamBuilding,
-    UpstreamFailed,
+    Backoff, Building, Checking, Failed, Live, Missing, Running, Stale, UpForRetry,
+    UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Partition};
 use crate::rules::{current, name};
@@ -93,7 +93,10 @@ fn reasons(partition: Partition, db: &impl Db) -> Vec<String> {
                 name(partition, db)
             ),
         });
-    } else if partition.is::<UpstreamBuilding>(db) || partition.is::<UpstreamFailed>(db) {
+    } else if partition.is::<UpstreamBuilding>(db)
+        || partition.is::<UpstreamFailed>(db)
+        || partition.is::<Checking>(db)
+    {
         let upstreams = partition.upstreams(db).filter(|p| !p.is::<Live>(db));
         lines.extend(upstreams.map(|p| {
             let name = name(partition, db);
@@ -125,7 +128,8 @@ fn reasons(partition: Partition, db: &impl Db) -> Vec<String> {
 
 /// Why a partition is stale: the inputs that are stale or were built again, each down to the first cause.
 fn staleness(partition: Partition, db: &impl Db) -> Vec<String> {
-    let changed = |p: &Partition| p.is::<Stale>(db) || p.current_of(db).is_none();
+    let changed =
+        |p: &Partition| p.is::<Stale>(db) || p.is::<Checking>(db) || p.current_of(db).is_none();
     let inputs: Vec<Partition> = partition.inputs(db).filter(changed).collect();
     if inputs.is_empty() {
         return vec!["its digest, the version of its job or its data has changed".to_owned()];

@@ -169,12 +169,15 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
                 Err(e) => return drop(started.send(Err(e))),
             };
             drop(started.send(Ok(process.child.id())));
-            let output = process.communicate(stdin, handler);
+            let mut output = process.communicate(stdin, handler);
             let (status, group) = process.end();
             let (exit, status) = match status {
                 Ok(status) => (exit_code(status), describe(status)),
                 Err(e) => (-1, format!("cannot be waited for: {e}")),
             };
+            if let (Ok(handler), 0) = (&mut output, exit) {
+                handler.succeeded();
+            }
             // The receiver may be gone while databuild ends.
             let _ = sender.send(Some(Ended {
                 key,

@@ -24,13 +24,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
 use crate::command::Secrets;
+use crate::content;
 
 /// Of what a run wrote to stderr, so much of the end is kept if it has secrets.
 const REDACTED_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -326,14 +327,7 @@ fn make_writable(dir: &Path) {
 }
 
 fn sync(path: &Path) -> io::Result<()> {
-    // If the file was replaced in the meantime, a link is not followed, and a pipe not waited for.
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    File::options()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)
-        .and_then(|f| f.sync_all())
+    content::open(path).and_then(|f| f.sync_all())
 }
 
 /// The error for data that cannot be moved into place.

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
@@ -26,7 +27,7 @@ use crate::model::build::{
     Want, WantCanceled, WantCreated,
 };
 use crate::progress::Progress;
-use crate::protocol::RunOutput;
+use crate::protocol::{Named, RunOutput};
 use crate::requests::Inbox;
 use crate::rules::{current, is_open, name, to_build};
 use crate::signals::Signals;
@@ -41,6 +42,9 @@ pub const TICK: Duration = Duration::from_millis(50);
 const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
 /// How many bytes of it are kept.
 const KEPT_BYTES_MAX: u64 = 1 << 30;
+
+/// Both ends of a channel.
+pub(crate) type Channel<T> = (Sender<T>, Receiver<T>);
 
 /// The store of databuild's model.
 pub type BuildStore = Store<build::Model>;
@@ -57,14 +61,20 @@ pub struct Engine {
     pub progress: Progress,
     /// The partitions that this process made live, each with the value of `lives` at that moment.
     pub built: BTreeMap<Partition, usize>,
+    /// The partitions that this process found live again, likewise.
+    pub kept: BTreeMap<Partition, usize>,
     /// The partitions whose runs have failed in this process.
     pub failed: BTreeSet<Partition>,
     /// The partitions that are not known to be up to date.
     pub unknown: Unknown,
     /// Signals to stop.
     pub signals: Signals,
-    /// The number of times that this process has made a partition live.
+    /// The number of times that this process has made a partition live, or found it live again.
     pub(crate) lives: usize,
+    /// Whether a partition may have become stale since what runs read was looked at.
+    pub(crate) went_stale: bool,
+    /// What runs name while they run.
+    pub(crate) named: Channel<(JobRun, Named)>,
     pub(crate) limits: Limits,
     pub(crate) children: Children<JobRun, RunOutput>,
     pub(crate) works: BTreeMap<JobRun, Work>,
@@ -130,8 +140,11 @@ impl Engine {
             jobs,
             progress: Progress::new(),
             built: BTreeMap::new(),
+            kept: BTreeMap::new(),
             failed: BTreeSet::new(),
             lives: 0,
+            went_stale: false,
+            named: channel(),
             unknown: Unknown::default(),
             signals: Signals::listen()?,
             vars,

@@ -11,7 +11,7 @@ use ironweave::prelude::*;
 
 use crate::child::{self, Children, Ended, Spec};
 use crate::engine::{Engine, STDERR_LINES_MAX, TICK};
-use crate::model::build::state::{Failed, Live};
+use crate::model::build::state::{Checking, Failed, Live, Stale};
 use crate::model::build::{Partition, SourcesChanged};
 use crate::protocol::Digests;
 use crate::rules::{current, name};
@@ -57,13 +57,22 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
     let mut changed: BTreeSet<Partition> = gone.into_iter().collect();
     let db = &engine.store;
     let mut by_job: BTreeMap<usize, Vec<Built>> = BTreeMap::new();
-    let live = db.place::<Partition, Live>().map(|p| {
-        let is_there = engine.dirs.partition(p.of(db).name(db)).is_dir();
-        (p.any(), is_there, Some(p.digest(db).to_owned()))
+    let live = db.place::<Partition, Live>();
+    let live = live.map(|p| (p.any(), p.digest(db).to_owned()));
+    // What may be live again without a run is compared like what is live.
+    let stale = db.place::<Partition, Stale>().filter(|p| p.by_inputs(db));
+    let stale = stale.map(|p| (p.any(), p.digest(db).to_owned()));
+    let checking = db
+        .place::<Partition, Checking>()
+        .filter(|p| p.by_inputs(db));
+    let checking = checking.map(|p| (p.any(), p.digest(db).to_owned()));
+    let built = live.chain(stale).chain(checking).map(|(p, digest)| {
+        let is_there = engine.dirs.partition(name(p, db)).is_dir();
+        (p, is_there, Some(digest))
     });
     let failed = db.place::<Partition, Failed>();
     let failed = failed.map(|p| (p.any(), true, p.digest(db).clone()));
-    for (partition, is_there, digest) in live.chain(failed) {
+    for (partition, is_there, digest) in built.chain(failed) {
         let name = name(partition, db);
         let job = engine.jobs.index_for(name).ok();
         let version = partition.built_by(db).map_or("", |run| run.version(db));
@@ -117,6 +126,7 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
         engine.fire(SourcesChanged {
             partitions: changed.into_iter().collect(),
         })?;
+        engine.went_stale = true;
     }
     Ok(None)
 }
@@ -277,7 +287,8 @@ pub fn rests_on(
     })
 }
 
-fn closure(
+/// The partitions that can be reached from some, including themselves.
+pub fn closure(
     partitions: impl IntoIterator<Item = Partition>,
     next: impl Fn(Partition) -> Vec<Partition>,
 ) -> BTreeSet<Partition> {

@@ -49,6 +49,9 @@
 //! | `{"input": "a"}` | it read `a` and its own content is made from it, so that it becomes stale when `a` does |
 //! | `{"missed": "a"}` | it needs `a`, which is not live |
 //! | `{"digest": "text"}` | a digest of what its content is a function of |
+//! | `{"content": "text"}` | what its content is compared by with that of another run, instead of a hash of the output directory |
+//!
+//! A job names a partition before it reads the partition's data, because the data may be replaced while the job runs.
 //!
 //! | end of the process | result |
 //! |---|---|
@@ -57,6 +60,7 @@
 //! | exit status 0, and the output directory was made read-only, or the data of the partition cannot be replaced | the run failed |
 //! | any other exit status or a signal, and it read a partition that is not live | the same: it may have failed because the data was old |
 //! | any other exit status, a signal, an invalid object on stdout, or with `strict` any other line | the run failed; its stderr is shown |
+//! | it missed a partition, read one that is not live or one that has become stale since, and then named none for 200 ms | it was ended like that; databuild builds the partition, then runs the job again |
 //! | it took longer than the `timeout` of its job | it was ended by SIGTERM, or two seconds later by SIGKILL, and failed |
 //!
 //! With `inputs`, no run is needed to find these out: they are built before the run begins, and count as its inputs without a line on stdout.
@@ -65,6 +69,10 @@
 //! runs, until it is retried (`databuild retry`), or its digest, the version of its job or an input that it reported has changed. If the
 //! cause can be gone without that, the next databuild runs it again: the program could not be started, the output could not be written or
 //! moved into place, or the job has a `digest` command and failed before it printed its digest.
+//!
+//! What is made from a stale partition is stale too. If it is wanted, all that its last run had read is brought up to date first. If the contents that it was
+//! made from have come out the same, it is live again without a run (see [`crate::stale`]). A content is compared by a hash of the output
+//! directory ([`crate::content`]).
 //!
 //! A run ends with its process. Processes that are left in its process group are then killed, and
 //! databuild reports it. A process that left the group (`setsid`) is neither waited for nor ended, and its output

@@ -8,10 +8,11 @@
 //! | the state and its events | [`model`], then [`rules`] |
 //! | how to write jobs | [`jobs`], [`pattern`], [`command`] |
 //! | how partitions are selected on the command line | [`selection`] |
-//! | how wants become data | [`engine`], [`work`], [`verdict`] |
+//! | how wants become data | [`engine`], [`work`], [`stop`], [`verdict`] |
 //! | how wants are canceled, and failures retried | [`requests`] |
 //! | how processes are run | [`child`], [`program`], [`protocol`] |
-//! | recovery after a kill, and staleness | [`start`], [`orphans`], [`fresh`], [`dirs`] |
+//! | recovery after a kill | [`start`], [`orphans`], [`dirs`] |
+//! | staleness, and contents that come out the same | [`fresh`], [`stale`], [`content`] |
 //! | the daemon, its API and its clients | [`serve`] |
 //! | stores of earlier versions | [`migrate`] |
 //! | when partitions will be ready | [`simulate`] |
@@ -23,6 +24,7 @@ pub mod answers;
 pub mod child;
 pub mod cli;
 pub mod command;
+pub mod content;
 pub mod demo;
 pub mod dirs;
 pub mod draw;
@@ -45,8 +47,10 @@ pub mod serve;
 pub mod show;
 pub mod signals;
 pub mod simulate;
+pub mod stale;
 pub mod start;
 pub mod status;
+pub mod stop;
 pub mod summary;
 pub mod text;
 pub mod verdict;

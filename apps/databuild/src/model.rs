@@ -20,6 +20,19 @@
 //! PartitionReplaced before it is built again  manifest: Stale -> Replaced          the next instance: Missing
 //! ```
 //!
+//! A partition that is stale only because its inputs are is **checked** before it is built again. Its inputs are built first. If each
+//! has the content that the partition was made from, it is live again, and no run was needed:
+//!
+//! ```text
+//! WantCreated      report is wanted again     want 2: New -> Idle
+//! CheckBegun       its inputs are wanted      report: Stale -> Checking            want 3: New -> Idle
+//! ...              manifest is built again, with the same content, so manifest is Live
+//! CheckEnded       immediate                  report: Checking -> Stale
+//! ContentKept      it is made from the same   report: Stale -> Live                want 2: -> Successful
+//! ```
+//!
+//! It stays the same instance, so that what is made from it in turn is made from an instance that is live, and needs no change.
+//!
 //! Every consequence in the columns on the right is declared below, as an arc of the event or as an immediate event.
 //! No other code changes state. Both ends of each edge are declared, so the readers of a partition and
 //! the partitions that wait for it are read from the store rather than from indexes that are maintained by hand.
@@ -64,9 +77,12 @@ pub mod build {
         Known,
     }
 
-    /// One instance of a named piece of data, built by at most one run at a time, and live at most once.
+    /// One instance of a named piece of data, built by at most one run at a time, and with one content.
     #[entity]
     pub struct Partition {
+        /// A hash of its content. Empty if it was not built, or by an earlier databuild.
+        #[default("")]
+        pub content: String,
         /// Its reference.
         pub of: PartitionRef,
         /// The same, unless another instance has replaced it.
@@ -80,7 +96,7 @@ pub mod build {
         /// The run that builds it, or built it last.
         #[inverse(JobRun::builds)]
         pub built_by: Option<JobRun>,
-        /// The wants for what its job declares as inputs.
+        /// The wants for what its job declares as inputs, or for what it had read before it was stale.
         #[inverse(Want::asked_for)]
         pub asks: Many<Want>,
         /// The open wants that need it.
@@ -89,12 +105,12 @@ pub mod build {
         /// Runs that read it.
         #[inverse(JobRun::reads)]
         pub read_by: Many<JobRun>,
-        /// The partitions that its content is made from; it becomes stale with any of these.
+        /// The partitions that its content is made from, or current ones with the same contents; it becomes stale with any of these.
         pub inputs: Many<Partition>,
         /// The partitions that are made from it.
         #[inverse(Partition::inputs)]
         pub outputs: Many<Partition>,
-        /// The references that its last run missed, or that its job declares as inputs.
+        /// The references that its last run missed, that its job declares as inputs, or that it is checked for.
         pub missed: Many<PartitionRef>,
         /// The current instances of these, which it waits for. No partition waits for itself, directly or over others.
         #[edge(acyclic)]
@@ -147,9 +163,24 @@ pub mod build {
         /// The partitions that it missed have ended, and one of them has failed or is itself upstream-failed.
         #[to(UpForRetry, Replaced)]
         UpstreamFailed,
-        /// It is built and no longer up to date.
-        #[to(Replaced)]
-        Stale,
+        /// It is built, and no longer known to be up to date.
+        #[to(Stale, Checking, Live, Replaced)]
+        Stale {
+            /// Whether it is stale only because inputs are, so that it is live again if these come out the same.
+            #[default(false)]
+            by_inputs: bool,
+            /// The digest that it was built with, if it may be live again.
+            #[default("")]
+            digest: String,
+        },
+        /// It is stale, and its inputs are being built before it is built again.
+        #[to(Stale)]
+        Checking {
+            /// Whether it is stale only because inputs are.
+            by_inputs: bool,
+            /// The digest that it was built with, if it may be live again.
+            digest: String,
+        },
         /// Another instance is the current one of its reference.
         #[terminal]
         Replaced,
@@ -224,7 +255,8 @@ pub mod build {
         pub awaits: Many<Partition>,
         /// The run that missed these partitions, if one did.
         pub asked_by: Option<JobRun>,
-        /// The partition whose job declares these as inputs, if one does. A person wants what neither has asked for.
+        /// The partition whose job declares these as inputs, or that had read them before it was stale, if there is one. A person wants what
+        /// neither has asked for.
         pub asked_for: Option<Partition>,
         /// The runs that serve it.
         #[inverse(JobRun::services)]
@@ -351,6 +383,7 @@ pub mod build {
     #[event]
     #[link(run.reads += reads)]
     #[link(run.builds.inputs += inputs)]
+    #[set(run.builds.content = content)]
     #[moves(run: Running -> Succeeded { at = meta.time })]
     #[moves(each run.builds: Building -> Live { at = meta.time, digest })]
     pub struct JobSucceeded {
@@ -362,6 +395,9 @@ pub mod build {
         pub reads: Vec<Partition>,
         /// Those of them that the content is made from.
         pub inputs: Vec<Partition>,
+        /// A hash of what the run made.
+        #[default("")]
+        pub content: String,
     }
 
     /// A run ended because it needs partitions that are not live. These are wanted, and the partitions of the run wait for them.
@@ -468,12 +504,45 @@ pub mod build {
         pub run: JobRun,
     }
 
-    /// The digests of partitions have changed since the partitions were built, or since their runs failed.
+    /// The digests of partitions have changed since the partitions were built, or since their runs failed. They have to be built again.
     #[event]
-    #[moves(each partitions: Live | Failed -> Stale)]
+    #[unlink(partitions.missed -= partitions.missed)]
+    #[unlink(partitions.upstreams -= partitions.upstreams)]
+    #[moves(each partitions: Live | Failed | Stale | Checking -> Stale { by_inputs = false, digest = "" })]
     pub struct SourcesChanged {
         /// The partitions.
         pub partitions: Vec<Partition>,
+    }
+
+    /// A stale partition is to be live again, and what it was made from is not live, so that is built before.
+    #[event]
+    #[create(want: Want)]
+    #[link(want.partitions += inputs)]
+    #[link(want.awaits += inputs.current)]
+    #[link(want.asked_for += partition)]
+    #[link(partition.missed += inputs)]
+    #[link(partition.upstreams += inputs.current)]
+    #[moves(partition: Stale -> Checking { by_inputs = partition.Stale.by_inputs, digest = partition.Stale.digest })]
+    pub struct CheckBegun {
+        /// The partition.
+        pub partition: Partition,
+        /// The references of what it was made from, or had read, and that is not live.
+        pub inputs: Vec<PartitionRef>,
+    }
+
+    /// The content of each of its inputs is what the partition was made from, so the partition is up to date without a run.
+    #[event]
+    #[guard(crate::rules::contents_are_the_same)]
+    #[when(partition.Stale.by_inputs == true)]
+    #[when(all inputs in Live)]
+    #[unlink(partition.inputs -= partition.inputs)]
+    #[link(partition.inputs += inputs)]
+    #[moves(partition: Stale -> Live { at = meta.time, digest = partition.Stale.digest })]
+    pub struct ContentKept {
+        /// The partition.
+        pub partition: Partition,
+        /// The current instances of its inputs, which later staleness comes from.
+        pub inputs: Vec<Partition>,
     }
 
     // The immediate events. Those of references come first, then those of partitions, so that wants follow the final states of
@@ -492,18 +561,27 @@ pub mod build {
         pub reference: PartitionRef,
     }
 
-    /// One of its inputs is stale, so it becomes stale too, to any depth. If it had failed, it may be built now.
+    /// One of its inputs is stale, so it becomes stale too, to any depth.
     #[immediate]
-    #[when(any partition.inputs in Stale)]
-    #[moves(partition: Live | Failed -> Stale)]
+    #[when(any partition.inputs in Stale | Checking)]
+    #[moves(partition: Live -> Stale { by_inputs = true, digest = partition.Live.digest })]
     pub struct InputWentStale {
+        /// The partition.
+        pub partition: Partition,
+    }
+
+    /// What its run had read before it failed is stale, so it may be built now.
+    #[immediate]
+    #[when(any partition.inputs in Stale | Checking)]
+    #[moves(partition: Failed -> Stale { by_inputs = false, digest = "" })]
+    pub struct InputOfFailedWentStale {
         /// The partition.
         pub partition: Partition,
     }
 
     /// A partition that determined what the run missed is stale, so the run has to be repeated.
     #[immediate]
-    #[when(any partition.inputs in Stale)]
+    #[when(any partition.inputs in Stale | Checking)]
     #[unlink(partition.missed -= partition.missed)]
     #[unlink(partition.upstreams -= partition.upstreams)]
     #[moves(partition: UpstreamBuilding | UpstreamFailed -> UpForRetry)]
@@ -519,6 +597,28 @@ pub mod build {
     #[unlink(partition.upstreams -= partition.upstreams)]
     #[moves(partition: UpstreamBuilding -> UpForRetry)]
     pub struct WaitingWasNeedless {
+        /// The partition.
+        pub partition: Partition,
+    }
+
+    /// No open want needs it any more, so it is not checked.
+    #[immediate]
+    #[when(count partition.awaited_by == 0)]
+    #[unlink(partition.missed -= partition.missed)]
+    #[unlink(partition.upstreams -= partition.upstreams)]
+    #[moves(partition: Checking -> Stale { by_inputs = partition.Checking.by_inputs, digest = partition.Checking.digest })]
+    pub struct CheckWasNeedless {
+        /// The partition.
+        pub partition: Partition,
+    }
+
+    /// What it waits for has ended. Whether it is live again or is built depends on the contents.
+    #[immediate]
+    #[when(all partition.upstreams in Live | Failed | UpstreamFailed)]
+    #[unlink(partition.missed -= partition.missed)]
+    #[unlink(partition.upstreams -= partition.upstreams)]
+    #[moves(partition: Checking -> Stale { by_inputs = partition.Checking.by_inputs, digest = partition.Checking.digest })]
+    pub struct CheckEnded {
         /// The partition.
         pub partition: Partition,
     }
@@ -603,7 +703,7 @@ pub mod build {
         pub want: Want,
     }
 
-    /// It is for inputs that a job declares, and the partition does not wait any more.
+    /// It is for inputs that a job declares or that a stale partition had, and the partition does not wait any more.
     #[immediate]
     #[when(any want.asked_for in Missing | Building | Live | Failed | Backoff | UpForRetry | UpstreamFailed | Stale | Replaced)]
     #[unlink(want.awaits -= want.awaits)]
@@ -625,7 +725,7 @@ pub mod build {
     /// None is being built, and one waits for others.
     #[immediate]
     #[when(none want.awaits in Building)]
-    #[when(any want.awaits in UpstreamBuilding)]
+    #[when(any want.awaits in UpstreamBuilding | Checking)]
     #[moves(want: New | Idle | Building -> UpstreamBuilding)]
     pub struct WantWaits {
         /// The want.
@@ -634,7 +734,7 @@ pub mod build {
 
     /// Some of its partitions are not live, and none is being built or waits for others.
     #[immediate]
-    #[when(none want.awaits in Building | UpstreamBuilding)]
+    #[when(none want.awaits in Building | UpstreamBuilding | Checking)]
     #[moves(want: New | Building | UpstreamBuilding -> Idle)]
     pub struct WantIdle {
         /// The want.
@@ -649,7 +749,7 @@ pub mod build {
     #[invariant(Partition, via = [built_by], crate::rules::live_means_a_run_that_succeeded)]
     pub struct LiveWasBuilt;
 
-    /// A partition in `UpstreamBuilding` has an upstream partition.
+    /// A partition in `UpstreamBuilding` or `Checking` has an upstream partition.
     #[invariant(Partition, via = [upstreams], crate::rules::waiting_means_something_missed)]
     pub struct WaitingHasACause;
 }

@@ -62,7 +62,10 @@ impl Progress {
                 bar.finish_and_clear();
                 bars.all.remove(&bar);
             }
-            if matches!(how, Ending::Live | Ending::Missed(_)) {
+            if matches!(
+                how,
+                Ending::Live | Ending::Missed(_) | Ending::Checked(_) | Ending::Kept
+            ) {
                 return;
             }
         }
@@ -74,6 +77,13 @@ impl Progress {
             Ending::Missed(n) => {
                 self.note(format_args!("waits    {partition} (missed {n} partitions)"))
             }
+            Ending::Checked(1) => {
+                self.note(format_args!("waits    {partition} (1 partition before)"))
+            }
+            Ending::Checked(n) => {
+                self.note(format_args!("waits    {partition} ({n} partitions before)"))
+            }
+            Ending::Kept => self.note(format_args!("kept     {partition}")),
             Ending::Failed => self.note(format_args!("failed   {partition}")),
             Ending::Repeats { attempt, of, wait } => self.note(format_args!(
                 "failed   {partition} (attempt {attempt} of {of}, the next one in {})",
@@ -120,6 +130,10 @@ pub enum Ending {
     Live,
     /// It missed this number of partitions.
     Missed(usize),
+    /// It is stale, and this number of partitions that it was made from are built before.
+    Checked(usize),
+    /// It is live again without a run.
+    Kept,
     /// It failed.
     Failed,
     /// It failed, and its job is run again after a time.

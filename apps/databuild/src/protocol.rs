@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::command::Secrets;
+use crate::content;
 use crate::text::shown;
 
 /// Handles the lines that a process prints.
@@ -22,10 +23,32 @@ pub trait LineHandler: Send + 'static {
     fn long(&mut self, _part: &str) -> Result<(), String> {
         Err(too_long())
     }
+
+    /// Handles that the process, and all others of its group, have ended, and that its exit status is 0.
+    fn succeeded(&mut self) {}
+}
+
+/// What a run names while it runs: a partition, and whether the run missed it.
+pub type Named = (String, bool);
+
+/// Passes on what a run names, from the thread that reads its output.
+pub struct Reporter(Box<dyn FnMut(Named) + Send>);
+
+impl Reporter {
+    /// Calls `pass` for each partition that a run names, when it names it for the first time.
+    pub fn new(pass: impl FnMut(Named) + Send + 'static) -> Self {
+        Self(Box::new(pass))
+    }
+}
+
+impl std::fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reporter")
+    }
 }
 
 /// The output of a run.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct RunOutput {
     /// The partition that it builds.
     of: String,
@@ -37,6 +60,11 @@ pub struct RunOutput {
     pub missed: BTreeSet<String>,
     /// The digest of what its content is a function of.
     pub digest: Option<String>,
+    /// The hash of the content: that of its directory, or what it printed instead.
+    pub content: Option<String>,
+    /// The directory whose content is hashed.
+    hashed: Option<PathBuf>,
+    reporter: Option<Reporter>,
     /// The total length of the names that it printed.
     bytes: usize,
     /// Where the other lines are kept. Without it, they are refused.
@@ -52,14 +80,6 @@ struct Kept {
     bytes: usize,
     secrets: Secrets,
 }
-
-impl PartialEq for Kept {
-    fn eq(&self, other: &Self) -> bool {
-        self.path == other.path
-    }
-}
-
-impl Eq for Kept {}
 
 impl Kept {
     /// Keeps a text. What is too long, or cannot be written, is not kept: it is not the result of the run.
@@ -88,14 +108,44 @@ pub struct Digests {
     digests: HashMap<String, String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
     read: Option<String>,
     input: Option<String>,
     missed: Option<String>,
     digest: Option<String>,
+    content: Option<String>,
     partition: Option<String>,
+}
+
+/// What a line says.
+enum Said {
+    Read(String),
+    Input(String),
+    Missed(String),
+    Digest(String),
+    Content(String),
+}
+
+impl Line {
+    /// The only thing that it says.
+    fn said(self) -> Option<Said> {
+        match (
+            self.read,
+            self.input,
+            self.missed,
+            self.digest,
+            self.content,
+        ) {
+            (Some(name), None, None, None, None) => Some(Said::Read(name)),
+            (None, Some(name), None, None, None) => Some(Said::Input(name)),
+            (None, None, Some(name), None, None) => Some(Said::Missed(name)),
+            (None, None, None, Some(digest), None) => Some(Said::Digest(digest)),
+            (None, None, None, None, Some(content)) => Some(Said::Content(content)),
+            _ => None,
+        }
+    }
 }
 
 /// A longer line is refused, so that a process that writes without end cannot exhaust the memory.
@@ -105,8 +155,7 @@ const OUTPUT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The maximum total length of the names that a run prints.
 const NAMES_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-const SHAPES: &str =
-    r#"expected one of {"read": ".."}, {"input": ".."}, {"missed": ".."} or {"digest": ".."}"#;
+const SHAPES: &str = r#"expected one of {"read": ".."}, {"input": ".."}, {"missed": ".."}, {"digest": ".."} or {"content": ".."}"#;
 
 impl RunOutput {
     /// Handles the output of a run that builds `partition`. The error shows the first invalid line; the rest
@@ -122,6 +171,32 @@ impl RunOutput {
     pub fn declare(&mut self, inputs: BTreeSet<String>) {
         self.reads.extend(inputs.iter().cloned());
         self.inputs.extend(inputs);
+    }
+
+    /// Hashes the content of a directory if the run succeeds and prints no content.
+    #[must_use]
+    pub fn hashing(self, dir: PathBuf) -> Self {
+        let hashed = Some(dir);
+        Self { hashed, ..self }
+    }
+
+    /// Reports the partitions that the run names while it runs.
+    #[must_use]
+    pub fn reporting(self, reporter: Reporter) -> Self {
+        let reporter = Some(reporter);
+        Self { reporter, ..self }
+    }
+
+    /// Adds a partition that it read or missed.
+    fn name(&mut self, name: String, is_missed: bool) {
+        let names = match is_missed {
+            true => &mut self.missed,
+            false => &mut self.reads,
+        };
+        let is_new = names.insert(name.clone());
+        if let (true, Some(Reporter(pass))) = (is_new, &mut self.reporter) {
+            pass((name, is_missed));
+        }
     }
 
     /// Keeps lines that are no JSON objects in a file, without secrets.
@@ -167,48 +242,31 @@ impl LineHandler for RunOutput {
                 "it printed more than {NAMES_BYTES_MAX} bytes of names of partitions on stdout"
             ));
         }
-        match line {
-            Line {
-                read: Some(p),
-                input: None,
-                missed: None,
-                digest: None,
-                partition: _,
-            } => {
-                self.reads.insert(p);
+        match line.said() {
+            Some(Said::Read(name)) => self.name(name, false),
+            Some(Said::Input(name)) => {
+                self.inputs.insert(name.clone());
+                self.name(name, false);
             }
-            Line {
-                read: None,
-                input: Some(p),
-                missed: None,
-                digest: None,
-                partition: _,
-            } => {
-                self.reads.insert(p.clone());
-                self.inputs.insert(p);
-            }
-            Line {
-                read: None,
-                input: None,
-                missed: Some(p),
-                digest: None,
-                partition: _,
-            } => {
-                self.missed.insert(p);
-            }
-            Line {
-                read: None,
-                input: None,
-                missed: None,
-                digest: Some(d),
-                partition: _,
-            } => {
-                if self.digest.as_ref().is_some_and(|before| *before != d) {
+            Some(Said::Missed(name)) => self.name(name, true),
+            Some(Said::Digest(digest)) => {
+                if self.digest.as_ref().is_some_and(|before| *before != digest) {
                     return refuse("it printed another digest before");
                 }
-                self.digest = Some(d);
+                self.digest = Some(digest);
             }
-            _ => return refuse(SHAPES),
+            Some(Said::Content(content)) => {
+                let content = format!("={content}");
+                if self
+                    .content
+                    .as_ref()
+                    .is_some_and(|before| *before != content)
+                {
+                    return refuse("it printed another content before");
+                }
+                self.content = Some(content);
+            }
+            None => return refuse(SHAPES),
         }
         Ok(())
     }
@@ -220,6 +278,13 @@ impl LineHandler for RunOutput {
                 Ok(())
             }
             None => Err(too_long()),
+        }
+    }
+
+    fn succeeded(&mut self) {
+        if let (Some(dir), None, true) = (&self.hashed, &self.content, self.missed.is_empty()) {
+            // What cannot be read fails the run when it is synced.
+            self.content = content::hash(dir).ok();
         }
     }
 }
@@ -251,14 +316,10 @@ impl Digests {
 impl LineHandler for Digests {
     fn line(&mut self, text: &str) -> Result<(), String> {
         let refuse = |why: &str| Err(format!("unexpected line on stdout: {}\n{why}", shown(text)));
-        match serde_json::from_str(text) {
-            Ok(Line {
-                read: None,
-                input: None,
-                missed: None,
-                digest: Some(digest),
-                partition: Some(partition),
-            }) => {
+        let line = serde_json::from_str(text).unwrap_or(Line::default());
+        let partition = line.partition.clone();
+        match (line.said(), partition) {
+            (Some(Said::Digest(digest)), Some(partition)) => {
                 if self.digests.get(&partition).is_some_and(|d| *d != digest) {
                     return refuse("it printed another digest of the same partition before");
                 }
@@ -341,46 +402,72 @@ impl<H: LineHandler> Lines<H> {
 mod tests {
     use super::*;
 
-    /// Parses a text in chunks of one byte, and as one chunk.
-    fn parse(text: &str) -> Result<RunOutput, String> {
-        let (mut bytes, mut whole) = (
-            Lines::new(RunOutput::of("me")),
-            Lines::new(RunOutput::of("me")),
-        );
-        for byte in text.as_bytes().chunks(1) {
-            bytes.push(byte);
-        }
-        whole.push(text.as_bytes());
-        let parsed = whole.end();
-        assert_eq!(parsed, bytes.end());
-        parsed
+    type Parsed = (
+        BTreeSet<String>,
+        BTreeSet<String>,
+        BTreeSet<String>,
+        Vec<Option<String>>,
+        Vec<Named>,
+    );
+
+    /// What is read of a text in chunks of one byte, and as one chunk: what is read, input and missed, digest and content, what is reported.
+    fn parse(text: &str) -> Result<Parsed, String> {
+        let parse = |size: usize| {
+            let (sender, receiver) = std::sync::mpsc::channel();
+            let output = RunOutput::of("me").reporting(Reporter::new(move |named| {
+                sender.send(named).unwrap();
+            }));
+            let mut lines = Lines::new(output);
+            text.as_bytes()
+                .chunks(size)
+                .for_each(|chunk| lines.push(chunk));
+            let RunOutput {
+                reads,
+                inputs,
+                missed,
+                digest,
+                content,
+                ..
+            } = lines.end()?;
+            Ok((
+                reads,
+                inputs,
+                missed,
+                vec![digest, content],
+                receiver.try_iter().collect(),
+            ))
+        };
+        let (bytes, whole) = (parse(1), parse(text.len().max(1)));
+        assert_eq!(bytes, whole);
+        whole
     }
 
     #[test]
     fn lines_are_parsed() {
         let said = parse(
-            "{\"read\": \"a\"}\n\n{\"input\":\"b\"}\r\n{\"missed\":\"c\"}\n{\"partition\":\"me\",\"digest\":\"d\"}",
-        )
-        .unwrap();
+            "{\"read\": \"a\"}\n\n{\"input\":\"b\"}\r\n{\"missed\":\"c\"}\n{\"read\": \"a\"}\n{\"content\": \"x\"}\n\
+             {\"partition\":\"me\",\"digest\":\"d\"}",
+        );
         let set = |names: &[&str]| {
             names
                 .iter()
                 .map(|n| (*n).to_owned())
                 .collect::<BTreeSet<_>>()
         };
+        let given = vec![Some("d".to_owned()), Some("=x".to_owned())];
+        let named = [("a", false), ("b", false), ("c", true)];
+        let named = named
+            .map(|(name, is_missed)| (name.to_owned(), is_missed))
+            .to_vec();
         assert_eq!(
-            said,
-            RunOutput {
-                of: "me".into(),
-                reads: set(&["a", "b"]),
-                inputs: set(&["b"]),
-                missed: set(&["c"]),
-                digest: Some("d".into()),
-                bytes: 3,
-                kept: None,
-            }
+            said.unwrap(),
+            (set(&["a", "b"]), set(&["b"]), set(&["c"]), given, named)
         );
-        assert_eq!(parse("").unwrap(), RunOutput::of("me"));
+        let nothing = || BTreeSet::new();
+        assert_eq!(
+            parse("").unwrap(),
+            (nothing(), nothing(), nothing(), vec![None, None], vec![])
+        );
     }
 
     #[test]
@@ -396,6 +483,8 @@ mod tests {
             "{\"missed\": \"me\"}",
             "{\"partition\":\"you\",\"digest\":\"d\"}",
             "{\"digest\":\"1\"}\n{\"digest\":\"2\"}",
+            "{\"content\":\"1\"}\n{\"content\":\"2\"}",
+            "{\"content\":\"1\", \"digest\": \"1\"}",
         ] {
             let error = parse(&format!("{{\"read\":\"a\"}}\n{text}\n{{\"read\":\"b\"}}\n"))
                 .expect_err(text);

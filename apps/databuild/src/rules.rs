@@ -6,10 +6,10 @@
 use ironweave::prelude::*;
 
 use crate::model::build::state::{
-    Building, Idle, Live, Missing, New, Queued, Running, Stale, Succeeded, UpForRetry,
+    Building, Checking, Idle, Live, Missing, New, Queued, Running, Stale, Succeeded, UpForRetry,
     UpstreamBuilding,
 };
-use crate::model::build::{Partition, PartitionRef, Want};
+use crate::model::build::{ContentKept, Partition, PartitionRef, Want};
 
 /// A partition in `Building` has a run that has not ended.
 pub fn building_means_an_unfinished_run(partition: Partition, db: &impl Db) -> Result<(), Reject> {
@@ -39,10 +39,40 @@ pub fn live_means_a_run_that_succeeded(partition: Partition, db: &impl Db) -> Re
 
 /// A waiting partition waits for at least one other, which will wake it.
 pub fn waiting_means_something_missed(partition: Partition, db: &impl Db) -> Result<(), Reject> {
-    if partition.is::<UpstreamBuilding>(db) && partition.upstreams_count(db) == 0 {
+    let waits = partition.is::<UpstreamBuilding>(db) || partition.is::<Checking>(db);
+    if waits && partition.upstreams_count(db) == 0 {
         return Err(Reject::new("it waits for no partition"));
     }
     Ok(())
+}
+
+/// The content of a partition is a function of the contents of its inputs. It is kept if those are the current instances, and each of
+/// them is the one that it was made from or has the same content.
+pub fn contents_are_the_same(event: &ContentKept, db: &impl Db) -> Result<(), Reject> {
+    match same_inputs(event.partition, db) {
+        Some(same) if same.iter().eq(&event.inputs) => Ok(()),
+        _ => Err(Reject::new(
+            "it is made from other contents than those of the current instances",
+        )),
+    }
+}
+
+/// The current instances of the inputs of a partition, each once, if they are live and have the contents that it was made from. A content that
+/// is not known is not the same as another.
+pub fn same_inputs(partition: Partition, db: &impl Db) -> Option<Vec<Partition>> {
+    let mut same: Vec<Partition> = Vec::new();
+    for input in partition.inputs(db) {
+        let now = input.of(db).current(db)?;
+        let content = input.content(db);
+        let is_same = now == input || (!content.is_empty() && now.content(db) == content);
+        if !is_same || !now.is::<Live>(db) {
+            return None;
+        }
+        same.push(now);
+    }
+    same.sort_unstable();
+    same.dedup();
+    Some(same)
 }
 
 /// Returns whether a want has not ended.

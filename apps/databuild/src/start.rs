@@ -3,10 +3,10 @@
 //! 1. Complete renames of earlier versions: runs that succeeded, whose directories were not moved into place.
 //! 2. Kill the processes of runs of earlier databuilds ([`orphans`]). Cancel the wants of earlier databuilds, which were killed, and record their runs as lost. Who still wants something wants it again;
 //!    what was built by then is there. A [daemon](crate::serve) keeps the wants, and builds what they need.
-//! 3. Replace failed partitions of which the cause may be gone without a trace, so that they are built again. Other failures are
-//!    remembered.
-//! 4. Mark partitions as stale whose sources have changed ([`fresh`]). The model marks the partitions that are made from
+//! 3. Mark partitions as stale whose sources have changed ([`fresh`]). The model marks the partitions that are made from
 //!    them.
+//! 4. Replace failed partitions of which the cause may be gone without a trace, so that they are built again. Other failures are
+//!    remembered. Those that are stale by now are not replaced, so that it is known what they had read.
 
 use std::collections::HashSet;
 use std::fs::TryLockError;
@@ -20,7 +20,9 @@ use crate::engine::{BuildStore, Engine};
 use crate::fresh;
 use crate::jobs::Jobs;
 use crate::migrate::migrate;
-use crate::model::build::state::{Backoff, Failed, Live, Queued, Running, Stale, Succeeded};
+use crate::model::build::state::{
+    Backoff, Checking, Failed, Live, Queued, Running, Stale, Succeeded,
+};
 use crate::model::build::{BackoffEnded, JobRun, Partition};
 use crate::orphans;
 use crate::rules::{all_names, open_wants};
@@ -154,10 +156,13 @@ pub fn recover(engine: &mut Engine, refs: &[String], wants: Earlier) -> Result<O
     for run in engine.dirs.runs_present()? {
         engine.dirs.discard(&run);
     }
+    if let Some(signal) = fresh::look(engine, refs, unplaced)? {
+        return Ok(Some(signal));
+    }
     let failed = engine.store.place::<Partition, Failed>();
     let failed = failed.filter(|p| p.again(&engine.store)).map(|p| p.any());
     engine.replace(failed.collect())?;
-    fresh::look(engine, refs, unplaced)
+    Ok(None)
 }
 
 /// Completes the renames of the directories of runs that succeeded. Returns
@@ -166,7 +171,7 @@ fn owed_renames(engine: &Engine) -> Result<Vec<Partition>> {
     let present: HashSet<String> = engine.dirs.runs_present()?.into_iter().collect();
     let db = &engine.store;
     let mut unplaced = Vec::new();
-    for partition in db.place::<Partition, (Live, Stale)>() {
+    for partition in db.place::<Partition, (Live, Stale, Checking)>() {
         let Some(run) = partition.built_by(db).filter(|r| r.is::<Succeeded>(db)) else {
             continue;
         };

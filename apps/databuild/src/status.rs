@@ -7,8 +7,8 @@ use ironweave::prelude::*;
 use serde::Serialize;
 
 use crate::model::build::state::{
-    Backoff, Building, Canceled, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued, Running,
-    Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
+    Backoff, Building, Canceled, Checking, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued,
+    Running, Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Partition, PartitionRef, Want};
 use crate::rules::{name, open_wants};
@@ -139,12 +139,12 @@ impl Status {
             reason: partition.reason(db).to_owned(),
         });
         // What nothing else waits for, so that the chains are the longest ones.
-        let blocked = db.place::<Partition, (UpstreamBuilding, UpstreamFailed)>();
+        let blocked = db.place::<Partition, (UpstreamBuilding, UpstreamFailed, Checking)>();
         let blocked = blocked.filter(|p| p.downstreams(db).next().is_none());
         let stale = db.place::<Partition, Stale>();
         Self {
             partitions: present(counts!(
-                db, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale
+                db, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale, Checking
             )),
             runs: present(
                 counts!(db, JobRun: Queued, Running, Succeeded, Failed, DepMiss, Lost, Canceled),
@@ -214,7 +214,7 @@ fn groups(db: &impl Db) -> Vec<Group> {
         }
     }
     // In the order of the lifecycle.
-    const STATES: [&str; 9] = [
+    const STATES: [&str; 10] = [
         "Missing",
         "Building",
         "Live",
@@ -224,6 +224,7 @@ fn groups(db: &impl Db) -> Vec<Group> {
         "UpForRetry",
         "UpstreamFailed",
         "Stale",
+        "Checking",
     ];
     let mut groups: Vec<Group> = (groups.into_iter())
         .map(|(pattern, counts)| {
@@ -250,7 +251,7 @@ pub fn chain(partition: Partition, db: &impl Db) -> Vec<Link> {
             () if p.is::<Failed>(db) => 0,
             () if p.is::<UpstreamFailed>(db) => 1,
             () if p.is::<Building>(db) => 2,
-            () if p.is::<UpstreamBuilding>(db) => 3,
+            () if p.is::<UpstreamBuilding>(db) || p.is::<Checking>(db) => 3,
             () => 4,
         });
         let mut state = state_of(partition, db);

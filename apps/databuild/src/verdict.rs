@@ -21,6 +21,8 @@ pub struct Case<'a> {
     pub status: &'a str,
     /// Its output on stdout.
     pub output: Result<RunOutput, String>,
+    /// The partitions that it read and that were not live then, or have become stale since.
+    pub not_live: &'a BTreeSet<String>,
     /// Returns whether a live partition was live when the run began. The answer depends on a counter, not on a clock,
     /// which may be set back.
     pub was_live: &'a dyn Fn(Partition) -> bool,
@@ -76,7 +78,7 @@ pub fn of(db: &impl Db, jobs: &Jobs, case: Case<'_>) -> Verdict {
     let is_live = |name: &str| current(name, db).is_some_and(|p| p.is::<Live>(db));
     // A partition that it read and that is not live counts as missed. It may have read the old data of a stale partition.
     let too_early = output.reads.into_iter().filter(|n| !is_live(n));
-    let too_early: BTreeSet<String> = too_early.collect();
+    let too_early: BTreeSet<String> = too_early.chain(case.not_live.iter().cloned()).collect();
     // That a run fails that has read old data says nothing.
     if case.exit != 0 && too_early.is_empty() {
         return Verdict::Failed(format!("it {}", case.status));
@@ -277,6 +279,7 @@ mod tests {
             exit: 0,
             status: "",
             output: Ok(output),
+            not_live: &BTreeSet::new(),
             was_live: &|_| false,
             unknown: &|_| None,
             missed_before: &before,

@@ -1,16 +1,13 @@
-//! The life of a run: it is queued, its process is started, and its result is recorded.
-//!
-//! A process is ended before its time if its job has a timeout, or if no open want needs its partition any more. It first gets SIGTERM, and
-//! SIGKILL if it still runs after two seconds.
+//! The life of a run: it is queued, its process is started, and its result is recorded. A process may be ended before its time
+//! ([`crate::stop`]).
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use ironweave::prelude::*;
-use rustix::process::Signal;
 
-use crate::child::{self, Ended, GRACE, Spec};
+use crate::child::{self, Ended, Spec};
 use crate::command::Secrets;
 use crate::engine::{Engine, STDERR_LINES_MAX, step_error};
 use crate::jobs::{Job, Jobs};
@@ -22,7 +19,8 @@ use crate::model::build::{
 use crate::pattern::Pattern;
 use crate::progress::Ending;
 use crate::protocol::RunOutput;
-use crate::rules::{current, name};
+use crate::rules::{self, current, name};
+use crate::stop::{Seen, Stop, Why};
 use crate::text::in_words;
 use crate::verdict::{self, Case, Verdict};
 
@@ -31,28 +29,16 @@ const BACKOFF_MAX: Duration = Duration::from_secs(3600);
 
 /// The work of a process.
 pub struct Work {
-    partition: Partition,
+    pub(crate) partition: Partition,
     /// The value of `lives` when it was started.
     began: usize,
     /// How long it may take, and when that time is over.
-    timeout: Option<(Duration, Instant)>,
-    stop: Option<Stop>,
+    pub(crate) timeout: Option<(Duration, Instant)>,
+    pub(crate) seen: Seen,
+    pub(crate) stop: Option<Stop>,
     /// The pool of its job.
     pub(crate) pool: Option<usize>,
     pub(crate) secrets: Secrets,
-}
-
-/// A process that is ended before its time.
-struct Stop {
-    why: Why,
-    /// When it is killed.
-    kill: Option<Instant>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Why {
-    Needless,
-    TimedOut(Duration),
 }
 
 /// What is recorded of a run that has failed.
@@ -66,8 +52,11 @@ struct Failure {
 }
 
 impl Engine {
-    /// Queues a run for a partition, and starts its process.
+    /// Queues a run for a partition, and starts its process. A stale partition is checked before.
     pub(crate) fn start(&mut self, partition: Partition) -> Result<()> {
+        if partition.is::<Stale>(&self.store) && !self.check(partition)? {
+            return Ok(());
+        }
         let failed = |e| step_error(&self.dirs, e);
         let mut t = self.store.begin();
         let partition = match partition.is::<Stale>(&t) {
@@ -158,7 +147,9 @@ impl Engine {
         vars.extend(job.fields(name));
         let live = self.live(&job.live);
         let secrets = job.env.secrets();
-        let mut output = RunOutput::of(name);
+        let mut output = RunOutput::of(name)
+            .hashing(dir.clone())
+            .reporting(self.reporter(run));
         if !job.strict {
             output = output.keeping(self.dirs.stdout(&id), secrets.clone());
         }
@@ -171,11 +162,16 @@ impl Engine {
             stderr: &self.dirs.stderr(&id),
             stdin: live,
         };
+        let declared = job.inputs(name);
         let pid = self.children.spawn(run, spec, output)?;
+        let declared = declared
+            .iter()
+            .filter_map(|name| current(name, &self.store));
         let work = Work {
             partition,
             began: self.lives,
             timeout: job.timeout.map(|most| (most, Instant::now() + most)),
+            seen: Seen::of(declared.collect()),
             stop: None,
             pool: job.pool,
             secrets,
@@ -206,43 +202,10 @@ impl Engine {
         self.jobs = jobs;
     }
 
-    /// Ends the processes that have taken too long, and kills those that did not end.
-    pub(crate) fn stop_late_runs(&mut self) {
-        let now = Instant::now();
-        for (run, work) in &mut self.works {
-            match (&mut work.stop, work.timeout) {
-                (Some(Stop { kill, .. }), _) if kill.is_some_and(|at| at <= now) => {
-                    *kill = None;
-                    self.children.signal(*run, Signal::KILL);
-                }
-                (None, Some((most, at))) if at <= now => {
-                    work.stop = Some(Stop {
-                        why: Why::TimedOut(most),
-                        kill: Some(now + GRACE),
-                    });
-                    self.children.signal(*run, Signal::TERM);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Ends the processes whose partitions no open want needs any more.
-    pub(crate) fn stop_needless_runs(&mut self) {
-        for (run, work) in &mut self.works {
-            if work.stop.is_none() && work.partition.awaited_by_count(&self.store) == 0 {
-                work.stop = Some(Stop {
-                    why: Why::Needless,
-                    kill: Some(Instant::now() + GRACE),
-                });
-                self.children.signal(*run, Signal::TERM);
-            }
-        }
-    }
-
     /// Records the result of a run whose process has ended.
     pub(crate) fn ended(&mut self, mut ended: Ended<JobRun, RunOutput>) -> Result<()> {
         let run = ended.key;
+        self.hear();
         let Some(work) = self.works.remove(&run) else {
             return Ok(());
         };
@@ -270,21 +233,34 @@ impl Engine {
             inputs: Vec::new(),
             again: false,
         };
+        let mut content = String::new();
         if let Ok(output) = &mut ended.output {
             let db = &self.store;
             if let Ok(job) = self.jobs.job_for(&name) {
                 output.declare(job.inputs(&name));
             }
             failure.digest.clone_from(&output.digest);
+            content = output.content.take().unwrap_or_default();
             let inputs = output.inputs.iter().filter_map(|name| current(name, db));
             failure.inputs = inputs.filter(|p| p.is::<Live>(db)).collect();
         }
+        let not_live = &work.seen.not_live;
+        let was_live = |p: Partition| {
+            let since = self.built.get(&p).max(self.kept.get(&p));
+            since.is_none_or(|nth| *nth <= began) && !not_live.contains(rules::name(p, &self.store))
+        };
         let case = Case {
             partition,
-            exit: ended.exit,
+            // It was ended because of what it misses.
+            exit: if stop == Some(Why::Doomed) {
+                0
+            } else {
+                ended.exit
+            },
             status: &ended.status,
             output: ended.output,
-            was_live: &|p| self.built.get(&p).is_none_or(|nth| *nth <= began),
+            not_live,
+            was_live: &was_live,
             unknown: &|p| self.unknown.why(p),
             missed_before: &self.missed,
             discovery_max: self.limits.discovery,
@@ -317,6 +293,7 @@ impl Engine {
                     digest,
                     reads,
                     inputs,
+                    content,
                 };
                 self.record(event)?.map(|()| {
                     self.lives += 1;

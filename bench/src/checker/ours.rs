@@ -1,9 +1,12 @@
 //! databuild's model with the domains of this benchmark, for the checker that runs the program.
 
-use databuild::model::build::state::{Building, Live, Missing, Queued, Running, UpForRetry};
+use databuild::model::build::state::{
+    Building, Failed, Live, Missing, Queued, Running, UpForRetry,
+};
 use databuild::model::build::{
-    AttemptFailed, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded,
-    Model, Partition, PartitionRef, RunCanceled, Want, WantCanceled, WantCreated,
+    AttemptFailed, CheckBegun, ContentKept, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun,
+    JobStarted, JobSucceeded, Model, Partition, PartitionRef, RunCanceled, SourcesChanged, Want,
+    WantCanceled, WantCreated,
 };
 use databuild::rules;
 use ironweave::check::Checker;
@@ -67,6 +70,7 @@ fn succeeded(store: &Store<Model>) -> Vec<JobSucceeded> {
             digest: digest.into(),
             reads: inputs.clone(),
             inputs: inputs.clone(),
+            content: String::new(),
         })
     };
     read(store).into_iter().flat_map(both).collect()
@@ -120,6 +124,13 @@ pub fn checker([wants, references, partitions, runs]: [usize; 4]) -> Checker<Mod
         .bindings::<InputsNeeded>(|_| Vec::new())
         .bindings::<WantCanceled>(|_| Vec::new())
         .bindings::<RunCanceled>(|_| Vec::new())
+        .bindings::<CheckBegun>(|_| Vec::new())
+        .bindings::<SourcesChanged>(|store| {
+            let changed: Vec<_> = store.place::<Partition, (Live, Failed)>().collect();
+            let of = |partitions| SourcesChanged { partitions };
+            sets(&changed).map(of).collect()
+        })
+        .bindings::<ContentKept>(|_| Vec::new())
         .bindings::<WantCreated>(move |store| wanted(store, wants))
         .bindings::<JobQueued>(queued)
         .bindings::<JobSucceeded>(succeeded)

@@ -26,12 +26,17 @@ pub struct Reference {
 pub enum PartitionState {
     Missing,
     Building,
-    Live { digest: u8 },
+    Live {
+        digest: u8,
+    },
     Failed,
     UpstreamBuilding,
     UpForRetry,
     UpstreamFailed,
-    Stale,
+    /// With its digest, if only its inputs are stale.
+    Stale {
+        digest: Option<u8>,
+    },
     Replaced,
 }
 
@@ -158,7 +163,7 @@ impl Partition {
     }
 
     fn is_stale(&self) -> bool {
-        self.state == PartitionState::Stale
+        matches!(self.state, PartitionState::Stale { .. })
     }
 
     fn has_ended(&self) -> bool {
@@ -285,7 +290,7 @@ impl State {
             Action::RunLost { run } => self.end(run, RunState::Lost, PartitionState::UpForRetry),
             Action::SourcesChanged { partitions } => {
                 for i in members(partitions) {
-                    self.partitions[i].state = PartitionState::Stale;
+                    self.partitions[i].state = PartitionState::Stale { digest: None };
                 }
             }
         }
@@ -346,9 +351,14 @@ impl State {
         type Rule = fn(&State, usize, &Partition) -> Option<PartitionState>;
         let rules: [Rule; 6] = [
             |state, _, p| {
-                let can_go_stale = p.is_live() || p.state == PartitionState::Failed;
-                (can_go_stale && state.any(p.inputs, Partition::is_stale))
-                    .then_some(PartitionState::Stale)
+                let digest = match p.state {
+                    PartitionState::Live { digest } => Some(digest),
+                    PartitionState::Failed => None,
+                    _ => return None,
+                };
+                state
+                    .any(p.inputs, Partition::is_stale)
+                    .then_some(PartitionState::Stale { digest })
             },
             |state, _, p| {
                 let waits = p.is_waiting() || p.state == PartitionState::UpstreamFailed;
@@ -470,7 +480,7 @@ impl Twin {
             actions.extend(sets.iter().map(|&names| Action::WantCreated { names }));
         }
         for (partition, at) in state.partitions.iter().zip(0..) {
-            if partition.went_wrong() || partition.state == PartitionState::Stale {
+            if partition.went_wrong() || partition.is_stale() {
                 actions.push(Action::PartitionReplaced { partition: at });
             }
         }

@@ -90,6 +90,7 @@ impl Model {
                     digest: digest.clone(),
                     reads,
                     inputs,
+                    content: String::new(),
                 })?;
             }
             Event::DepMissed {
@@ -277,6 +278,7 @@ fn partition_state(partition: Partition, db: &impl Db) -> by_hand::PartitionStat
         PartitionState::UpForRetry(_) => Hand::UpForRetry,
         PartitionState::UpstreamFailed(_) => Hand::UpstreamFailed,
         PartitionState::Stale(_) => Hand::Stale,
+        PartitionState::Checking(_) => unreachable!("nothing is checked"),
         PartitionState::Replaced(_) => unreachable!("it is current"),
     }
 }

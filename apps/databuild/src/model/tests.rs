@@ -1,5 +1,6 @@
 //! The consequences of each event, in memory, without processes and files.
 
+mod contents;
 mod world;
 
 use ironweave::prelude::*;
@@ -33,6 +34,7 @@ fn a_wanted_partition_is_built() {
         digest: "d".into(),
         reads: vec![],
         inputs: vec![],
+        content: String::new(),
     });
     assert_eq!(
         (world.want_state(want), world.states(&["a"])),
@@ -60,6 +62,7 @@ fn two_wants_share_one_build() {
         digest: "d".into(),
         reads: vec![],
         inputs: vec![],
+        content: String::new(),
     });
     assert_eq!(
         (world.want_state(one), world.want_state(two)),
@@ -199,6 +202,7 @@ fn a_partition_that_was_read_but_is_no_input_makes_nothing_stale() {
         digest: "d".into(),
         reads,
         inputs: vec![],
+        content: String::new(),
     });
     world.change(&["manifest"]);
     assert_eq!(world.states(&["manifest", "sloc"]), ["Stale", "Live"]);
@@ -621,6 +625,7 @@ fn invalid_events_are_rejected_and_change_nothing() {
         digest: String::new(),
         reads: vec![],
         inputs: vec![],
+        content: String::new(),
     };
     assert!(
         matches!(

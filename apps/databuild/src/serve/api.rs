@@ -21,8 +21,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::model::build::state::{
-    Backoff, Building, Canceled, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued, Replaced,
-    Running, Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
+    Backoff, Building, Canceled, Checking, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued,
+    Replaced, Running, Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Model, Partition, PartitionRef, Want};
 use crate::requests::{Request, What};
@@ -242,7 +242,7 @@ async fn partitions(State(api): State<Api>, Asked(pages): Asked<Pages>) -> Answe
     let mut filter = match state {
         None => PartitionRef::in_place::<Any>(),
         state => PartitionRef::CURRENT.any(in_state!(
-            state, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale, Replaced
+            state, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale, Checking, Replaced
         )),
     };
     if let Some(prefix) = pages.prefix.clone() {

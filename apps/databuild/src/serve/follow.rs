@@ -152,11 +152,12 @@ impl<'a> Seen<'a> {
     fn partition(&mut self, name: &str, from: &str, to: &str) {
         let what = match (from, to) {
             (_, "Building") => "started",
+            ("Stale", "Live") => "kept",
             (_, "Live") => {
                 self.built.insert(name.to_owned());
                 "live"
             }
-            (_, "UpstreamBuilding") => "waits",
+            (_, "UpstreamBuilding" | "Checking") => "waits",
             ("Building", "Failed" | "Backoff") => {
                 self.failed |= to == "Failed";
                 "failed"

@@ -224,6 +224,7 @@ impl Engine {
     fn forget(&mut self) {
         if self.children.is_empty() {
             self.built.clear();
+            self.kept.clear();
             self.failed.clear();
             if open_wants(&self.store).is_empty() {
                 self.missed.clear();

@@ -1,7 +1,7 @@
 //! `databuild simulate`: when wanted partitions will be ready, from the durations in the log.
 //!
 //! The model of databuild is [simulated](ironweave::simulate) from the present state of the store, under the rules by which the
-//! [engine](crate::engine) queues runs. No run fails and nothing becomes stale. A run takes as long as the runs of the past did, and
+//! [engine](crate::engine) queues runs. No run fails, nothing becomes stale, and no content comes out the same. A run takes as long as the runs of the past did, and
 //! needs what they needed (`past.rs`). Nothing is started and nothing is written.
 //!
 //! A run that is simulated has the number of what it will miss for the id of its process: 0 if it succeeds, and otherwise the
@@ -30,14 +30,15 @@ use crate::model::build::state::{
     Backoff, Failed, Live, Missing, Queued, Running, Stale, UpForRetry,
 };
 use crate::model::build::{
-    self, AttemptFailed, BackoffEnded, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun,
-    JobStarted, JobSucceeded, Partition, PartitionReplaced, RunCanceled, RunLost, SourcesChanged,
-    WantCanceled, WantCreated,
+    self, AttemptFailed, BackoffEnded, CheckBegun, ContentKept, DepMissed, InputsNeeded, JobFailed,
+    JobQueued, JobRun, JobStarted, JobSucceeded, Partition, PartitionReplaced, RunCanceled,
+    RunLost, SourcesChanged, WantCanceled, WantCreated,
 };
 use crate::rules::{current, name, open_wants, to_build};
 use crate::simulate::assumptions::Assumptions;
 use crate::simulate::chain::{Chains, Intervals};
 use crate::simulate::past::{Outcome, Past};
+use crate::stale::{self, Next};
 use crate::start::{check_refs, is_in_use, open_read_only};
 use crate::text::shown;
 
@@ -274,6 +275,14 @@ impl Scene {
         (runs < self.jobs_max).then(|| wanted.next()).flatten()
     }
 
+    /// The next one, if it is stale, and what is next for it. Contents are not known, so none comes out the same.
+    fn next_stale(&self, db: &impl Db) -> Option<(Partition, Next)> {
+        let partition = self.next(db).filter(|p| p.is::<Stale>(db))?;
+        let is_made = |p: Partition| self.is_made(p, db);
+        let next = stale::next(partition, db, &is_made, &|_| false);
+        Some((partition, next))
+    }
+
     fn is_ready(reference: &str, db: &impl Db) -> bool {
         current(reference, db).is_some_and(|partition| partition.is::<Live>(db))
     }
@@ -312,7 +321,7 @@ impl Scene {
 /// The simulation of databuild. Intervals in which runs are running are added to `intervals`.
 fn simulation(scene: &Arc<Scene>, intervals: &Arc<Mutex<Intervals>>) -> Simulation<build::Model> {
     let scene = || Arc::clone(scene);
-    let [of_start, of_replace, of_queue, of_process] = [(); 4].map(|()| scene());
+    let [of_start, of_check, of_replace, of_queue, of_process] = [(); 5].map(|()| scene());
     let [of_success, of_miss, of_end, of_question, of_until] = [(); 5].map(|()| scene());
     let traced = Arc::clone(intervals);
     let mut simulation = Simulation::new()
@@ -326,15 +335,16 @@ fn simulation(scene: &Arc<Scene>, intervals: &Arc<Mutex<Intervals>>) -> Simulati
         .without::<RunCanceled>()
         .without::<BackoffEnded>()
         .without::<SourcesChanged>()
+        .without::<ContentKept>()
+        .delay::<CheckBegun>(Duration::ZERO)
+        .bindings::<CheckBegun>(move |db| match of_check.next_stale(db) {
+            Some((partition, Next::Check(inputs))) => vec![CheckBegun { partition, inputs }],
+            _ => Vec::new(),
+        })
         .delay::<PartitionReplaced>(Duration::ZERO)
-        .bindings::<PartitionReplaced>(move |db| {
-            let stale = of_replace
-                .next(db)
-                .filter(|partition| partition.is::<Stale>(db));
-            stale
-                .into_iter()
-                .map(|partition| PartitionReplaced { partition })
-                .collect()
+        .bindings::<PartitionReplaced>(move |db| match of_replace.next_stale(db) {
+            Some((partition, Next::Build)) => vec![PartitionReplaced { partition }],
+            _ => Vec::new(),
         })
         .delay::<JobQueued>(Duration::ZERO)
         .bindings::<JobQueued>(move |db| {
@@ -366,6 +376,7 @@ fn simulation(scene: &Arc<Scene>, intervals: &Arc<Mutex<Intervals>>) -> Simulati
                 digest: String::new(),
                 reads: Vec::new(),
                 inputs: Vec::new(),
+                content: String::new(),
             });
             succeeded.collect()
         })

@@ -22,6 +22,8 @@ pub struct Scope {
     pub runs: usize,
     /// Whether wants are canceled, jobs are tried again, and runs fail that have read something.
     pub all: bool,
+    /// Whether what is stale is checked. Unless `all` is true, each run then builds one partition and succeeds, so that builds come far enough.
+    pub stale: bool,
 }
 
 /// Each set of some entities.
@@ -69,18 +71,27 @@ pub fn a_successful_want_has_what_it_wanted(want: Want, db: &impl Db) -> bool {
 
 /// A partition has upstreams exactly if it waits for them, or has waited for one that failed.
 pub fn what_waits_has_upstreams(partition: Partition, db: &impl Db) -> bool {
-    let waits = partition.is::<UpstreamBuilding>(db) || partition.is::<UpstreamFailed>(db);
+    let waits = waits(partition, db) || partition.is::<UpstreamFailed>(db);
     waits == (partition.upstreams_count(db) > 0)
+}
+
+fn waits(partition: Partition, db: &impl Db) -> bool {
+    partition.is::<UpstreamBuilding>(db) || partition.is::<Checking>(db)
+}
+
+/// What is live was made from what is live, or has the same content.
+pub fn what_is_live_is_made_from_what_is_live(partition: Partition, db: &impl Db) -> bool {
+    !partition.is::<Live>(db) || partition.inputs(db).all(|p| p.is::<Live>(db))
 }
 
 /// What waits for others is wanted, and what a run has asked for is needed by something that waits.
 pub fn what_waits_is_wanted(partition: Partition, db: &impl Db) -> bool {
-    !partition.is::<UpstreamBuilding>(db) || partition.awaited_by_count(db) > 0
+    !waits(partition, db) || partition.awaited_by_count(db) > 0
 }
 
 /// An open want that a run or a declaration asked for is for something that waits.
 pub fn what_was_asked_is_needed(want: Want, db: &impl Db) -> bool {
-    let waits = |p: Partition| p.is::<UpstreamBuilding>(db);
+    let waits = |p: Partition| waits(p, db);
     let needed = |run: JobRun| run.builds(db).any(waits);
     !rules::is_open(want, db)
         || (want.asked_by(db).is_none_or(needed) && want.asked_for(db).is_none_or(waits))
@@ -111,7 +122,8 @@ pub fn domains(scope: Scope) -> Domains<Model> {
                     inputs,
                 })
             };
-            unfinished(store).flat_map(of).collect()
+            let failing = unfinished(store).filter(|_| scope.all || !scope.stale);
+            failing.flat_map(of).collect()
         })
         .bindings::<AttemptFailed>(move |store| {
             let of = |run: JobRun| AttemptFailed {
@@ -135,6 +147,44 @@ pub fn domains(scope: Scope) -> Domains<Model> {
                 })
             };
             waiting.flat_map(of).collect()
+        })
+        .bindings::<SourcesChanged>(move |store| {
+            let changed = store.place::<Partition, (Live, Failed)>();
+            let stale = store.place::<Partition, Stale>();
+            let stale = stale.filter(|p| scope.stale && p.by_inputs(store));
+            let checked = store.place::<Partition, Checking>().map(|p| p.any());
+            let all: Vec<Partition> = changed
+                .chain(stale.map(|p| p.any()))
+                .chain(checked)
+                .collect();
+            sets(&all)
+                .map(|partitions| SourcesChanged { partitions })
+                .collect()
+        })
+        .bindings::<CheckBegun>(move |store| {
+            let stale = store.place::<Partition, Stale>().map(|p| p.any());
+            let wanted = stale.filter(|p| scope.stale && p.awaited_by_count(store) > 0);
+            let of = |partition: Partition| {
+                let inputs = partition.inputs(store).map(|input| input.of(store));
+                let is_live =
+                    |of: &PartitionRef| of.current(store).is_some_and(|p| p.is::<Live>(store));
+                let mut inputs: Vec<PartitionRef> = inputs.filter(|of| !is_live(of)).collect();
+                inputs.sort_unstable();
+                (!inputs.is_empty()).then_some(CheckBegun { partition, inputs })
+            };
+            wanted.filter_map(of).collect()
+        })
+        .bindings::<ContentKept>(move |store| {
+            let stale = store.place::<Partition, Stale>();
+            let by_inputs = stale.filter(|p| scope.stale && p.by_inputs(store));
+            let of = |p: Partition<Stale>| {
+                let inputs = rules::same_inputs(p.any(), store)?;
+                Some(ContentKept {
+                    partition: p.any(),
+                    inputs,
+                })
+            };
+            by_inputs.filter_map(of).collect()
         })
         .bindings::<WantCanceled>(move |store| {
             let open = rules::open_wants(store).into_iter();
@@ -160,7 +210,7 @@ pub fn domains(scope: Scope) -> Domains<Model> {
             };
             sets.iter().map(of).collect()
         })
-        .bindings::<JobQueued>(|store| {
+        .bindings::<JobQueued>(move |store| {
             let startable = store.place::<Partition, (Missing, UpForRetry)>();
             let startable = startable.filter(|p| p.awaited_by_count(store) > 0);
             let startable: Vec<Partition> = startable.collect();
@@ -175,10 +225,19 @@ pub fn domains(scope: Scope) -> Domains<Model> {
                     partitions,
                 }
             };
+            let most = if scope.all || !scope.stale {
+                usize::MAX
+            } else {
+                1
+            };
             sets(&startable)
-                .filter(|set| !set.is_empty())
+                .filter(|set| !set.is_empty() && set.len() <= most)
                 .map(of)
                 .collect()
+        })
+        .bindings::<RunLost>(move |store| {
+            let lost = unfinished(store).filter(|_| scope.all || !scope.stale);
+            lost.map(|run| RunLost { run }).collect()
         })
         .bindings::<JobSucceeded>(|store| {
             let of = |(run, inputs): (JobRun<Running>, Vec<Partition>)| JobSucceeded {
@@ -186,13 +245,15 @@ pub fn domains(scope: Scope) -> Domains<Model> {
                 digest: String::new(),
                 reads: inputs.clone(),
                 inputs,
+                content: "c".into(),
             };
             read(store).into_iter().map(of).collect()
         })
-        .bindings::<DepMissed>(|store| {
+        .bindings::<DepMissed>(move |store| {
             let names = ["a", "b", "c"].into_iter().filter(|name| {
                 let known = rules::current(name, store);
-                known.is_none_or(|partition| !partition.is::<Live>(store))
+                let is_live = known.is_some_and(|partition| partition.is::<Live>(store));
+                !is_live && (scope.all || !scope.stale)
             });
             let of = |name: &'static str| {
                 read(store).into_iter().map(move |(run, inputs)| DepMissed {
@@ -221,6 +282,10 @@ pub fn checker(scope: Scope) -> Checker<Model> {
         )
         .every::<Partition, _>("what waits has upstreams", what_waits_has_upstreams)
         .every::<Partition, _>("what waits is wanted", what_waits_is_wanted)
+        .every::<Partition, _>(
+            "what is live is made from what is live",
+            what_is_live_is_made_from_what_is_live,
+        )
         .every::<Want, _>("what a run asked for is needed", what_was_asked_is_needed)
         .eventually_possible("every want can end", no_want_is_open)
         .ignore_order_of_links()

@@ -191,7 +191,7 @@ command = ["sh", "-c", "cat \"$DATABUILD_DATA\"/day/$FIELD_COLOUR/*/x > x"]
 inputs = ["day/{colour}/1", "day/{colour}/2"]
 [[job]]
 partitions = "day/{colour}/{n}"
-command = ["sh", "-c", "echo $FIELD_COLOUR $FIELD_N > x; sh \"$DATABUILD_JOBS/digest.sh\" $PARTITION"]
+command = ["sh", "-c", "echo $FIELD_COLOUR $FIELD_N > x; cat \"$DATABUILD_JOBS/more\" >> x; sh \"$DATABUILD_JOBS/digest.sh\" $PARTITION"]
 digest = ["sh", "$DATABUILD_JOBS/digest.sh"]
 [[job]]
 partitions = "own"
@@ -217,13 +217,19 @@ inputs = ["no/job"]
          echo \"{\\\"partition\\\": \\\"$p\\\", \\\"digest\\\": \\\"$d\\\"}\"; done\n",
     );
     place.write("source", "1\n");
+    place.write("more", "");
     assert_eq!(place.run(&["sum/red"]).success().counts(), (3, 0));
     assert_eq!(place.read("out/data/sum/red/x"), "red 1\nred 2\n");
     assert!(place.status().contains("runs: 3 = 3 Succeeded\n"));
     // What is stale is built before what is made from it.
     place.write("source", "2\n");
+    place.write("more", "more\n");
     assert_eq!(place.run(&["sum/red"]).success().counts(), (3, 0));
     assert!(place.status().contains("runs: 6 = 6 Succeeded\n"));
+    // If it comes out the same, that is not made from it again.
+    place.write("source", "3\n");
+    assert_eq!(place.run(&["sum/red"]).success().counts(), (2, 1));
+    assert!(place.status().contains("runs: 8 = 8 Succeeded\n"));
     place.run(&["own", "round/a", "none"]).refused(&[
         "own failed:\n    its job declares it as its own input\n",
         "failed:\n    partitions wait for each other in a cycle: round/b -> round/a -> round/b\n",

@@ -21,6 +21,7 @@ mod answers_by_name;
 mod bad_input_gives_one_message;
 mod checked;
 mod compiled_arcs_do_what_the_interpreter_does;
+mod contents_come_out_the_same;
 mod daemon;
 mod digest_commands;
 mod failures_are_remembered;

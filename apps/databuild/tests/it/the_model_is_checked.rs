@@ -14,6 +14,7 @@ fn every_want_can_end_and_nothing_is_built_twice() {
         partitions: 3,
         runs: 4,
         all: false,
+        stale: false,
     };
     let report = checker(scope)
         .sometimes("a want waits", |store| {
@@ -24,11 +25,15 @@ fn every_want_can_end_and_nothing_is_built_twice() {
     let is_large = report.is_complete() && report.states() >= 100_000;
     assert!(is_large, "{report}");
     // An entity leaves these in the step that creates it.
-    let of_others = ["JobRun: Canceled", "Partition: Backoff"];
+    let of_others = [
+        "JobRun: Canceled",
+        "Partition: Backoff",
+        "Partition: Checking",
+    ];
     for place in ["PartitionRef: New", "Want: New"].iter().chain(&of_others) {
         assert!(report.unreached().iter().any(|p| p == place), "{report}");
     }
-    assert_eq!(report.unreached().len(), 4, "{report}");
+    assert_eq!(report.unreached().len(), 5, "{report}");
     let mut never = report.never_fired();
     assert!(never.all(|event| event != "QuestionWentStale"), "{report}");
 }
@@ -41,11 +46,42 @@ fn so_it_is_if_wants_are_canceled_and_jobs_tried_again() {
         partitions: 2,
         runs: 2,
         all: true,
+        stale: false,
     };
     let report = checker(scope).assert_properties();
     println!("{report}");
     assert!(report.is_complete(), "{report}");
-    let never: Vec<_> = report.never_fired().collect();
+    let mut never: Vec<_> = report.never_fired().collect();
+    never.retain(|event| !OF_STALE.contains(event));
     assert_eq!(never, ["QuestionWentStale"], "it needs three partitions");
-    assert_eq!(report.unreached(), ["PartitionRef: New", "Want: New"]);
+    let unreached = ["PartitionRef: New", "Partition: Checking", "Want: New"];
+    assert_eq!(report.unreached(), unreached);
+}
+
+const OF_STALE: [&str; 4] = [
+    "CheckBegun",
+    "ContentKept",
+    "CheckWasNeedless",
+    "CheckEnded",
+];
+
+#[test]
+fn so_it_is_if_what_is_stale_is_checked() {
+    let scope = Scope {
+        wants: 3,
+        references: 2,
+        partitions: 3,
+        runs: 3,
+        all: false,
+        stale: true,
+    };
+    let report = checker(scope).assert_properties();
+    println!("{report}");
+    assert!(report.is_complete(), "{report}");
+    let mut never = report.never_fired();
+    // Nobody cancels a want.
+    assert!(
+        never.all(|event| event == "CheckWasNeedless" || !OF_STALE.contains(&event)),
+        "{report}"
+    );
 }

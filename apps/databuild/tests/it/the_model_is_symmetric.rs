@@ -15,6 +15,7 @@ fn two_of_everything() -> Checker<Model> {
         partitions: 2,
         runs: 2,
         all: false,
+        stale: false,
     };
     checker(scope).bindings::<WantCreated>(move |store| {
         let references = store.place::<PartitionRef, Any>();

@@ -83,6 +83,7 @@ impl Past {
             digest: String::new(),
             inputs: reads.clone(),
             reads,
+            content: String::new(),
         });
         std::fs::create_dir_all(self.place.path("out/data").join(name)).unwrap();
     }
@@ -142,7 +143,7 @@ impl Past {
 fn exactly_if_each_run_takes_as_long_as_before() {
     let past = Past::of_a_report();
     let before = past.place.log();
-    // 1 s to ask, the parts one after the other, and 5 s for the report.
+    // The parts one after the other, and 5 s for the report, which need not ask for them, since they are known.
     let seen = past
         .simulate(&["want", "report", "--jobs-max", "1"])
         .success();
@@ -150,10 +151,10 @@ fn exactly_if_each_run_takes_as_long_as_before() {
     assert_eq!(
         lines[..4],
         [
-            "report: ready in 36.0 s",
-            "simulated: 200 replications of 4 runs, 1 job at a time",
-            "longest chain: report asks 1.0 s -> part/a 10.0 s -> part/b 20.0 s -> report 5.0 s",
-            "most of its time: part/b 56 %, part/a 28 %, report 17 %",
+            "report: ready in 35.0 s",
+            "simulated: 200 replications of 3 runs, 1 job at a time",
+            "longest chain: part/a 10.0 s -> part/b 20.0 s -> report 5.0 s",
+            "most of its time: part/b 57 %, part/a 29 %, report 14 %",
         ],
         "{seen:?}"
     );
@@ -166,12 +167,12 @@ fn exactly_if_each_run_takes_as_long_as_before() {
         .simulate(&["want", "report", "--jobs-max", "2"])
         .success();
     assert!(
-        seen.stdout.starts_with("report: ready in 26.0 s\n"),
+        seen.stdout.starts_with("report: ready in 25.0 s\n"),
         "{seen:?}"
     );
     assert!(
         seen.stdout
-            .contains("longest chain: report asks 1.0 s -> part/b 20.0 s -> report 5.0 s\n"),
+            .contains("longest chain: part/b 20.0 s -> report 5.0 s\n"),
         "{seen:?}"
     );
     // Of several, each has its own time.
@@ -180,7 +181,7 @@ fn exactly_if_each_run_takes_as_long_as_before() {
         .success();
     assert!(
         seen.stdout
-            .starts_with("part/a: ready in 11.0 s\nreport: ready in 36.0 s\n"),
+            .starts_with("part/a: ready in 10.0 s\nreport: ready in 35.0 s\n"),
         "{seen:?}"
     );
     assert_eq!(past.place.log(), before);
@@ -194,10 +195,10 @@ fn with_an_interval_if_they_did_not() {
     let args = ["want", "report", "--jobs-max", "2", "--seed", "5"];
     let json = past.json(&args);
     let ready = &json["wanted"][0]["ready_seconds"];
-    // One second, 20 or 40 s for the slower part, and five seconds.
+    // 20 or 40 s for the slower part, and five seconds.
     assert_eq!(
         (&ready["min"], &ready["max"]),
-        (&Value::from(26.0), &Value::from(46.0)),
+        (&Value::from(25.0), &Value::from(45.0)),
         "{json:#}"
     );
     let mean = ready["mean"].as_f64().unwrap();
@@ -206,7 +207,7 @@ fn with_an_interval_if_they_did_not() {
     assert_eq!(past.json(&args), json);
     let text = past.simulate(&args).success().stdout;
     assert!(
-        text.contains(" (95 % of the replications between 26.0 s and 46.0 s)\n"),
+        text.contains(" (95 % of the replications between 25.0 s and 45.0 s)\n"),
         "{text}"
     );
     assert_ne!(
@@ -262,7 +263,7 @@ fn of_what_is_live_now() {
         .simulate(&["want", "report", "--jobs-max", "1"])
         .success();
     assert!(
-        seen.stdout.starts_with("report: ready in 26.0 s\n"),
+        seen.stdout.starts_with("report: ready in 25.0 s\n"),
         "{seen:?}"
     );
 }
@@ -428,7 +429,7 @@ fn what_cannot_be_predicted_is_refused() {
         .databuild(&["simulate", "want", "report", "--jobs-max", "1"])
         .success();
     assert!(
-        seen.stdout.starts_with("report: ready in 36.0 s\n"),
+        seen.stdout.starts_with("report: ready in 35.0 s\n"),
         "{seen:?}"
     );
 

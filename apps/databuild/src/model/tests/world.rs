@@ -7,6 +7,7 @@ use ironweave::prelude::*;
 use crate::model::build::state::*;
 use crate::model::build::{self, *};
 use crate::rules::{current, is_open};
+use crate::stale::{self, Next};
 
 /// A store in memory, with methods for the actions of databuild.
 pub struct World {
@@ -67,6 +68,11 @@ impl World {
 
     /// Runs a job that succeeds after reading its inputs.
     pub fn build(&mut self, name: &str, inputs: &[&str]) {
+        self.make(name, inputs, "");
+    }
+
+    /// Runs a job that makes a content after reading its inputs.
+    pub fn make(&mut self, name: &str, inputs: &[&str], content: &str) {
         let run = self.run(name);
         let inputs = self.all(inputs);
         self.store.step(JobSucceeded {
@@ -74,7 +80,19 @@ impl World {
             digest: format!("digest of {name}"),
             reads: inputs.clone(),
             inputs,
+            content: content.into(),
         });
+    }
+
+    /// Checks a stale partition by what is next for it. Returns whether that is a run.
+    pub fn check(&mut self, name: &str) -> bool {
+        let partition = self.partition(name);
+        match stale::next(partition, &self.store, &|_| true, &|_| true) {
+            Next::Build => return true,
+            Next::Keep(inputs) => drop(self.store.step(ContentKept { partition, inputs })),
+            Next::Check(inputs) => drop(self.store.step(CheckBegun { partition, inputs })),
+        }
+        false
     }
 
     /// Runs a job that misses partitions after reading its inputs.
@@ -143,6 +161,7 @@ impl World {
                 PartitionState::UpForRetry(_) => "UpForRetry",
                 PartitionState::UpstreamFailed(_) => "UpstreamFailed",
                 PartitionState::Stale(_) => "Stale",
+                PartitionState::Checking(_) => "Checking",
                 PartitionState::Replaced(_) => "Replaced",
             })
             .collect()
