@@ -226,7 +226,7 @@ fn with_features(targets: &[&str]) -> Command {
         "ironweave",
         "--quiet",
         "--features",
-        "sqlite,async,coarse-clock,jiff,check,proptest,simulate",
+        "sqlite,async,coarse-clock,jiff,check,proptest,simulate,tracing",
     ]);
     command.args(targets);
     command
@@ -241,6 +241,8 @@ fn features() -> Result<Outcome> {
             "histories",
             "--test",
             "simulate",
+            "--test",
+            "tracing",
         ],
         &[
             "--test",

@@ -66,6 +66,7 @@
 //! | to follow transactions | [`Store::subscribe`], and [`Store::subscribe_as`] to resume after a restart |
 //! | tables for SQL | `Store::project_into_sqlite`, with the feature `sqlite` |
 //! | pictures of the model | in its documentation; `net::draw::Diagram`, with the feature `draw` |
+//! | to see what a store does, and to count it | `Store::meter`, and spans and events of the crate `tracing`, with the feature `tracing` |
 //! | to respond to a failed request | [`ErrorKind`], which has an HTTP status |
 //!
 //! # The life of a transaction
@@ -125,6 +126,14 @@ mod value;
 pub mod dynamic {
     pub use crate::db::named::{EntityType, EntityView, GraphView, LinkView, ValueView};
     pub use crate::step::dynamic::{Dynamic, NoEvent};
+}
+
+/// What a store counts about its own work; see [`Meter`](metrics::Meter). With the feature `tracing`, a store also has spans and events of
+/// the crate `tracing` for steps, rejections, syncs and subscriptions that are behind.
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub mod metrics {
+    pub use crate::base::meter::{Meter, Metrics};
 }
 
 /// The types of queries of indexes that are declared on entities; see [`ByIndex`].

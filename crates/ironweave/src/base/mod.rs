@@ -9,6 +9,8 @@ pub(crate) mod hash;
 pub(crate) mod id;
 pub(crate) mod image;
 pub(crate) mod meta;
+#[cfg(feature = "tracing")]
+pub(crate) mod meter;
 pub(crate) mod notifier;
 pub(crate) mod position;
 pub(crate) mod push;

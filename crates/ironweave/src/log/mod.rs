@@ -91,6 +91,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::error::FrameLocation;
+#[cfg(feature = "tracing")]
+use crate::base::meter::Syncs;
 use crate::base::position::{Position, Seq};
 use crate::base::storage_error::{AppendError, FORMAT_VERSION, StorageError, StorageFailure};
 pub(crate) use archive::{Archiving, SegmentPlace, segment_places};
@@ -406,6 +408,12 @@ pub(crate) trait Flush: Send + Sync {
 
     /// Returns the last durable frame.
     fn durable(&self) -> Option<Seq>;
+
+    /// Returns the counters of its syncs, if it keeps any.
+    #[cfg(feature = "tracing")]
+    fn syncs(&self) -> Option<Arc<Syncs>> {
+        None
+    }
 }
 
 /// Reads the frames that a log had when the reader was last refreshed, from any thread and independently of its writer.

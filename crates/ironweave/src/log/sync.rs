@@ -19,6 +19,8 @@ use std::thread::{self, Thread};
 
 use super::disk::DiskFile;
 use super::{Flush, Seq, StorageError};
+#[cfg(feature = "tracing")]
+use crate::base::meter::Syncs;
 
 /// How often a caller yields its processor to other threads before it sleeps. With many callers, their steps and a short sync
 /// are done by then, and a switch to another thread costs a fraction of sleeping and being woken.
@@ -28,6 +30,8 @@ pub(super) struct SyncState {
     state: Mutex<State>,
     /// The number of durable frames, for callers that were woken, which need not lock the state then.
     durable_frames: AtomicU64,
+    #[cfg(feature = "tracing")]
+    syncs: Arc<Syncs>,
 }
 
 struct State {
@@ -96,6 +100,8 @@ impl SyncState {
                 waiting: Vec::new(),
             }),
             durable_frames: AtomicU64::new(frames(durable)),
+            #[cfg(feature = "tracing")]
+            syncs: Arc::default(),
         })
     }
 
@@ -188,11 +194,15 @@ impl SyncState {
         }
         state.syncing = true;
         let (file, written) = (Arc::clone(&state.file), state.written);
+        #[cfg(feature = "tracing")]
+        let traced = TracedSync::begin(written, state.durable);
         drop(state);
         let synced = match extent {
             Extent::Data => file.sync_data(),
             Extent::All => file.sync_all(),
         };
+        #[cfg(feature = "tracing")]
+        traced.end(&self.syncs, &synced);
         let mut state = self.state();
         state.syncing = false;
         match &synced {
@@ -249,6 +259,37 @@ impl Flush for SyncState {
 
     fn durable(&self) -> Option<Seq> {
         Self::durable(self)
+    }
+
+    #[cfg(feature = "tracing")]
+    fn syncs(&self) -> Option<Arc<Syncs>> {
+        Some(Arc::clone(&self.syncs))
+    }
+}
+
+/// A sync that runs, in the span `sync`.
+#[cfg(feature = "tracing")]
+struct TracedSync {
+    began: std::time::Instant,
+    span: tracing::span::EnteredSpan,
+}
+
+#[cfg(feature = "tracing")]
+impl TracedSync {
+    fn begin(written: Option<Seq>, durable: Option<Seq>) -> Self {
+        let frames = frames(written).saturating_sub(frames(durable));
+        Self {
+            began: std::time::Instant::now(),
+            span: tracing::debug_span!(target: "ironweave::log", "sync", frames).entered(),
+        }
+    }
+
+    fn end(self, syncs: &Syncs, synced: &Result<(), StorageError>) {
+        syncs.ended(self.began.elapsed());
+        if let Err(error) = synced {
+            tracing::error!(target: "ironweave::log", %error, "the sync failed and the log has stopped");
+        }
+        drop(self.span);
     }
 }
 

@@ -25,6 +25,7 @@ impl<M: Model> Store<M> {
             self.write_recorded()?;
         } else {
             self.next += 1;
+            self.count_commit(0);
         }
         self.notify_if_followed();
         Ok(())
@@ -74,6 +75,7 @@ impl<M: Model> Store<M> {
         log.push(bytes);
         core.written();
         self.next += 1;
+        self.count_commit(bytes);
         Some(())
     }
 
@@ -112,6 +114,7 @@ impl<M: Model> Store<M> {
         })?;
         self.core.written();
         self.next += 1;
+        self.count_commit(self.payload.written().len());
         if let Some(shadow) = &mut self.shadow {
             shadow.commit();
         }

@@ -38,6 +38,15 @@ impl Backend {
         }
     }
 
+    /// Returns the counters of the syncs of the log.
+    #[cfg(feature = "tracing")]
+    pub(super) fn syncs(&self) -> Option<Arc<crate::base::meter::Syncs>> {
+        match self {
+            Self::Writable(log) => log.flusher()?.syncs(),
+            Self::Unlogged | Self::ReadOnly(_) => None,
+        }
+    }
+
     /// See [`CommitLog::append_group`].
     pub(super) fn append_group(
         &mut self,

@@ -271,6 +271,8 @@ impl<M: Model> Store<M> {
         if follows {
             unwritten.frames.keep_positions();
         }
+        #[cfg(feature = "tracing")]
+        let _entered = super::observe::write_span(unwritten.frames.len());
         let (appended, error) = match self.log.append_all(&mut unwritten.frames) {
             Ok(()) => (unwritten.frames.len(), None),
             Err(BatchError { appended, error }) => (appended, Some(error)),
@@ -292,6 +294,10 @@ impl<M: Model> Store<M> {
         }
         for journal in &mut unwritten.journals[..appended] {
             self.core.commit_closed(journal);
+        }
+        #[cfg(feature = "tracing")]
+        for index in 0..appended {
+            self.count_commit(unwritten.frames.get(index).1.len());
         }
         unwritten.frames.clear(BYTES_MAX);
         // The journals of undone transactions are empty too, unless user code panicked.

@@ -19,6 +19,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::base::error::ReadError;
+#[cfg(feature = "tracing")]
+use crate::base::meter::Meter;
 use crate::base::notifier::{Notifier, Wait};
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
@@ -60,6 +62,8 @@ pub(crate) struct Feed {
     /// Makes the log durable, whatever the durability of the store; `None` for a log in memory.
     flusher: Option<Arc<dyn Flush>>,
     memory_cursors: Arc<MemoryCursors>,
+    #[cfg(feature = "tracing")]
+    meter: Meter,
     /// Reads the log for async tasks that are far behind.
     #[cfg(feature = "async")]
     log_readers: Arc<Workers>,
@@ -364,6 +368,8 @@ impl Feed {
                 acknowledged: store.log.acknowledged(),
                 flusher: store.log.flusher(),
                 memory_cursors: Arc::clone(&slot.memory_cursors),
+                #[cfg(feature = "tracing")]
+                meter: store.meter(),
                 #[cfg(feature = "async")]
                 log_readers: Workers::new("ironweave-read", 1),
             })

@@ -20,6 +20,7 @@ pub(crate) mod frame;
 pub(crate) mod keys;
 mod locate;
 mod migrate;
+mod observe;
 mod open;
 mod options;
 pub(crate) mod raw;
@@ -63,6 +64,8 @@ pub use verify::{Difference, NotFired, Verified, VerifyError};
 use crate::base::error::{Inconsistency, ReadError, StepError};
 use crate::base::hash::FastMap;
 use crate::base::meta::Meta;
+#[cfg(feature = "tracing")]
+use crate::base::meter::Meter;
 use crate::base::position::{FrameRef, Position, Seq};
 use crate::base::storage_error::StorageError;
 use crate::db::Db;
@@ -119,6 +122,8 @@ pub struct Store<M: Model> {
     /// over from it.
     replayed: Option<Box<epoch::Replay>>,
     checkpoints: Arc<Checkpoints>,
+    #[cfg(feature = "tracing")]
+    pub(crate) meter: Meter,
     model: PhantomData<fn() -> M>,
 }
 
@@ -138,6 +143,10 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// Any [rejection](StepError::is_rejection) of the event, and failures of the log.
     pub fn try_step<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
+        #[cfg(feature = "tracing")]
+        if observe::traces_steps() {
+            return self.step_traced(&event);
+        }
         let mut by = By::Compiled;
         if self.core.open.is_usual_and_closed() {
             if let Some((seq, names)) = self.step_compiled(&event)? {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::base::clock::Clock;
 use crate::base::error::OpenError;
+#[cfg(feature = "tracing")]
+use crate::base::meter::Meter;
 use crate::base::position::Seq;
 use crate::base::storage_error::{AppendError, StorageError, StorageFailure};
 use crate::base::time::Timestamp;
@@ -324,6 +326,8 @@ impl<M: Model> Store<M> {
             shared: Arc::default(),
             replayed: None,
             checkpoints: Arc::default(),
+            #[cfg(feature = "tracing")]
+            meter: Meter::default(),
             model: PhantomData,
         }
     }
@@ -354,6 +358,7 @@ impl<M: Model> Store<M> {
             Backend::ReadOnly(log) => {
                 log.refresh()?;
                 self.catch_up()?;
+                self.note_refreshed();
             }
             // A frame in the log that is not in the graph is one whose sync failed, and must not be applied.
             Backend::Writable(_) | Backend::Unlogged => self.core.close(),

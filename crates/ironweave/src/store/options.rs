@@ -281,6 +281,7 @@ impl<M: Model> Options<M> {
         if self.index_segments {
             store.index_sealed_segments();
         }
+        store.trace_open();
         Ok(store)
     }
 

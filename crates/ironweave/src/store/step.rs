@@ -24,7 +24,10 @@ impl<M: Model> Store<M> {
         let seq = self.next;
         let transaction = Transaction::first(self);
         let Store { core, plan, .. } = &mut *transaction.store;
-        let recorded = core.fire_only_compiled(plan, event, &mut names)?;
+        let recorded = core.fire_only_compiled(plan, event, &mut names);
+        #[cfg(feature = "tracing")]
+        let recorded = recorded.map_err(|e| transaction.store.observe_error(e));
+        let recorded = recorded?;
         if recorded {
             transaction.end_usual()?;
         } else {
@@ -43,7 +46,7 @@ impl<M: Model> Store<M> {
         if by == By::Interpreter
             && let Some(e) = self.core.refusal(&self.plan, event)
         {
-            return Err(e);
+            return Err(self.observe_error(e));
         }
         let mut transaction = self.begin();
         let receipt = transaction.receipt_by(event, by)?;

@@ -19,6 +19,7 @@ use crate::step::fire::By;
 use crate::step::flat;
 use crate::step::model::Model;
 use crate::step::repeat::{Keyed, Repeat};
+use crate::store::observe::traces_steps;
 use crate::store::{AnyApplied, AnyReceipt, Facts, Store};
 
 /// An open transaction. If it is dropped without a commit, also by a panic, it is rolled back.
@@ -191,19 +192,22 @@ impl<'a, M: Model> Transaction<'a, M> {
         event: &E,
     ) -> Result<Option<CompiledNames>, StepError> {
         let Store { core, plan, .. } = &mut *self.store;
-        if !core.open.fires_compiled() {
+        if !core.open.fires_compiled() || traces_steps() {
             return Ok(None);
         }
         let Some(mut names) = core.check_compiled(event) else {
             return Ok(None);
         };
-        core.fire_compiled(plan, event, &mut names)?;
+        let fired = core.fire_compiled(plan, event, &mut names);
+        #[cfg(feature = "tracing")]
+        let fired = fired.map_err(|e| self.store.observe_error(e));
+        fired?;
         Ok(Some(names))
     }
 
     /// What executes the arcs of an event that [`Transaction::fire_compiled`] has not fired.
     fn arcs_by(&self) -> By {
-        if self.store.core.open.fires_compiled() {
+        if self.store.core.open.fires_compiled() && !traces_steps() {
             // A check of its compiled arcs has failed.
             By::Interpreter
         } else {
@@ -229,6 +233,19 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// Fires an event. Returns the sequence number that the transaction has or will have, whether it is a repetition, and the
     /// entities that the event bound and created.
     fn fire(&mut self, event: &dyn DynEvent, by: By) -> Result<(Seq, bool, &Bindings), StepError> {
+        #[cfg(feature = "tracing")]
+        let _entered = self.event_span(event);
+        match self.fire_unobserved(event, by) {
+            Ok((seq, repeated)) => Ok((seq, repeated, &self.store.core.bindings)),
+            Err(e) => Err(self.store.observe_error(e)),
+        }
+    }
+
+    fn fire_unobserved(
+        &mut self,
+        event: &dyn DynEvent,
+        by: By,
+    ) -> Result<(Seq, bool), StepError> {
         let Store {
             core, plan, next, ..
         } = &mut *self.store;
@@ -236,11 +253,11 @@ impl<'a, M: Model> Transaction<'a, M> {
             core.open.check_whole()?;
             if core.open.keyed().is_some() {
                 let first = core.fire_keyed(plan, event)?;
-                return Ok((first.unwrap_or(*next), first.is_some(), &core.bindings));
+                return Ok((first.unwrap_or(*next), first.is_some()));
             }
         }
         core.fire(plan, event, by)?;
-        Ok((*next, false, &core.bindings))
+        Ok((*next, false))
     }
 
     /// Returns the facts of the events that were applied so far.
@@ -345,7 +362,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     #[inline(always)]
     pub fn commit(mut self) -> Result<Committed, StepError> {
         let open = &self.store.core.open;
-        if open.is_idle() || open.is_unusual() {
+        if open.is_idle() || open.is_unusual() || traces_steps() {
             return self.commit_unusual();
         }
         if let Err(e) = self.keep_usual() {
@@ -360,7 +377,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     /// Rolls the transaction back, and returns the error that is the reason.
     #[cold]
     fn fail(self, e: StepError) -> StepError {
-        e
+        self.store.observe_error(e)
     }
 
     #[inline(never)]
@@ -390,7 +407,7 @@ impl<'a, M: Model> Transaction<'a, M> {
     #[inline]
     pub(super) fn end(mut self) -> Result<(), StepError> {
         let open = &self.store.core.open;
-        if open.is_idle() || open.is_unusual() {
+        if open.is_idle() || open.is_unusual() || traces_steps() {
             return self.finish_unusual().map(|_| ());
         }
         self.end_usual()
@@ -443,9 +460,16 @@ impl<'a, M: Model> Transaction<'a, M> {
         Ok((result, self.commit()?))
     }
 
-    /// Commits a transaction that has metadata or savepoints, or in which no event fired.
+    /// Commits a transaction that has metadata or savepoints, in which no event fired, or that is traced.
     #[inline(never)]
     fn finish_unusual(&mut self) -> Result<End, StepError> {
+        #[cfg(feature = "tracing")]
+        let _entered = self.commit_span();
+        let ended = self.finish_unobserved();
+        ended.map_err(|e| self.store.observe_error(e))
+    }
+
+    fn finish_unobserved(&mut self) -> Result<End, StepError> {
         let open = &mut self.store.core.open;
         open.check_whole()?;
         if let Some(repeat) = open.keyed().and_then(|keyed| keyed.repeat.as_ref()) {
@@ -488,8 +512,8 @@ impl<'a, M: Model> Transaction<'a, M> {
         if !self.store.core.logged {
             return self.end();
         }
-        self.check()?;
-        self.store.keep_unwritten()?;
+        let kept = self.check().and_then(|()| self.store.keep_unwritten());
+        kept.map_err(|e| self.store.observe_error(e))?;
         // The transaction has ended, so that its drop must not roll it back.
         std::mem::forget(self);
         Ok(())

@@ -58,7 +58,19 @@ impl Checkpoints {
         write: impl FnOnce() -> Result<Checkpoint, StorageError>,
     ) -> Result<Checkpoint, StorageError> {
         let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(feature = "tracing")]
+        let _entered = tracing::debug_span!(target: "ironweave::log", "checkpoint").entered();
         let result = write();
+        #[cfg(feature = "tracing")]
+        match &result {
+            Ok(written) => {
+                let (seq, bytes) = (written.seq.get(), written.bytes);
+                tracing::debug!(target: "ironweave::log", seq, bytes, "a checkpoint was written");
+            }
+            Err(error) => {
+                tracing::warn!(target: "ironweave::log", %error, "a checkpoint was not written");
+            }
+        }
         if let Ok(written) = &result {
             self.set_last_bytes(written.bytes);
         }

@@ -27,6 +27,9 @@ pub(crate) struct FeedReader {
     position: Option<Position>,
     /// The transaction at `next`.
     peeked: Option<Arc<DecodedTransaction>>,
+    /// `next`, for the meter of the store.
+    #[cfg(feature = "tracing")]
+    metered: Arc<std::sync::atomic::AtomicU64>,
 }
 
 /// What a feed has of the next transaction in memory.
@@ -55,14 +58,26 @@ impl FeedReader {
         // The log of a store that began at a snapshot begins there.
         let base = feed.begin.base.as_ref();
         let beginning = base.map_or(Seq::ZERO, |base| base.at.next());
-        Self {
+        let reader = Self {
             feed: Arc::clone(feed),
             next: from.max(beginning),
             log: LogReader::clone(&feed.log),
             log_frames: None,
             position: before,
             peeked: None,
-        }
+            #[cfg(feature = "tracing")]
+            metered: Arc::default(),
+        };
+        reader.meter();
+        #[cfg(feature = "tracing")]
+        feed.meter.add_reader(&reader.metered);
+        reader
+    }
+
+    /// Lets the meter of the store know how far this has read.
+    fn meter(&self) {
+        #[cfg(feature = "tracing")]
+        (self.metered).store(self.next.get(), std::sync::atomic::Ordering::Relaxed);
     }
 
     pub(crate) fn next(&self) -> Seq {
@@ -104,6 +119,7 @@ impl FeedReader {
             self.position = peeked.position;
         }
         self.next += 1;
+        self.meter();
     }
 
     /// Moves back to a frame that was delivered before.
@@ -112,6 +128,7 @@ impl FeedReader {
         self.peeked = None;
         self.log_frames = None;
         self.next = to;
+        self.meter();
     }
 
     /// Returns the next transaction. Returns `None` if no transaction was committed in time, or if the store was
@@ -223,7 +240,13 @@ impl FeedReader {
             }
             let frames = match &mut self.log_frames {
                 Some(frames) => frames,
-                None => self.log_frames.insert(self.log.frames(self.next)?),
+                None => {
+                    #[cfg(feature = "tracing")]
+                    tracing::debug!(
+                        target: "ironweave::subscribe", lag = self.lag(), "a subscription reads frames that are only in the log"
+                    );
+                    self.log_frames.insert(self.log.frames(self.next)?)
+                }
             };
             match frames.next() {
                 Some(Ok(frame)) if frame.header.seq == self.next => return Ok(Arc::new(frame)),
