@@ -21,6 +21,7 @@ pages! {
     Follow: "follow.md",
     AsyncCode: "async.md",
     Service: "service.md",
+    Operate: "operate.md",
     Sql: "sql.md",
     Explore: "explore.md",
     Lint: "lint.md",

@@ -212,7 +212,10 @@ fn an_open_a_sync_and_a_checkpoint_are_traced() {
     let lines = Lines::default();
     lines.during(|| {
         let mut store = Store::<Model>::open(dir.path()).unwrap();
-        assert_eq!(lines.take().pop().unwrap(), "DEBUG opened model=\"shop\" seq=0");
+        assert_eq!(
+            lines.take().pop().unwrap(),
+            "DEBUG opened model=\"shop\" seq=0"
+        );
         store.try_step(listed("cup")).unwrap();
         let sync = "> sync frames=1".to_owned();
         let traced = lines.take();
@@ -223,7 +226,10 @@ fn an_open_a_sync_and_a_checkpoint_are_traced() {
         let traced = lines.take();
         assert_eq!(traced[0], "> checkpoint");
         let written = "DEBUG a checkpoint was written seq=1 bytes=";
-        assert!(traced.iter().any(|line| line.starts_with(written)), "{traced:?}");
+        assert!(
+            traced.iter().any(|line| line.starts_with(written)),
+            "{traced:?}"
+        );
     });
 }
 
@@ -237,7 +243,9 @@ fn a_traced_step_does_what_another_does() {
             results.push(format!("{:?}", store.try_step(bought(name)).map(|r| r.seq)));
         }
         let events = names.iter().map(|name| listed(name));
-        results.extend((store.step_all(events).into_iter()).map(|r| format!("{:?}", r.map(|r| r.seq))));
+        results.extend(
+            (store.step_all(events).into_iter()).map(|r| format!("{:?}", r.map(|r| r.seq))),
+        );
         results
     };
     let (mut plain, mut traced) = (Store::<Model>::memory(), Store::<Model>::memory());
@@ -265,7 +273,9 @@ fn a_meter_counts_transactions_rejections_and_syncs() {
     t.commit().unwrap();
     let batch = store.step_all([listed("pot"), listed("pan"), listed("pot")]);
     assert_eq!(batch.iter().filter(|result| result.is_ok()).count(), 2);
-    store.try_step_any(&shop::AnyEvent::from(bought("pan"))).unwrap();
+    store
+        .try_step_any(&shop::AnyEvent::from(bought("pan")))
+        .unwrap();
     store.step_all([listed("a name of more than 20 bytes")]);
     let Metrics {
         transactions,
@@ -278,7 +288,12 @@ fn a_meter_counts_transactions_rejections_and_syncs() {
     } = meter.read();
     assert_eq!((transactions, failures), (5, 0));
     let rejections: Vec<_> = rejections.into_iter().collect();
-    let expected = [("Duplicate", 2), ("Invariant", 1), ("NotInPlace", 1), ("UnknownKey", 2)];
+    let expected = [
+        ("Duplicate", 2),
+        ("Invariant", 1),
+        ("NotInPlace", 1),
+        ("UnknownKey", 2),
+    ];
     assert_eq!(rejections, expected);
     // One for each step and for the batch.
     assert_eq!(syncs - opened.syncs, 4);

@@ -13,6 +13,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
+use ironweave::metrics::Meter;
 use ironweave::prelude::*;
 use ironweave::query::{Page, PageToken};
 use ironweave::{Filter, Snapshot, StoreReader};
@@ -58,6 +59,8 @@ impl std::ops::Deref for Api {
 pub struct Shared {
     /// Reads the store.
     pub reader: StoreReader<Model>,
+    /// Counts what the store does.
+    pub meter: Meter,
     /// Where commands go.
     pub mailbox: Mailbox,
     /// Becomes true when the daemon ends.

@@ -10,6 +10,7 @@
 //! | [`inbox`] | the engine's loop: commands of clients, signals, the end |
 //! | [`api`], [`answers`], [`failure`] | the routes, what they answer, and errors |
 //! | [`events`], [`metrics`] | server-sent events, and metrics for Prometheus |
+//! | [`traces`] | what the daemon prints with `RUST_LOG` |
 //! | [`access`] | who may send requests |
 //! | [`presence`] | the file by which other databuilds find the daemon |
 //! | [`client`], [`follow`] | the commands of databuild as clients of the daemon |
@@ -32,6 +33,7 @@ pub mod follow;
 pub mod inbox;
 pub mod metrics;
 pub mod presence;
+pub mod traces;
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
@@ -82,6 +84,7 @@ pub struct Options {
 /// # Errors
 /// If the jobs, the token, the address or the directory cannot be used, or the store cannot be written later.
 pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
+    traces::print()?;
     let jobs = Jobs::load(&options.jobs)?;
     let token = options.token_file.as_deref().map(read_token).transpose()?;
     let address = address(&options.listen)?;
@@ -102,7 +105,7 @@ pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
     allow_many_files();
     dirs.create()?;
     let store = start::open(dirs)?;
-    let reader = store.reader();
+    let (reader, meter) = (store.reader(), store.meter());
     let limits = options.limits;
     let mut engine = Engine::new(store, dirs.clone(), jobs, limits, None)?;
     let jobs = std::path::absolute(&options.jobs)?;
@@ -124,6 +127,7 @@ pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
     let (end, ends) = watch::channel(false);
     let shared = Shared {
         reader,
+        meter,
         mailbox,
         ends: ends.clone(),
         presence: presence.clone(),

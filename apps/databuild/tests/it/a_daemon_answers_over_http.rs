@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::daemon::{Daemon, JOBS};
-use crate::support::{Place, wait_until};
+use crate::daemon::{Daemon, JOBS, SERVE};
+use crate::support::{Place, Seen, wait_until};
 
 fn names(list: &Value, field: &str) -> Vec<String> {
     let text = |item: &Value| item[field].as_str().expect("a text").to_owned();
@@ -315,9 +315,20 @@ fn health_and_metrics() {
         "databuild_wants{state=\"Successful\"} 1",
         "databuild_runs_max 4",
         "databuild_event_streams 0",
+        "databuild_failures_total 0",
+        // One reader, which follows what ends.
+        "databuild_subscription_lag 0",
     ] {
         assert!(text.lines().any(|l| l == line), "no `{line}` in:\n{text}");
     }
+    let value = |name: &str| -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.expect("the metric").trim().parse().expect("a number")
+    };
+    // A want, and for each run that it is queued, that it starts, and that it succeeds.
+    assert!(value("databuild_transactions_total ") >= 7.0, "{text}");
+    assert!(value("databuild_log_bytes_total ") > 0.0 && value("databuild_syncs_total ") > 0.0);
+    assert!(value("databuild_sync_seconds_total ") >= value("databuild_sync_seconds_max "));
     // Each metric is described before its values.
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let name = line.split(['{', ' ']).next().expect("a name");
@@ -344,4 +355,20 @@ fn a_failure_of_which_the_cause_may_be_gone_is_tried_again_by_the_next_want() {
     std::os::unix::fs::symlink("/bin/true", program).expect("a program");
     let want = daemon.want(&["late"]);
     daemon.wait_for(&want, "Successful");
+}
+
+#[test]
+fn what_the_store_does_can_be_printed() {
+    let place = Place::with_jobs(JOBS);
+    let mut command = place.command(&SERVE);
+    let wrong = command.env("RUST_LOG", "ironweave=loud").output();
+    let wrong = Seen::of(wrong.expect("databuild starts"));
+    wrong.refused(&["RUST_LOG is `ironweave=loud`", "ironweave::log=debug"]);
+    let daemon = Daemon::start_env(&place, &[("RUST_LOG", "ironweave::step=debug")]);
+    let want = daemon.want(&["quick/1"]);
+    daemon.wait_for(&want, "Successful");
+    let stderr = daemon.end().stderr;
+    assert!(stderr.contains("event=\"WantCreated\""), "{stderr}");
+    assert!(stderr.contains("time.busy"), "{stderr}");
+    assert!(!stderr.contains("ironweave::log"), "{stderr}");
 }

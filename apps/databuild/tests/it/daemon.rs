@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -64,7 +64,17 @@ impl Daemon {
     }
 
     pub fn start_with(place: &Place, more: &[&str]) -> Self {
-        let mut command = place.command(&[&SERVE[..], more].concat());
+        Self::of(place.command(&[&SERVE[..], more].concat()))
+    }
+
+    /// Starts it with further variables.
+    pub fn start_env(place: &Place, vars: &[(&str, &str)]) -> Self {
+        let mut command = place.command(&SERVE);
+        command.envs(vars.iter().copied());
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("databuild starts");
         let mut line = String::new();

@@ -23,13 +23,13 @@ use tracing::{level_filters::LevelFilter, span::EnteredSpan};
 
 use crate::base::error::StepError;
 use crate::step::model::Model;
+use crate::store::{Store, Transaction};
 #[cfg(feature = "tracing")]
 use crate::{
     base::meter::Meter,
     step::event::{DynEvent, Event, Receipt},
     step::fire::By,
 };
-use crate::store::{Store, Transaction};
 
 /// Returns whether steps may be traced. One load without the feature's subscriber, and constant without the feature.
 #[inline(always)]

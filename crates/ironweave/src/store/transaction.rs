@@ -241,11 +241,7 @@ impl<'a, M: Model> Transaction<'a, M> {
         }
     }
 
-    fn fire_unobserved(
-        &mut self,
-        event: &dyn DynEvent,
-        by: By,
-    ) -> Result<(Seq, bool), StepError> {
+    fn fire_unobserved(&mut self, event: &dyn DynEvent, by: By) -> Result<(Seq, bool), StepError> {
         let Store {
             core, plan, next, ..
         } = &mut *self.store;
