@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-/// How the files begin that the kernel executes itself. A shell executes other ones, after a fork.
+/// The first bytes of files that the kernel executes itself. A shell executes other ones, after a fork.
 const EXECUTED: [&[u8]; 2] = [b"#!", b"\x7fELF"];
 
-/// The file that a program without a `/` stands for. `None` if the lookup is to be left to the new process: there is no such file, or what
+/// The file that a program without a `/` is found in. `None` if the lookup is to be left to the new process: there is no such file, or what
 /// is found depends on the directory of the process.
 pub fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
     if program.is_empty() || program.contains('/') {

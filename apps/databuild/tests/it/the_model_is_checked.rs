@@ -79,7 +79,7 @@ fn so_it_is_if_what_is_stale_is_checked() {
     println!("{report}");
     assert!(report.is_complete(), "{report}");
     let mut never = report.never_fired();
-    // Nobody cancels a want.
+    // No want is canceled.
     assert!(
         never.all(|event| event == "CheckWasNeedless" || !OF_STALE.contains(&event)),
         "{report}"
