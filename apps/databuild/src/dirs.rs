@@ -12,15 +12,16 @@
 //!
 //! The life of a run's directory:
 //! 1. It is created when the run is queued, and only the process of the run writes to it.
-//! 2. When the process has succeeded, its content is synced ([`Dirs::seal`]) and it is renamed to its place in
+//! 2. When the process has succeeded, its content is synced ([`crate::seal`]) and it is renamed to its place in
 //!    `data` ([`Dirs::publish`]). If one of these fails, the run has failed.
 //! 3. The store records the success. If databuild is killed before, the run is lost and its partition is built
-//!    again. Only the state in the store decides whether a directory in `data` is valid.
+//!    again. Only the state in the store decides whether a directory in `data` is valid. If the power fails after the store has the success
+//!    and before the disk has the rename, the next start completes it.
 //! 4. The directory of a lost run is removed at the next start. Its process is
 //!    killed before, if it is found. It writes to no other directory.
 //!
-//! Earlier versions recorded the success before the rename. If the store records that a run succeeded and its
-//! directory still exists, the next start completes the rename.
+//! Whenever the store records that a run succeeded and its directory still exists, the next start completes the rename. The first
+//! versions recorded the success before it.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -31,7 +32,6 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 
 use crate::command::Secrets;
-use crate::content;
 
 /// Of what a run wrote to stderr, so much of the end is kept if it has secrets.
 const REDACTED_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -92,7 +92,8 @@ impl Dirs {
         self.root.join("daemon.json")
     }
 
-    fn runs(&self) -> PathBuf {
+    /// The directory of the directories of runs.
+    pub fn runs(&self) -> PathBuf {
         self.root.join("runs")
     }
 
@@ -195,8 +196,8 @@ impl Dirs {
         result
     }
 
-    /// Syncs the output of a run to disk, and checks that it can be renamed and removed.
-    pub fn seal(&self, run: &str) -> Result<()> {
+    /// The files and directories of the output of a run. Checks that it can be renamed and removed.
+    pub fn output(&self, run: &str) -> Result<Vec<PathBuf>> {
         let dir = self.run(run);
         let mode = fs::symlink_metadata(&dir)
             .map_err(|e| anyhow::anyhow!("cannot list its output: {e}"))?
@@ -208,28 +209,21 @@ impl Dirs {
              job must leave it writable (files in it may be read-only)",
             mode & 0o777
         );
+        let mut paths = Vec::new();
         for entry in walkdir::WalkDir::new(&dir).contents_first(true) {
             let entry = entry.map_err(|e| anyhow::anyhow!("cannot list its output: {e}"))?;
             if entry.file_type().is_file() || entry.file_type().is_dir() {
-                let path = entry.path();
-                sync(path).map_err(|e| match e.kind() {
-                    io::ErrorKind::PermissionDenied => anyhow::anyhow!(
-                        "cannot read its output {}: {e}: the job must leave it readable",
-                        path.display()
-                    ),
-                    _ => cannot("sync to the disk", path, &e),
-                })?;
+                paths.push(entry.into_path());
             }
         }
-        Ok(())
+        Ok(paths)
     }
 
-    /// Moves the output of a run into place. If that fails, the former data is restored. Can be
+    /// Moves the output of a run into place, which is not synced ([`crate::seal`]). If that fails, the former data is restored. Can be
     /// repeated after an interruption.
     pub fn publish(&self, run: &str, partition: &str) -> Result<()> {
         let (from, to) = (self.run(run), self.partition(partition));
         let parent = to.parent().unwrap_or(&to);
-        let made = !parent.exists();
         fs::create_dir_all(parent).map_err(|e| unplaced(parent, &e))?;
         let old = self.replaced_by(run);
         remove(&old);
@@ -243,19 +237,6 @@ impl Dirs {
                 let _ = fs::rename(&old, &to);
             }
             return Err(unplaced(&to, &e));
-        }
-        let up = if made {
-            parent
-                .ancestors()
-                .skip(1)
-                .take_while(|p| p.starts_with(self.data()))
-                .collect()
-        } else {
-            Vec::new()
-        };
-        let runs = self.runs();
-        for dir in std::iter::once(parent).chain(up).chain([&*runs]) {
-            sync(dir).map_err(|e| cannot("sync to the disk", dir, &e))?;
         }
         remove(&old);
         Ok(())
@@ -326,8 +307,15 @@ fn make_writable(dir: &Path) {
     }
 }
 
-fn sync(path: &Path) -> io::Result<()> {
-    content::open(path).and_then(|f| f.sync_all())
+/// The error for output that cannot be synced.
+pub fn cannot_sync(path: &Path, e: &io::Error) -> anyhow::Error {
+    match e.kind() {
+        io::ErrorKind::PermissionDenied => anyhow::anyhow!(
+            "cannot read its output {}: {e}: the job must leave it readable",
+            path.display()
+        ),
+        _ => cannot("sync to the disk", path, e),
+    }
 }
 
 /// The error for data that cannot be moved into place.
@@ -385,7 +373,7 @@ mod tests {
             fs::write(own.join("x"), text).unwrap();
             fs::write(dirs.stderr(run), "noise").unwrap();
             dirs.probe(run).unwrap();
-            dirs.seal(run).unwrap();
+            dirs.output(run).unwrap();
             assert_eq!(dirs.runs_present().unwrap(), [run]);
             dirs.publish(run, "a/b").unwrap();
             assert_eq!(dirs.runs_present().unwrap(), Vec::<String>::new());
@@ -465,7 +453,7 @@ mod tests {
         for path in [own.join("inner"), own] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o555)).unwrap();
         }
-        let error = format!("{:#}", dirs.seal("0.1").unwrap_err());
+        let error = format!("{:#}", dirs.output("0.1").unwrap_err());
         assert!(
             error.contains("read-only (mode 555)") && error.contains("leave it writable"),
             "{error}"

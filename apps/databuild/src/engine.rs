@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use ironweave::prelude::*;
@@ -30,6 +30,7 @@ use crate::progress::Progress;
 use crate::protocol::{Named, RunOutput};
 use crate::requests::Inbox;
 use crate::rules::{current, is_open, name, to_build};
+use crate::seal::Sealer;
 use crate::signals::Signals;
 use crate::work::Work;
 
@@ -37,11 +38,6 @@ use crate::work::Work;
 pub const STDERR_LINES_MAX: usize = 20;
 /// How often the loop checks for signals while no run ends.
 pub const TICK: Duration = Duration::from_millis(50);
-
-/// How long what runs print is kept.
-const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
-/// How many bytes of it are kept.
-const KEPT_BYTES_MAX: u64 = 1 << 30;
 
 /// Both ends of a channel.
 pub(crate) type Channel<T> = (Sender<T>, Receiver<T>);
@@ -78,6 +74,7 @@ pub struct Engine {
     pub(crate) limits: Limits,
     pub(crate) children: Children<JobRun, RunOutput>,
     pub(crate) works: BTreeMap<JobRun, Work>,
+    pub(crate) sealer: Sealer,
     /// The partitions that runs have missed.
     pub(crate) missed: BTreeSet<String>,
     /// The times at which jobs are run again that have failed, with their partitions.
@@ -133,8 +130,10 @@ impl Engine {
         if let Some(workspace) = workspace {
             vars.push(("DATABUILD_WORKSPACE".into(), text(workspace)?));
         }
+        let children = Children::new();
         Ok(Self {
             inbox: Inbox::new(&dirs),
+            sealer: Sealer::start(dirs.clone(), children.waker())?,
             store,
             dirs,
             jobs,
@@ -149,7 +148,7 @@ impl Engine {
             signals: Signals::listen()?,
             vars,
             limits,
-            children: Children::new(),
+            children,
             works: BTreeMap::new(),
             missed: BTreeSet::new(),
             backoffs: BTreeSet::new(),
@@ -207,6 +206,7 @@ impl Engine {
                 self.cancel(&self.wants.clone())?;
                 // Success is reported when it is on the disk.
                 self.sync()?;
+                self.checkpoint();
                 Ok(stopped)
             }
             Err(e) => {
@@ -234,12 +234,10 @@ impl Engine {
             let known = self.store.count::<PartitionRef, Any>();
             self.progress
                 .live(self.store.count::<Partition, Live>(), known);
-            if self.children.is_empty() && !self.waits_for_a_time() {
+            if self.is_idle() && !self.waits_for_a_time() {
                 return Ok(None);
             }
-            if let Some(ended) = self.children.ended(TICK) {
-                self.ended(ended)?;
-            }
+            self.record_ends(TICK)?;
             self.stop_late_runs();
             self.answer()?;
         }
@@ -254,13 +252,6 @@ impl Engine {
             self.start(*partition)?;
         }
         Ok(!startable.is_empty())
-    }
-
-    /// Removes what is kept of the oldest runs.
-    pub(crate) fn prune(&self) {
-        let oldest = SystemTime::now().checked_sub(KEPT_FOR);
-        let oldest = oldest.unwrap_or(SystemTime::UNIX_EPOCH);
-        self.dirs.prune(oldest, KEPT_BYTES_MAX);
     }
 
     /// Carries out what other databuilds want to cancel or to retry, and answers them when that is on the disk.
@@ -287,8 +278,10 @@ impl Engine {
         }
         let db = &self.store;
         let mut pools = self.jobs.pools().to_vec();
-        for work in self.works.values() {
-            if let Some(pool) = work.pool {
+        for (run, work) in &self.works {
+            if let Some(pool) = work.pool
+                && !self.sealer.has(*run)
+            {
                 pools[pool] = pools[pool].saturating_sub(1);
             }
         }

@@ -11,8 +11,10 @@ use ironweave::prelude::*;
 
 use crate::child::{self, Children, Ended, Spec};
 use crate::engine::{Engine, STDERR_LINES_MAX, TICK};
+use crate::jobs::Job;
 use crate::model::build::state::{Checking, Failed, Live, Stale};
 use crate::model::build::{Partition, SourcesChanged};
+use crate::present::Present;
 use crate::protocol::Digests;
 use crate::rules::{current, name};
 
@@ -57,31 +59,35 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
     let mut changed: BTreeSet<Partition> = gone.into_iter().collect();
     let db = &engine.store;
     let mut by_job: BTreeMap<usize, Vec<Built>> = BTreeMap::new();
-    let live = db.place::<Partition, Live>();
-    let live = live.map(|p| (p.any(), p.digest(db).to_owned()));
+    let live = db.place::<Partition, Live>().map(|p| p.any());
     // What may be live again without a run is compared like what is live.
     let stale = db.place::<Partition, Stale>().filter(|p| p.by_inputs(db));
-    let stale = stale.map(|p| (p.any(), p.digest(db).to_owned()));
+    let stale = stale.map(|p| p.any());
     let checking = db
         .place::<Partition, Checking>()
         .filter(|p| p.by_inputs(db));
-    let checking = checking.map(|p| (p.any(), p.digest(db).to_owned()));
-    let built = live.chain(stale).chain(checking).map(|(p, digest)| {
-        let is_there = engine.dirs.partition(name(p, db)).is_dir();
-        (p, is_there, Some(digest))
-    });
-    let failed = db.place::<Partition, Failed>();
-    let failed = failed.map(|p| (p.any(), true, p.digest(db).clone()));
-    for (partition, is_there, digest) in built.chain(failed) {
+    let checking = checking.map(|p| p.any());
+    let failed = db.place::<Partition, Failed>().map(|p| p.any());
+    let versions: Vec<String> = engine.jobs.all().iter().map(Job::version).collect();
+    let mut present = Present::of(engine.dirs.data());
+    for partition in live.chain(stale).chain(checking).chain(failed) {
         let name = name(partition, db);
         let job = engine.jobs.index_for(name).ok();
         let version = partition.built_by(db).map_or("", |run| run.version(db));
-        let is_of = |job: usize| version.is_empty() || engine.jobs.all()[job].version() == version;
-        if !is_there || !job.is_none_or(is_of) {
+        let is_of = |job: usize| version.is_empty() || versions[job] == version;
+        let has_failed = partition.in_state::<Failed>(db);
+        if (has_failed.is_none() && !present.has(name)) || !job.is_none_or(is_of) {
             changed.insert(partition);
-        } else if let (Some(job), Some(digest)) = (job, digest)
-            && engine.jobs.all()[job].digest.is_some()
-        {
+            continue;
+        }
+        let Some(job) = job.filter(|job| engine.jobs.all()[*job].digest.is_some()) else {
+            continue;
+        };
+        let digest = match has_failed {
+            Some(failed) => failed.digest(db).clone(),
+            None => built_with(partition, db),
+        };
+        if let Some(digest) = digest {
             let built = (partition, name.to_owned(), digest);
             by_job.entry(job).or_default().push(built);
         }
@@ -129,6 +135,14 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
         engine.went_stale = true;
     }
     Ok(None)
+}
+
+/// The digest that a partition was built with, if it is live or may be live again.
+fn built_with(partition: Partition, db: &impl Db) -> Option<String> {
+    let live = partition.in_state::<Live>(db).map(|p| p.digest(db));
+    let stale = partition.in_state::<Stale>(db).map(|p| p.digest(db));
+    let checking = partition.in_state::<Checking>(db).map(|p| p.digest(db));
+    live.or(stale).or(checking).map(ToOwned::to_owned)
 }
 
 /// Computes the partitions that depend on unknown ones, and keeps only those changed partitions that other ones

@@ -8,11 +8,12 @@
 //! | the state and its events | [`model`], then [`rules`] |
 //! | how to write jobs | [`jobs`], [`pattern`], [`command`] |
 //! | how partitions are selected on the command line | [`selection`] |
-//! | how wants become data | [`engine`], [`work`], [`stop`], [`verdict`] |
+//! | how wants become data | [`engine`], [`work`], [`stop`], [`verdict`], [`seal`] |
 //! | how wants are canceled, and failures retried | [`requests`] |
 //! | how processes are run | [`child`], [`program`], [`protocol`] |
 //! | recovery after a kill | [`start`], [`orphans`], [`dirs`] |
-//! | staleness, and contents that come out the same | [`fresh`], [`stale`], [`content`] |
+//! | staleness, and contents that come out the same | [`fresh`], [`present`], [`stale`], [`content`] |
+//! | checkpoints of the store, and what is kept of old runs | [`upkeep`] |
 //! | the daemon, its API and its clients | [`serve`] |
 //! | stores of earlier versions | [`migrate`] |
 //! | when partitions will be ready | [`simulate`] |
@@ -36,12 +37,14 @@ pub mod migrate;
 pub mod model;
 pub mod orphans;
 pub mod pattern;
+pub mod present;
 pub mod program;
 pub mod progress;
 pub mod protocol;
 pub mod render;
 pub mod requests;
 pub mod rules;
+pub mod seal;
 pub mod selection;
 pub mod serve;
 pub mod show;
@@ -53,5 +56,6 @@ pub mod status;
 pub mod stop;
 pub mod summary;
 pub mod text;
+pub mod upkeep;
 pub mod verdict;
 pub mod work;

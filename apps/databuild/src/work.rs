@@ -41,6 +41,19 @@ pub struct Work {
     pub(crate) secrets: Secrets,
 }
 
+impl Work {
+    /// Returns whether the run may have succeeded, as far as its process says.
+    pub(crate) fn may_succeed(&self, ended: &Ended<JobRun, RunOutput>) -> bool {
+        let is_fine = |output: &RunOutput| output.missed.is_empty();
+        self.stop.is_none() && ended.exit == 0 && ended.output.as_ref().is_ok_and(is_fine)
+    }
+
+    /// Its process has ended in time.
+    pub(crate) fn process_has_ended(&mut self) {
+        self.timeout = None;
+    }
+}
+
 /// What is recorded of a run that has failed.
 struct Failure {
     exit: i32,
@@ -202,8 +215,12 @@ impl Engine {
         self.jobs = jobs;
     }
 
-    /// Records the result of a run whose process has ended.
-    pub(crate) fn ended(&mut self, mut ended: Ended<JobRun, RunOutput>) -> Result<()> {
+    /// Records the result of a run whose process has ended. If it [may have succeeded](Work::may_succeed), its output was sealed.
+    pub(crate) fn ended(
+        &mut self,
+        mut ended: Ended<JobRun, RunOutput>,
+        sealed: Result<()>,
+    ) -> Result<()> {
         let run = ended.key;
         self.hear();
         let Some(work) = self.works.remove(&run) else {
@@ -278,8 +295,7 @@ impl Engine {
         }
         // A run fails if its output cannot be read, synced or moved into place.
         if matches!(verdict, Verdict::Succeeded { .. }) {
-            let placed = self.dirs.seal(&id);
-            let placed = placed.and_then(|()| self.dirs.publish(&id, &name));
+            let placed = sealed.and_then(|()| self.dirs.publish(&id, &name));
             verdict = placed.map_or_else(|e| Verdict::Hindered(format!("{e:#}")), |()| verdict);
         }
         let recorded = match verdict {

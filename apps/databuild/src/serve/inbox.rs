@@ -181,6 +181,9 @@ impl Engine {
         }
         let runs: Vec<JobRun> = works.into_keys().collect();
         let lost = self.lose(&runs);
+        if result.is_ok() && lost.is_ok() {
+            self.checkpoint();
+        }
         // The first error is returned.
         result.and(lost)
     }
@@ -207,12 +210,10 @@ impl Engine {
             }
             match until {
                 None => while self.start_some()? {},
-                Some(at) if self.children.is_empty() || at <= Instant::now() => return Ok(()),
+                Some(at) if self.is_idle() || at <= Instant::now() => return Ok(()),
                 Some(_) => {}
             }
-            if let Some(ended) = self.children.ended(TICK) {
-                self.ended(ended)?;
-            }
+            self.record_ends(TICK)?;
             self.stop_late_runs();
             self.obey(orders)?;
             self.answer()?;
@@ -222,7 +223,7 @@ impl Engine {
 
     /// Drops what is known of runs that have ended, if none goes on that could be compared with it.
     fn forget(&mut self) {
-        if self.children.is_empty() {
+        if self.is_idle() {
             self.built.clear();
             self.kept.clear();
             self.failed.clear();

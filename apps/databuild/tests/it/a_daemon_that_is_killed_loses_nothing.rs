@@ -10,6 +10,9 @@ fn its_wants_are_resumed_by_the_next_one() {
     let (first, second) = (daemon.want(&["top/a"]), daemon.want(&["quick/1", "top/b"]));
     daemon.wait_for_run("slow/a");
     daemon.wait_for_run("slow/b");
+    wait_until("the other run is recorded", || {
+        daemon.get("/api/partitions/quick/1").1["state"] == "Live"
+    });
     let orphan = place.read("there-a");
     daemon.kill();
     // Its file is no daemon: the store is used directly.

@@ -32,6 +32,7 @@ mod jobs_of_users_are_run;
 mod log_and_status_can_be_read_beside_a_writer;
 mod misbehaving_jobs_fail_alone;
 mod model_of_then;
+mod no_cost_grows_with_the_store;
 mod planted_bugs_are_found;
 mod the_demo_reports_on_a_workspace;
 mod the_model_is_checked;

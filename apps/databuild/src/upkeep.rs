@@ -1,0 +1,60 @@
+//! What the engine does so that no cost grows with the past: checkpoints of the store, and the removal of what old runs printed.
+
+use std::time::{Duration, SystemTime};
+
+use ironweave::CheckpointPolicy;
+use ironweave::prelude::*;
+
+use crate::engine::{BuildStore, Engine};
+use crate::model::build::PartitionRef;
+
+/// How long what runs print is kept.
+const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
+/// How many bytes of it are kept.
+const KEPT_BYTES_MAX: u64 = 1 << 30;
+
+/// While databuild runs, a thread writes a checkpoint each time the log has grown by so many bytes, and by as many as a checkpoint has.
+const CHECKPOINT_BYTES: u64 = 16 << 20;
+/// At its end, databuild writes one if the next opening would replay more steps than this ..
+const REPLAYED_MAX: u64 = 1000;
+/// .. and more than a part of the references. So the time for checkpoints, which grows with the store, stays a fraction of the time for the
+/// runs that were recorded since the last one.
+const REFERENCES_PER_STEP: usize = 32;
+
+/// When the store writes checkpoints by itself.
+pub fn policy() -> CheckpointPolicy {
+    CheckpointPolicy::never().bytes(CHECKPOINT_BYTES)
+}
+
+/// Returns whether opening the store would take long, compared with writing a checkpoint.
+fn is_due(store: &BuildStore) -> bool {
+    let Some(last) = store.seq() else {
+        return false;
+    };
+    let written = store.last_checkpoint().and_then(Result::ok);
+    let written = written.map(|checkpoint| checkpoint.seq());
+    let from = written.max(store.opened_from().checkpoint());
+    let replayed = last.get() - from.map_or(0, ironweave::Seq::get);
+    let references = store.count::<PartitionRef, Any>() / REFERENCES_PER_STEP;
+    replayed > REPLAYED_MAX + references as u64
+}
+
+impl Engine {
+    /// Removes what is kept of the oldest runs.
+    pub(crate) fn prune(&self) {
+        let oldest = SystemTime::now().checked_sub(KEPT_FOR);
+        let oldest = oldest.unwrap_or(SystemTime::UNIX_EPOCH);
+        self.dirs.prune(oldest, KEPT_BYTES_MAX);
+    }
+
+    /// Writes a checkpoint of the store, if the next opening would take long without one.
+    pub(crate) fn checkpoint(&mut self) {
+        // One that fails, because the disk is full, makes the next opening slower and nothing else.
+        if is_due(&self.store)
+            && let Err(e) = self.store.checkpoint()
+        {
+            let note = format!("no checkpoint of the store was written: {e}");
+            self.progress.note(note);
+        }
+    }
+}
