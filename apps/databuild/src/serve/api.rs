@@ -13,7 +13,6 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use ironweave::metrics::Meter;
 use ironweave::prelude::*;
 use ironweave::query::{Page, PageToken};
 use ironweave::{Filter, Snapshot, StoreReader};
@@ -34,6 +33,7 @@ use crate::serve::events::{Rendered, events};
 use crate::serve::failure::{Asked, Body, Failure, Named, Nothing};
 use crate::serve::inbox::{Command, Mailbox, Wanted};
 use crate::serve::metrics::{Metrics, metrics};
+use crate::serve::observed::Observed;
 use crate::serve::presence::Presence;
 use crate::text::shown;
 
@@ -59,8 +59,8 @@ impl std::ops::Deref for Api {
 pub struct Shared {
     /// Reads the store.
     pub reader: StoreReader<Model>,
-    /// Counts what the store does.
-    pub meter: Meter,
+    /// What the store counts about its own work.
+    pub observed: Observed,
     /// Where commands go.
     pub mailbox: Mailbox,
     /// Becomes true when the daemon ends.

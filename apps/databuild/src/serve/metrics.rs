@@ -62,17 +62,7 @@ pub async fn metrics(State(api): State<Api>, _: Asked<Nothing>) -> Response {
         let label = format!("{{class=\"{class}xx\"}}");
         line(&mut out, answered, &label, count.load(Ordering::Relaxed));
     }
-    let store = api.meter.read();
-    let rejections = "databuild_rejections_total";
-    head(
-        &mut out,
-        rejections,
-        "counter",
-        "Events and transactions that the store rejected, by kind.",
-    );
-    for (kind, count) in &store.rejections {
-        line(&mut out, rejections, &format!("{{kind=\"{kind}\"}}"), count);
-    }
+    api.observed.write_metrics(&mut out);
     let since = api.began.duration_since(UNIX_EPOCH).unwrap_or_default();
     let steps = api.reader.seq().map_or(0, |seq| seq.get() + 1);
     let rows = [
@@ -81,54 +71,6 @@ pub async fn metrics(State(api): State<Api>, _: Asked<Nothing>) -> Response {
             "counter",
             "Durable transactions in the log.",
             steps.to_string(),
-        ),
-        (
-            "databuild_transactions_total",
-            "counter",
-            "Transactions of this daemon.",
-            store.transactions.to_string(),
-        ),
-        (
-            "databuild_log_bytes_total",
-            "counter",
-            "Size of these transactions in the log.",
-            store.bytes.to_string(),
-        ),
-        (
-            "databuild_failures_total",
-            "counter",
-            "Steps that failed because of the disk or the store.",
-            store.failures.to_string(),
-        ),
-        (
-            "databuild_syncs_total",
-            "counter",
-            "Syncs of the log.",
-            store.syncs.to_string(),
-        ),
-        (
-            "databuild_sync_seconds_total",
-            "counter",
-            "How long these syncs took together.",
-            format!("{:.6}", store.sync_time.as_secs_f64()),
-        ),
-        (
-            "databuild_sync_seconds_max",
-            "gauge",
-            "How long the longest of them took.",
-            format!("{:.6}", store.sync_time_max.as_secs_f64()),
-        ),
-        (
-            "databuild_subscriptions",
-            "gauge",
-            "Readers of the log in this process, such as streams of events.",
-            store.subscriptions.to_string(),
-        ),
-        (
-            "databuild_subscription_lag",
-            "gauge",
-            "Frames that the slowest of them has not read.",
-            store.lag.to_string(),
         ),
         (
             "databuild_event_streams",
@@ -168,10 +110,10 @@ pub async fn metrics(State(api): State<Api>, _: Asked<Nothing>) -> Response {
 
 // Writing to a String cannot fail.
 
-fn head(out: &mut String, metric: &str, kind: &str, help: &str) {
+pub(super) fn head(out: &mut String, metric: &str, kind: &str, help: &str) {
     let _ = writeln!(out, "# HELP {metric} {help}\n# TYPE {metric} {kind}");
 }
 
-fn line(out: &mut String, metric: &str, labels: &str, value: impl std::fmt::Display) {
+pub(super) fn line(out: &mut String, metric: &str, labels: &str, value: impl std::fmt::Display) {
     let _ = writeln!(out, "{metric}{labels} {value}");
 }

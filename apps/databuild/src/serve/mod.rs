@@ -10,7 +10,7 @@
 //! | [`inbox`] | the engine's loop: commands of clients, signals, the end |
 //! | [`api`], [`answers`], [`failure`] | the routes, what they answer, and errors |
 //! | [`events`], [`metrics`] | server-sent events, and metrics for Prometheus |
-//! | [`traces`] | what the daemon prints with `RUST_LOG` |
+//! | [`observed`] | what the store does, in the metrics and on stderr |
 //! | [`access`] | who may send requests |
 //! | [`presence`] | the file by which other databuilds find the daemon |
 //! | [`client`], [`follow`] | the commands of databuild as clients of the daemon |
@@ -32,8 +32,8 @@ pub mod failure;
 pub mod follow;
 pub mod inbox;
 pub mod metrics;
+pub mod observed;
 pub mod presence;
-pub mod traces;
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
@@ -52,6 +52,7 @@ use crate::serve::api::Shared;
 use crate::serve::client::Client;
 use crate::serve::events::Rendered;
 use crate::serve::metrics::Metrics;
+use crate::serve::observed::Observed;
 use crate::serve::presence::Presence;
 use crate::start;
 use crate::text::shown;
@@ -84,7 +85,7 @@ pub struct Options {
 /// # Errors
 /// If the jobs, the token, the address or the directory cannot be used, or the store cannot be written later.
 pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
-    traces::print()?;
+    observed::print_traces()?;
     let jobs = Jobs::load(&options.jobs)?;
     let token = options.token_file.as_deref().map(read_token).transpose()?;
     let address = address(&options.listen)?;
@@ -105,7 +106,7 @@ pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
     allow_many_files();
     dirs.create()?;
     let store = start::open(dirs)?;
-    let (reader, meter) = (store.reader(), store.meter());
+    let (reader, observed) = (store.reader(), Observed::of(&store));
     let limits = options.limits;
     let mut engine = Engine::new(store, dirs.clone(), jobs, limits, None)?;
     let jobs = std::path::absolute(&options.jobs)?;
@@ -127,7 +128,7 @@ pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
     let (end, ends) = watch::channel(false);
     let shared = Shared {
         reader,
-        meter,
+        observed,
         mailbox,
         ends: ends.clone(),
         presence: presence.clone(),

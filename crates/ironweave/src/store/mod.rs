@@ -143,12 +143,8 @@ impl<M: Model> Store<M> {
     /// # Errors
     /// Any [rejection](StepError::is_rejection) of the event, and failures of the log.
     pub fn try_step<E: Event<Model = M>>(&mut self, event: E) -> Result<Receipt<E>, StepError> {
-        #[cfg(feature = "tracing")]
-        if observe::traces_steps() {
-            return self.step_traced(&event);
-        }
         let mut by = By::Compiled;
-        if self.core.open.is_usual_and_closed() {
+        if self.core.open.is_usual_and_closed() && !observe::traces_steps() {
             if let Some((seq, names)) = self.step_compiled(&event)? {
                 return Ok(Receipt {
                     seq,

@@ -27,8 +27,7 @@ use crate::store::{Store, Transaction};
 #[cfg(feature = "tracing")]
 use crate::{
     base::meter::Meter,
-    step::event::{DynEvent, Event, Receipt},
-    step::fire::By,
+    step::event::{DynEvent, Event},
 };
 
 /// Returns whether steps may be traced. One load without the feature's subscriber, and constant without the feature.
@@ -84,21 +83,12 @@ impl<M: Model> Store<M> {
         }
     }
 
-    /// As [`Store::step_any_way`], in a span.
+    /// Returns the span of a step.
     #[cfg(feature = "tracing")]
-    #[inline(never)]
-    pub(super) fn step_traced<E: Event<Model = M>>(
-        &mut self,
-        event: &E,
-    ) -> Result<Receipt<E>, StepError> {
-        let span = tracing::debug_span!(
+    pub(super) fn step_span<E: Event<Model = M>>() -> tracing::Span {
+        tracing::debug_span!(
             target: "ironweave::step", "step", event = E::NAME, seq = tracing::field::Empty
-        );
-        let entered = span.enter();
-        let receipt = self.step_any_way(event, By::Compiled)?;
-        span.record("seq", receipt.seq.get());
-        drop(entered);
-        Ok(receipt)
+        )
     }
 
     /// Traces that the store was opened, and what was discarded.

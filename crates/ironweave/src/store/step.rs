@@ -24,10 +24,10 @@ impl<M: Model> Store<M> {
         let seq = self.next;
         let transaction = Transaction::first(self);
         let Store { core, plan, .. } = &mut *transaction.store;
-        let recorded = core.fire_only_compiled(plan, event, &mut names);
-        #[cfg(feature = "tracing")]
-        let recorded = recorded.map_err(|e| transaction.store.observe_error(e));
-        let recorded = recorded?;
+        let recorded = match core.fire_only_compiled(plan, event, &mut names) {
+            Ok(recorded) => recorded,
+            Err(e) => return Err(transaction.fail(e)),
+        };
         if recorded {
             transaction.end_usual()?;
         } else {
@@ -43,6 +43,10 @@ impl<M: Model> Store<M> {
         event: &E,
         by: By,
     ) -> Result<Receipt<E>, StepError> {
+        #[cfg(feature = "tracing")]
+        let span = Self::step_span::<E>();
+        #[cfg(feature = "tracing")]
+        let _entered = span.enter();
         if by == By::Interpreter
             && let Some(e) = self.core.refusal(&self.plan, event)
         {
@@ -51,6 +55,8 @@ impl<M: Model> Store<M> {
         let mut transaction = self.begin();
         let receipt = transaction.receipt_by(event, by)?;
         transaction.end()?;
+        #[cfg(feature = "tracing")]
+        span.record("seq", receipt.seq.get());
         Ok(receipt)
     }
 }

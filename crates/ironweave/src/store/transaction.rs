@@ -198,11 +198,10 @@ impl<'a, M: Model> Transaction<'a, M> {
         let Some(mut names) = core.check_compiled(event) else {
             return Ok(None);
         };
-        let fired = core.fire_compiled(plan, event, &mut names);
-        #[cfg(feature = "tracing")]
-        let fired = fired.map_err(|e| self.store.observe_error(e));
-        fired?;
-        Ok(Some(names))
+        match core.fire_compiled(plan, event, &mut names) {
+            Ok(()) => Ok(Some(names)),
+            Err(e) => Err(self.store.observe_error(e)),
+        }
     }
 
     /// What executes the arcs of an event that [`Transaction::fire_compiled`] has not fired.
@@ -372,7 +371,7 @@ impl<'a, M: Model> Transaction<'a, M> {
 
     /// Rolls the transaction back, and returns the error that is the reason.
     #[cold]
-    fn fail(self, e: StepError) -> StepError {
+    pub(super) fn fail(self, e: StepError) -> StepError {
         self.store.observe_error(e)
     }
 
