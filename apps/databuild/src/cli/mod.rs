@@ -1,4 +1,4 @@
-//! The command line: what each command does. [`args`] has the arguments, [`build`] what builds.
+//! The command line: what each command does. `args.rs` has the arguments, `build.rs` what builds.
 
 mod args;
 mod build;
