@@ -22,7 +22,7 @@ use tokio::net::TcpListener;
 
 pub use problem::Problem;
 pub use source::{DirectorySource, Source, Transactions, TypedSource};
-pub use trial::{Trial, Untried};
+pub use trial::Trial;
 
 use http::{Access, Shared};
 

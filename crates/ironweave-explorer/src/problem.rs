@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use ironweave::dynamic::TrialError;
 use ironweave::{ErrorKind, NameError, OpenError, ReadError, Seq, StepError, StorageError};
 
 /// Why a question about a store cannot be answered, as a sentence, with the kind that determines the HTTP status.
@@ -73,7 +74,7 @@ macro_rules! problems {
     })* };
 }
 
-problems!(NameError, OpenError, StepError, StorageError);
+problems!(NameError, OpenError, StepError, StorageError, TrialError);
 
 impl From<ReadError> for Problem {
     fn from(e: ReadError) -> Self {

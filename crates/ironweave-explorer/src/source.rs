@@ -13,7 +13,7 @@ use ironweave::{
 };
 
 use crate::problem::Problem;
-use crate::trial::{Trial, Untried, try_typed};
+use crate::trial::{Trial, try_by_schema, try_typed};
 
 /// How often the log of a store that another process writes is read again.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(200);
@@ -21,7 +21,7 @@ const REFRESH_INTERVAL: Duration = Duration::from_millis(200);
 /// Transactions in the order of the log.
 pub type Transactions = Box<dyn Iterator<Item = Result<Record<Dynamic>, StorageError>>>;
 
-/// A store that the explorer shows. All answers are by the names in its schema; only what an event would do needs the types of a model.
+/// A store that the explorer shows. All answers are by the names in its schema.
 ///
 /// The methods block: they may read the log from the disk.
 pub trait Source: Send + Sync + 'static {
@@ -64,11 +64,10 @@ pub trait Source: Send + Sync + 'static {
     /// If the log can no longer be read.
     fn wait(&self, last: Option<Seq>, timeout: Duration) -> Result<Option<Seq>, Problem>;
 
-    /// Returns why no event can be tried, or `None` if the code of the model is linked in.
-    fn untried(&self) -> Option<Untried>;
+    /// Returns whether the code of the model is linked in. Events that need none can be tried without it.
+    fn has_code(&self) -> bool;
 
-    /// Fires an event on a snapshot, with the code of the model, and keeps nothing. `event` is JSON as
-    /// [`AnyEvent`](ironweave::AnyEvent) reads it.
+    /// Fires an event on a snapshot and keeps nothing. `event` is JSON as [`AnyEvent`](ironweave::AnyEvent) reads it.
     ///
     /// # Errors
     /// If the event is rejected, is not one of the model, or cannot be tried.
@@ -133,8 +132,8 @@ impl<M: Model> Source for TypedSource<M> {
         Ok(self.reader.seq())
     }
 
-    fn untried(&self) -> Option<Untried> {
-        None
+    fn has_code(&self) -> bool {
+        true
     }
 
     fn try_event(&self, when: Option<AsOf>, event: &str) -> Result<Trial, Problem> {
@@ -267,8 +266,8 @@ impl Source for DirectorySource {
         Ok(self.last())
     }
 
-    fn untried(&self) -> Option<Untried> {
-        Some(Untried::NoCode)
+    fn has_code(&self) -> bool {
+        false
     }
 
     fn try_event(&self, when: Option<AsOf>, event: &str) -> Result<Trial, Problem> {
@@ -276,6 +275,6 @@ impl Source for DirectorySource {
             Some(when) => self.as_of(when)?,
             None => self.now()?,
         };
-        Err(Untried::NoCode.problem(then.schema(), event))
+        try_by_schema(&then, event)
     }
 }

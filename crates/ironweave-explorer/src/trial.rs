@@ -3,8 +3,7 @@
 use std::fmt;
 
 use ironweave::dynamic::Dynamic;
-use ironweave::schema::{EventDef, Schema};
-use ironweave::{EntityRef, ErrorKind, Meta, Model, Record, Snapshot};
+use ironweave::{AnyOutcome, EntityRef, Meta, Model, Record, Snapshot};
 
 use crate::problem::Problem;
 
@@ -29,71 +28,25 @@ impl fmt::Debug for Trial {
     }
 }
 
-/// Why no event can be tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Untried {
-    /// The code of the model is not linked in.
-    NoCode,
-}
-
-/// The advice for an event that needs code.
-const ADVICE: &str =
-    "which is not linked in here; nest the explorer in that program to try the event";
-
-impl Untried {
-    /// Returns the reason as a sentence.
-    #[must_use]
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::NoCode => {
-                "the guards, handlers and invariants of this model are code of its program, which is not linked in here; nest the \
-                 explorer in that program to try events"
-            }
-        }
-    }
-
-    /// Returns the reason for one event of a schema as a sentence, which names the code that is missing.
-    #[must_use]
-    pub fn reason_of(self, schema: &Schema, event: &EventDef) -> String {
-        let code = match (event.guards.as_slice(), event.mays.is_empty()) {
-            ([guard, ..], _) => format!("its guard `{guard}`"),
-            ([], false) => "its handler".to_owned(),
-            ([], true) => match schema.invariants.first() {
-                Some(invariant) => format!("the invariant {} of the model", invariant.name),
-                None => "the code that compares and calculates its values".to_owned(),
-            },
-        };
-        format!(
-            "{} cannot be tried: {code} is a part of the program, {ADVICE}",
-            event.name
-        )
-    }
-
-    /// Returns the problem of trying an event, which is JSON.
-    pub(crate) fn problem(self, schema: &Schema, event: &str) -> Problem {
-        let named = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(event);
-        let name = named.ok().and_then(|named| named.keys().next().cloned());
-        let known = schema
-            .events
-            .iter()
-            .find(|def| Some(&def.name) == name.as_ref());
-        match known {
-            Some(def) => Problem::new(ErrorKind::Forbidden, self.reason_of(schema, def)),
-            None => Problem::new(ErrorKind::Forbidden, self.reason()),
-        }
-    }
-}
-
-/// Fires an event, which is JSON, on a snapshot.
+/// Fires an event, which is JSON, on a snapshot, with the code of the model.
 pub(crate) fn try_typed<M: Model>(then: &Snapshot<M>, event: &str) -> Result<Trial, Problem> {
     let event: M::Event = serde_json::from_str(event)
         .map_err(|e| Problem::invalid(format!("this is not an event of the model: {e}")))?;
-    let outcome = then.with_any(Meta::new(), &event)?;
+    Ok(trial(then, then.with_any(Meta::new(), &event)?))
+}
+
+/// Fires an event, which is JSON, on a snapshot, by the schema alone.
+pub(crate) fn try_by_schema(then: &Snapshot<Dynamic>, event: &str) -> Result<Trial, Problem> {
+    let mut event = serde_json::Deserializer::from_str(event);
+    Ok(trial(then, then.with_by_name(Meta::new(), &mut event)?))
+}
+
+fn trial<M: Model>(then: &Snapshot<M>, outcome: AnyOutcome<M>) -> Trial {
     let names = outcome.applied.names.into_iter();
-    Ok(Trial {
+    Trial {
         before: then.to_dynamic(),
         after: outcome.snapshot.to_dynamic(),
         record: outcome.record.to_dynamic(),
         names: names.map(|(name, all)| (name.to_string(), all)).collect(),
-    })
+    }
 }

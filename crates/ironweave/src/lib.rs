@@ -124,7 +124,9 @@ mod value;
 /// [`Dynamic`]: dynamic::Dynamic
 /// [`GraphView`]: dynamic::GraphView
 pub mod dynamic {
+    pub use crate::base::error::{NeededCode, TrialError};
     pub use crate::db::named::{EntityType, EntityView, GraphView, LinkView, ValueView};
+    pub use crate::snapshot::code_needed_by;
     pub use crate::step::dynamic::{Dynamic, NoEvent};
 }
 

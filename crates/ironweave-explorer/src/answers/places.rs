@@ -22,21 +22,21 @@ pub(crate) struct StoreAnswer {
     model: String,
     /// The last frame and its time.
     last: Moment,
-    /// Whether events can be tried; if not, `untried` says why.
-    tries: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    untried: Option<&'static str>,
+    /// What events are tried with: `program`, the code of the model, or `schema`, which does not have all of it.
+    tries: &'static str,
 }
 
 /// Describes the store.
 pub(crate) fn store(source: &dyn Source) -> Result<StoreAnswer, Problem> {
     let (snapshot, last) = graph(source, None)?;
-    let untried = source.untried();
     Ok(StoreAnswer {
         model: snapshot.schema().name.clone(),
         last,
-        tries: untried.is_none(),
-        untried: untried.map(|untried| untried.reason()),
+        tries: if source.has_code() {
+            "program"
+        } else {
+            "schema"
+        },
     })
 }
 

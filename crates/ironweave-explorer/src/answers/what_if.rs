@@ -1,5 +1,6 @@
 //! What if: the events of the model with their fields, and what one of them would do.
 
+use ironweave::dynamic::{TrialError, code_needed_by};
 use ironweave::schema::{BindBy, Cardinality, Encoding, EntityIx, EventDef, EventFieldDef, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -29,7 +30,7 @@ struct EventForm {
     guards: Vec<String>,
     /// Whether it has a handler.
     handler: bool,
-    /// Why it cannot be tried.
+    /// Why it cannot be tried, whatever the graph is.
     #[serde(skip_serializing_if = "Option::is_none")]
     untried: Option<String>,
 }
@@ -64,7 +65,15 @@ pub(crate) fn events(
 ) -> Result<EventsAnswer, Problem> {
     let (snapshot, at) = graph(source, question.at.as_deref())?;
     let schema = snapshot.schema();
-    let untried = source.untried();
+    let has_code = source.has_code();
+    let untried = |event: &EventDef| {
+        let needed = code_needed_by(schema, event).filter(|_| !has_code);
+        let refusal = |code| TrialError::NeedsCode {
+            event: event.name.as_str().into(),
+            code,
+        };
+        needed.map(|code| refusal(code).to_string())
+    };
     let form = |event: &EventDef| EventForm {
         name: event.name.clone(),
         immediate: event.immediate,
@@ -76,7 +85,7 @@ pub(crate) fn events(
             .collect(),
         guards: event.guards.clone(),
         handler: !event.mays.is_empty(),
-        untried: untried.map(|untried| untried.reason_of(schema, event)),
+        untried: untried(event),
     };
     Ok(EventsAnswer {
         at,

@@ -187,35 +187,85 @@ fn bodies_that_are_no_question_are_refused() {
 }
 
 #[test]
-fn without_the_code_of_the_model_no_event_is_tried() {
+fn without_the_code_of_the_model_an_event_that_needs_it_is_refused() {
     let fixture = Fixture::beside();
     let Fixture { server, .. } = &fixture;
-    let store = server.get("store");
-    assert_eq!(store["tries"], false);
-    for (event, code) in [
+    assert_eq!(server.get("store")["tries"], "schema");
+    for (event, status, expected) in [
         (
-            "JobStarted",
-            "its guard `crate::model::rules::has_capacity`",
+            json!({ "JobStarted": { "run": "JobRun/0.1" } }),
+            403,
+            "JobStarted cannot be tried: it needs the guard `crate::model::rules::has_capacity` of JobStarted, which is not linked in",
         ),
-        ("JobFailed", "its handler"),
-        ("WantCanceled", "the invariant BuildingHasARun"),
-        ("Nothing", "the guards, handlers and invariants"),
+        (
+            json!({ "JobFailed": { "run": "JobRun/2.1", "exit": 9 } }),
+            403,
+            "the handler of JobFailed",
+        ),
+        (
+            json!({ "Noted": { "partition": "daily/2026-01-01", "note": "a", "size": 1 } }),
+            403,
+            "the invariant `BuildingHasARun` of Partition",
+        ),
+        (
+            json!({ "WantCanceled": { "want": "Want/1.1" } }),
+            409,
+            "is Successful",
+        ),
+        (json!({ "Nothing": {} }), 400, "there is no event `Nothing`"),
+        (
+            json!({ "WantSatisfied": { "want": "Want/1.1" } }),
+            400,
+            "fires by itself",
+        ),
+        (
+            json!({ "WantCanceled": {} }),
+            400,
+            "the field `want` is missing",
+        ),
+        (json!([]), 400, "not an event of the model"),
+        (json!(7), 400, "not an event of the model"),
     ] {
-        let (status, answer) = server.try_event(&json!({ "event": { event: {} } }));
-        let sentence = answer["error"].as_str().unwrap();
-        assert_eq!(status, 403, "{answer}");
-        assert!(
-            sentence.contains(code) && sentence.contains("not linked in"),
-            "{answer}"
-        );
+        let (answered, answer) = server.try_event(&json!({ "event": event }));
+        let sentence = answer["error"].as_str().unwrap_or_default();
+        assert_eq!(answered, status, "{event}: {answer}");
+        assert!(sentence.contains(expected), "{event}: {sentence}");
     }
     let events = server.get("events");
-    let events = events["events"].as_array().unwrap();
-    assert!(
-        events
-            .iter()
-            .all(|event| event["untried"].as_str().is_some())
-    );
+    let untried = |name: &str| {
+        let events = events["events"].as_array().unwrap();
+        let event = events.iter().find(|one| one["name"] == name).unwrap();
+        event["untried"].as_str().map(str::to_owned)
+    };
+    assert!(untried("JobStarted").unwrap().contains("has_capacity"));
+    assert!(untried("JobFailed").unwrap().contains("the handler"));
+    assert_eq!(untried("WantCanceled"), None);
+}
+
+#[test]
+fn an_event_that_needs_no_code_is_tried_by_the_schema_as_in_the_program() {
+    let (beside, typed) = (Fixture::beside(), Fixture::typed());
+    assert_eq!(typed.server.get("store")["tries"], "program");
+    let idle = |want: &Value| want["state"] == "Idle" || want["state"] == "Building";
+    let wants = typed.server.get("entities?type=Want");
+    let want = wants["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|want| idle(want))
+        .unwrap();
+    let event =
+        json!({ "WantCanceled": { "want": format!("Want/{}", want["id"].as_str().unwrap()) } });
+    let before = beside.last();
+    let [a, b] = [&beside, &typed].map(|fixture| {
+        let (status, answer) = fixture.server.try_event(&json!({ "event": event }));
+        assert_eq!(status, 200, "{answer}");
+        answer
+    });
+    assert_eq!(a["transaction"]["firings"], b["transaction"]["firings"]);
+    assert_eq!((&a["names"], &a["places"]), (&b["names"], &b["places"]));
+    assert_eq!(a["transaction"]["seq"].as_u64(), Some(before + 1));
+    assert_eq!(beside.last(), before);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod read;
 mod reject;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod upgrade;
 
 use std::fmt;
@@ -30,6 +31,7 @@ pub(crate) use name::similar;
 pub use open::{FrameLocation, OpenError, RefusedDifference};
 pub use read::ReadError;
 pub use reject::{Reason, Reject};
+pub use trial::{NeededCode, TrialError};
 pub use upgrade::UpgradeError;
 
 use crate::base::id::Id;

@@ -23,13 +23,13 @@ impl<S: Storage> Operands for Own<'_, S> {
     fn given(&self, source: &Source) -> Option<&dyn Any> {
         match source {
             Source::Entity { column, .. } => self.graph.column(*column).value(self.slot),
-            Source::Literal { index, .. } => Some((self.code.literals)(index.get())),
+            Source::Literal { index, .. } => Some(self.code.literal(index.get())),
             _ => unreachable!("the macro refuses other values in conditions of immediate events"),
         }
     }
 
     fn function(&self, index: FunctionIx) -> ValueFunction {
-        (self.code.functions)(index.get())
+        self.code.function(index.get())
     }
 }
 

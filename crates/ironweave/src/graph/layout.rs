@@ -284,6 +284,17 @@ impl Layout {
         })
     }
 
+    /// The layout of a graph without the types of the program, on which events are tried by the schema alone.
+    pub(crate) fn of_trial(schema: Schema, codes: &[ImmediateCode]) -> Arc<Self> {
+        let mut layout = Self {
+            is_untyped: true,
+            ..Self::of_shape(schema)
+        };
+        layout.add_invariants();
+        layout.add_immediates(&mut HashMap::new(), codes);
+        Arc::new(layout)
+    }
+
     fn of_shape(schema: Schema) -> Self {
         let mut keys = vec![0u32; schema.entities.len()];
         for column in schema.columns.iter().filter(|c| c.key) {

@@ -8,6 +8,7 @@
 //! `store.rs` has the methods that this layer adds to the store. Snapshots are clones of its [`replica`]; [`keyframes`]
 //! keeps some of them for queries of the past.
 
+mod by_schema;
 mod diff;
 pub(crate) mod keyframes;
 mod reader;
@@ -20,6 +21,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+pub use by_schema::code_needed_by;
 pub use reader::StoreReader;
 pub use with::{AnyOutcome, Outcome};
 

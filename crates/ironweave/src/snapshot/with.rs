@@ -54,7 +54,7 @@ pub struct AnyOutcome<M: Model> {
 
 impl Version {
     /// Fires an event on a clone, in a transaction of its own.
-    fn step(
+    pub(super) fn step(
         &self,
         mut meta: Meta,
         event: &dyn DynEvent,

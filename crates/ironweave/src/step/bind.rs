@@ -1,5 +1,7 @@
 //! Binding: from the fields of an event to the entities that they name (the first stage of a step, see `fire.rs`).
 
+pub(super) mod encoded;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -133,6 +135,11 @@ impl Binder<'_> {
             let id = item.bind(self)?;
             self.bindings.push_member(id);
         }
+        self.end_set(start)
+    }
+
+    /// Ends a set that begins at an index among all entities.
+    fn end_set(&mut self, start: usize) -> Result<(), Reject> {
         let set = &self.bindings.all()[start..];
         let repeated = if set.len() <= 16 {
             (1..set.len())

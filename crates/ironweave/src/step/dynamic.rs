@@ -11,6 +11,7 @@ use crate::step::model::{Binding, Model};
 /// that wrote it.
 ///
 /// Such a store is opened for reading only, with [`Store::open_read_only`](crate::Store::open_read_only), and fires no event.
+/// [`Snapshot::with_by_name`](crate::Snapshot::with_by_name) tries an event on a snapshot by the schema, if the event needs no code of the program.
 /// It replays the same facts into the same graph, with the same [fingerprints](crate::Store::fingerprint). Entities, fields
 /// and links are read by name, through [`Db::by_name`](crate::Db::by_name). Records, [`as_of`](crate::Store::as_of),
 /// snapshots and subscriptions are those of any store; the events in records have their

@@ -336,13 +336,21 @@ impl<E: DynEvent + ?Sized> EventValues for &E {
     }
 }
 
-impl EventValues for ImmediateCode {
+impl EventValues for &ImmediateCode {
     fn value(&self, index: u16) -> &dyn Any {
-        (self.literals)(index)
+        self.literal(index)
     }
 
     fn function(&self, index: u16) -> ValueFunction {
-        (self.functions)(index)
+        ImmediateCode::function(self, index)
+    }
+
+    /// An immediate event has no guard, unless its plan has one in place of code that its schema does not have.
+    fn guard(&self, _: u16, _: &GuardContext<'_>) -> Result<(), Reject> {
+        match self {
+            ImmediateCode::OfProgram { .. } => Ok(()),
+            ImmediateCode::OfSchema(_) => Err(Reject::new("it needs code of the program")),
+        }
     }
 }
 
@@ -393,10 +401,7 @@ impl EventType {
     pub fn of<E: Event>() -> Self {
         Self {
             decode: Some(|reader| Ok(Box::new(decode_event::<E>(reader)?))),
-            immediate: ImmediateCode {
-                literals: no_such_value,
-                functions: no_such_function,
-            },
+            immediate: ImmediateCode::NONE,
             handle: None,
             encodings: || {
                 let mut encodings = Vec::new();
@@ -430,7 +435,7 @@ impl EventType {
     pub fn immediate(literals: Literals, functions: ValueFunctions) -> Self {
         Self {
             decode: None,
-            immediate: ImmediateCode {
+            immediate: ImmediateCode::OfProgram {
                 literals,
                 functions,
             },
@@ -438,6 +443,14 @@ impl EventType {
             encodings: Vec::new,
             arcs: None,
             upcasts: Vec::new(),
+        }
+    }
+
+    /// An event that only a schema describes.
+    pub(crate) fn of_schema(code: ImmediateCode) -> Self {
+        Self {
+            immediate: code,
+            ..Self::immediate(no_such_value, no_such_function)
         }
     }
 

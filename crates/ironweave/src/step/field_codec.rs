@@ -107,6 +107,14 @@ impl<'b> FieldWriter<'b> {
         });
     }
 
+    /// Writes a field that is encoded.
+    pub(crate) fn encoded(&mut self, index: u16, bytes: &[u8]) {
+        self.item(index, |out| {
+            out.extend_from_slice(bytes);
+            Ok(())
+        });
+    }
+
     #[inline(always)]
     fn word(&mut self, word: u64) {
         self.bytes.extend_from_slice(&word.to_le_bytes());

@@ -208,7 +208,7 @@ impl<S: Storage> Core<S> {
         self.immediate_bindings.push_one(id);
         // `bindings` has what the event of the program bound, for its receipt.
         std::mem::swap(&mut self.immediate_bindings, &mut self.bindings);
-        let arcs = self.arcs(def, of.immediate);
+        let arcs = self.arcs(def, &of.immediate);
         let acted = match def.chooses.is_empty() {
             true => arcs.run(),
             false => arcs.run_chosen(chosen),

@@ -18,6 +18,7 @@
 //! | `plan.rs`, `compile.rs` | the arcs of each event, sorted by the stage that executes them; the compiled arcs that follow |
 //! | `model.rs`, `event.rs`, `fields.rs`, `any_event.rs`, `functions.rs` | models and events as Rust types |
 //! | `dynamic.rs`, `epoch.rs` | the model that is read from a log; how a graph takes the next schema of its log |
+//! | `by_schema.rs`, `plan/by_schema.rs` | events that are tried by the schema of a log, without the code of the program |
 //! | `migrate/` | the changes that a migration makes, and what must hold after it |
 //! | `field_codec.rs` | the fields of an event as bytes |
 //! | `flat.rs` | what is compiled once for the store |
@@ -27,6 +28,7 @@ pub(crate) mod arcs;
 pub(crate) mod bind;
 pub(crate) mod bindings;
 mod bounds;
+pub(crate) mod by_schema;
 pub(crate) mod clock;
 pub(crate) mod compile;
 pub(crate) mod due;

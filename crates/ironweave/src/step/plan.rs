@@ -1,5 +1,6 @@
 //! The plan: the arcs of every event, sorted by the stage that executes them, with the texts that errors need.
 
+mod by_schema;
 mod parts;
 
 use std::any::TypeId;
@@ -23,6 +24,7 @@ use crate::step::event::EventType;
 use crate::step::immediates::Limits;
 use crate::step::model::{Binding, Model};
 
+pub(crate) use by_schema::{DescribedEvent, Noticed, SchemaPlan, default_of};
 pub(crate) use parts::*;
 
 /// The function of an invariant.
@@ -70,7 +72,7 @@ impl Plan {
             events,
             invariants,
         } = binding;
-        let codes: Vec<_> = events.iter().map(|event| event.immediate).collect();
+        let codes: Vec<_> = events.iter().map(|event| event.immediate.clone()).collect();
         let layout = Layout::of_model(schema, &indexes, &codes);
         let plans = layout.schema.events.iter();
         Self {

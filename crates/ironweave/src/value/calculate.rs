@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use crate::schema::{ColumnIx, Comparison, FunctionIx, NameIx, Source};
 use crate::value::arithmetic::{CheckedAdd, CheckedSub};
@@ -29,11 +30,49 @@ pub type ValueFunctions = fn(u16) -> ValueFunction;
 /// Gives the literals of an event, by index.
 pub type Literals = fn(u16) -> &'static dyn Any;
 
-/// What the macro writes into the program for an immediate event, which has no value of a Rust type.
-#[derive(Clone, Copy)]
-pub(crate) struct ImmediateCode {
-    pub literals: Literals,
-    pub functions: ValueFunctions,
+/// The literals and the functions of an immediate event, which has no value of a Rust type.
+#[derive(Clone)]
+pub(crate) enum ImmediateCode {
+    /// What the macro has written into the program.
+    OfProgram {
+        literals: Literals,
+        functions: ValueFunctions,
+    },
+    /// What follows from the schema of a log.
+    OfSchema(Arc<dyn SchemaValues>),
+}
+
+/// The literals and the functions of an event that follow from its schema.
+pub(crate) trait SchemaValues: Send + Sync {
+    /// A literal, by its index.
+    fn literal(&self, index: u16) -> &dyn Any;
+
+    /// A function, by its index.
+    fn function(&self, index: u16) -> ValueFunction;
+}
+
+impl ImmediateCode {
+    /// The code of an event without literals and functions.
+    pub(crate) const NONE: Self = Self::OfProgram {
+        literals: no_such_value,
+        functions: no_such_function,
+    };
+
+    #[inline]
+    pub(crate) fn literal(&self, index: u16) -> &dyn Any {
+        match self {
+            Self::OfProgram { literals, .. } => literals(index),
+            Self::OfSchema(values) => values.literal(index),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn function(&self, index: u16) -> ValueFunction {
+        match self {
+            Self::OfProgram { functions, .. } => functions(index),
+            Self::OfSchema(values) => values.function(index),
+        }
+    }
 }
 
 /// Panics: the schema and the event come from the same macro, so that each value that is asked for exists.

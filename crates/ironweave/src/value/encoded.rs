@@ -28,7 +28,7 @@ impl EncodedValue {
 
     /// The encoding of a value of this type; `None` for a value of another type.
     #[inline(always)]
-    pub(super) fn bytes_of<T: 'static>(value: &T) -> Option<&[u8]> {
+    pub(in crate::value) fn bytes_of<T: 'static>(value: &T) -> Option<&[u8]> {
         let any: &dyn Any = value;
         any.downcast_ref().map(|Self(bytes)| &**bytes)
     }

@@ -4,6 +4,7 @@
 //! values.
 
 pub(crate) mod arithmetic;
+pub(crate) mod by_encoding;
 pub(crate) mod calculate;
 mod calls;
 pub(crate) mod debug;
@@ -12,6 +13,7 @@ mod encoding;
 mod faithful;
 mod fault;
 pub(crate) mod fixed;
+pub(crate) mod given;
 pub(crate) mod item;
 pub(crate) mod parse;
 mod parts;
@@ -19,6 +21,7 @@ mod plain;
 mod read;
 pub(crate) mod typed;
 mod write;
+pub(crate) mod written;
 
 use std::any::Any;
 use std::fmt;

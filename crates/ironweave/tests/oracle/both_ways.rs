@@ -227,6 +227,12 @@ fn without_times(text: &str) -> String {
 
 /// A random event of a model; `None` if it has a field whose values cannot be drawn.
 pub fn draw<M: Model>(store: &Store<M>, random: &mut Random) -> Option<M::Event> {
+    // Fields may have other names in JSON.
+    serde_json::from_value(draw_json(store, random)?).ok()
+}
+
+/// A random event with its fields by the names in the schema, as [`draw`].
+pub fn draw_json<M: Model>(store: &Store<M>, random: &mut Random) -> Option<Value> {
     let schema = store.schema();
     let events: Vec<&EventDef> = schema.events.iter().filter(|e| !e.immediate).collect();
     let def = events[random.below(events.len())];
@@ -248,9 +254,7 @@ pub fn draw<M: Model>(store: &Store<M>, random: &mut Random) -> Option<M::Event>
         };
         fields.insert(field.name.clone(), value);
     }
-    let event = json!({ &def.name: if def.fields.is_empty() { json!({}) } else { fields.into() } });
-    // Fields may have other names in JSON.
-    serde_json::from_value(event).ok()
+    Some(json!({ &def.name: if def.fields.is_empty() { json!({}) } else { fields.into() } }))
 }
 
 /// An entity as an event names it: mostly one that exists, in the state that a token claims.

@@ -10,6 +10,7 @@ use ironweave::{
     Durability, ManualClock, Meta, Model as _, Savepoint, StepError, Store, Timestamp, Transaction,
 };
 
+use crate::by_schema::agree;
 use crate::compare::{Wrong, compare, same};
 use crate::compile::compile;
 use crate::due::Deadline;
@@ -271,7 +272,14 @@ impl Run<'_> {
         let time = Timestamp::from_micros(self.case.time(self.step));
         // What would happen, before it does.
         let asked = match ops {
-            [Op::Fire(fire)] if commit => Some(with(store, fire, time)),
+            [Op::Fire(fire)] if commit => {
+                // The plan of a schema is made anew each time.
+                if self.step % 8 == 3 {
+                    agree(store, (self.schema, fire), time, &mut self.stats.tried)
+                        .map_err(of("by schema"))?;
+                }
+                Some(with(store, fire, time))
+            }
             _ => None,
         };
         if let [Op::Fire(fire)] = ops {

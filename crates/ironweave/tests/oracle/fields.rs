@@ -117,7 +117,7 @@ impl<const N: usize> plumbing::Fields for Dynamic<N> {
                 return match ty(&field.ty) {
                     Ty::U => Encoding::U64,
                     Ty::S => Encoding::Text,
-                    Ty::O => Encoding::Option(Box::new(Encoding::U64)),
+                    Ty::O => Encoding::Option(Box::new(Encoding::I64)),
                     Ty::T => Encoding::Timestamp,
                     Ty::M => Encoding::Option(Box::new(Encoding::Timestamp)),
                     Ty::D => Encoding::Duration,

@@ -47,6 +47,7 @@ mod ward;
 
 mod arcs;
 mod both_ways;
+mod by_schema;
 mod checkpoints;
 mod choosing;
 mod compare;
@@ -165,6 +166,11 @@ fn every_model_is_as_the_oracle_says() {
         assert!(indexed >= COVERED, "indexes: {stats:?}");
         let rare = stats.decided.rarer_than(COVERED / 10);
         assert!(rare.is_empty(), "orders that seldom decided: {rare:?}");
+        let tried = stats.tried;
+        assert!(
+            tried.least() >= COVERED / 4,
+            "tried by the schema: {tried:?}"
+        );
         let due = (stats.due, stats.due_rejected);
         assert!(
             due.0 >= COVERED && due.1 >= COVERED / 5,

@@ -11,12 +11,15 @@ use ironweave::Guarded;
 use ironweave::plumbing::{self, Binder, Binding, ColumnType, EventMaker, EventType, EventVisitor};
 use ironweave::plumbing::{BoundNames, GraphRef, Reader, Ref, Value, ValueFunction, Workspace};
 use ironweave::plumbing::{Check, DynEvent, EncodeError, GuardContext};
-use ironweave::schema::{BindBy, ColumnDef, Encoding, EntityIx, EventIx, IndexKind, Schema};
+use ironweave::schema::{
+    BindBy, ColumnDef, Encoding, EntityIx, EventIx, IndexKind, Schema, Source,
+};
 use ironweave::{AnyEvent, Apply, Ensure, Event, Handle as _, Handles, Id, Key, Keyed, Reject, Tx};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::compile::compile;
+use crate::edit;
 use crate::entities::{Ent, OfKey, key_kind, keyed};
 use crate::fields::{Dynamic, NO_JSON};
 use crate::handler::{calls, calls_on, script};
@@ -449,6 +452,28 @@ fn column(schema: &Schema, def: &ColumnDef) -> ColumnType {
     }
 }
 
+/// The schema with literals and defaults as Rust expressions, as the macro has them, in the place of places in pools.
+fn as_written(schema: &Schema) -> Schema {
+    let mut written = schema.clone();
+    for (def, event) in schema.events.iter().zip(&mut written.events) {
+        let literals = literals(schema, def);
+        let mut write = |source: &mut Source| {
+            if let Source::Literal { index, text } = source {
+                *text = literals[usize::from(*index) - def.fields.len()].expression();
+            }
+        };
+        for arc in &mut event.arcs {
+            edit::sources(arc, &mut write);
+        }
+    }
+    for column in &mut written.columns {
+        if let Some(default) = &mut column.default {
+            *default = ty(&column.ty).default().expression();
+        }
+    }
+    written
+}
+
 /// The model.
 pub struct Model;
 
@@ -472,7 +497,7 @@ impl ironweave::Model for Model {
             }
         });
         Binding {
-            schema: schema.clone(),
+            schema: as_written(schema),
             columns: schema.columns.iter().map(|c| column(schema, c)).collect(),
             data: schema
                 .edges

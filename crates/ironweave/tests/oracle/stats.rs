@@ -4,6 +4,7 @@ use std::fmt;
 
 use ironweave::schema::{Arc, EventDef, Schema, SortBy, Source, Take};
 
+use crate::by_schema::Tried;
 use crate::edit;
 use crate::rules::Fired;
 
@@ -37,6 +38,8 @@ pub struct Stats {
     /// How many choices found their candidates in an index.
     pub index_choices: usize,
     pub decided: Decided,
+    /// What came of events that were tried by the schema alone.
+    pub tried: Tried,
     pub forms: Forms,
 }
 
@@ -135,6 +138,7 @@ impl Stats {
         self.index_rows += other.index_rows;
         self.index_choices += other.index_choices;
         self.decided.add(other.decided);
+        self.tried.add(other.tried);
         for (own, others) in self.forms.0.iter_mut().zip(other.forms.0) {
             own.fired += others.fired;
             own.rejected += others.rejected;

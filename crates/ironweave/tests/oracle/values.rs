@@ -68,7 +68,7 @@ typed! {
     D Duration, |x: &u128| duration(*x), Self::as_nanos;
 }
 
-fn duration(nanos: u128) -> Duration {
+pub fn duration(nanos: u128) -> Duration {
     let secs = u64::try_from(nanos / 1_000_000_000).expect("a duration");
     Duration::new(secs, (nanos % 1_000_000_000) as u32)
 }
@@ -89,6 +89,22 @@ macro_rules! with_type {
 pub(crate) use with_type;
 
 impl Val {
+    /// The value as a Rust expression.
+    pub fn expression(&self) -> String {
+        match self {
+            Self::U(n) => n.to_string(),
+            Self::S(text) => format!("{text:?}"),
+            Self::O(None) | Self::M(None) => "None".to_owned(),
+            Self::O(Some(n)) => format!("Some({n})"),
+            Self::T(micros) => format!("Timestamp::from_micros({micros})"),
+            Self::M(Some(micros)) => format!("Some(Timestamp::from_micros({micros}))"),
+            Self::D(nanos) => match u64::try_from(*nanos) {
+                Ok(nanos) => format!("Duration::from_nanos({nanos})"),
+                Err(_) => "Duration::MAX".to_owned(),
+            },
+        }
+    }
+
     pub fn ty(&self) -> Ty {
         match self {
             Self::U(_) => Ty::U,

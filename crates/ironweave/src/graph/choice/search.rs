@@ -107,6 +107,10 @@ type Rank<'i> = (
 impl Sought<'_> {
     /// All searches that find them, the best one first. The name of the index decides between two that are equally good.
     pub(crate) fn searches(&self, layout: &Layout) -> Vec<Search> {
+        if layout.is_untyped {
+            // Values that stay in their encoding have no order.
+            return Vec::new();
+        }
         let mut ranked: Vec<(Rank<'_>, Search)> = Vec::new();
         let of = &layout.entities[usize::from(self.entity)];
         let columns: Vec<[IndexPart; 1]> =

@@ -55,13 +55,13 @@ impl<S: Storage> Operands for Choosing<'_, S> {
                 let slot = self.bound(*name).first()?;
                 self.graph.column(*column).value(*slot)
             }
-            Source::Literal { index, .. } => Some((self.code.literals)(index.get())),
+            Source::Literal { index, .. } => Some(self.code.literal(index.get())),
             _ => unreachable!("the macro refuses other values in choices of immediate events"),
         }
     }
 
     fn function(&self, index: FunctionIx) -> ValueFunction {
-        (self.code.functions)(index.get())
+        self.code.function(index.get())
     }
 }
 
@@ -163,7 +163,7 @@ impl<S: Storage> Graph<S> {
         let column = self.column(order.column);
         let by_value = match (column.value(a.1), column.value(b.1)) {
             (Some(a), Some(b)) => {
-                let ordering = (immediate.code.functions)(order.function.get()).compare(a, b);
+                let ordering = immediate.code.function(order.function.get()).compare(a, b);
                 if order.descending {
                     ordering.reverse()
                 } else {

@@ -15,9 +15,7 @@ use crate::schema::{
     Arc as ArcDef, ColumnIx, Comparison, EntityIx, EventDef, EventIx, FunctionIx, Hop, NameIx,
     Path, Quantifier, Scope, SortBy, Source, StateIx,
 };
-use crate::value::calculate::{
-    ImmediateCode, Operand, Operands, ValueFunction, no_such_function, no_such_value, value,
-};
+use crate::value::calculate::{ImmediateCode, Operand, Operands, ValueFunction, value};
 
 /// An immediate event and what enables it.
 pub(crate) struct Immediate {
@@ -130,13 +128,13 @@ struct Constants<'c>(&'c ImmediateCode);
 impl Operands for Constants<'_> {
     fn given(&self, source: &Source) -> Option<&dyn std::any::Any> {
         match source {
-            Source::Literal { index, .. } => Some((self.0.literals)(index.get())),
+            Source::Literal { index, .. } => Some(self.0.literal(index.get())),
             _ => None,
         }
     }
 
     fn function(&self, index: FunctionIx) -> ValueFunction {
-        (self.0.functions)(index.get())
+        self.0.function(index.get())
     }
 }
 
@@ -146,11 +144,8 @@ impl Layout {
         let schema = self.schema.clone();
         let events = EventIx::all(schema.events.len()).zip(&schema.events);
         for (event_ix, event) in events.filter(|(_, e)| e.immediate) {
-            let code = codes.get(usize::from(event_ix)).copied();
-            let code = code.unwrap_or(ImmediateCode {
-                literals: no_such_value,
-                functions: no_such_function,
-            });
+            let code = codes.get(usize::from(event_ix)).cloned();
+            let code = code.unwrap_or(ImmediateCode::NONE);
             self.add_immediate(known, (event_ix, event), code);
         }
     }
@@ -199,7 +194,7 @@ impl Layout {
                     match with {
                         Source::Literal { .. } => {
                             if let Ok(with @ Operand::Given(_)) = value(&Constants(&code), with) {
-                                let function = (code.functions)(function.get());
+                                let function = code.function(function.get());
                                 let requires =
                                     Requires::Compared(*comparison, function.number(with.get()));
                                 numbers.push(NumberTest { reached, requires });

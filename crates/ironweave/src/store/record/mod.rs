@@ -137,6 +137,17 @@ impl DecodedTransaction {
             slot_changes: OnceLock::new(),
         }
     }
+
+    /// The same transaction in a model with another plan of the same schema.
+    pub(crate) fn by_plan(self: Arc<Self>, plan: &Arc<Plan>) -> Arc<Self> {
+        let Some(transaction) = Arc::into_inner(self) else {
+            unreachable!("a transaction that was just tried is not shared")
+        };
+        Arc::new(Self {
+            plan: Arc::clone(plan),
+            ..transaction
+        })
+    }
 }
 
 /// The graph around a transaction, for facts that do not have the generations of their entities.
