@@ -20,7 +20,7 @@ use crate::values::{Val, duration};
 const HISTORIES: u64 = 4;
 const EVENTS: usize = 200;
 
-/// What came of the events of a model.
+/// Results of the events of a model.
 #[derive(Clone, Debug, Default)]
 struct Outcomes {
     fired: usize,
@@ -139,7 +139,7 @@ fn try_both<M: Model>(
     }
 }
 
-/// What came of the events of random models.
+/// Results of the events of random models.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tried {
     pub fired: usize,

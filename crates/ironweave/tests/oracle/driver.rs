@@ -273,7 +273,7 @@ impl Run<'_> {
         // What would happen, before it does.
         let asked = match ops {
             [Op::Fire(fire)] if commit => {
-                // The plan of a schema is made anew each time.
+                // The plan of a schema is made each time.
                 if self.step % 8 == 3 {
                     agree(store, (self.schema, fire), time, &mut self.stats.tried)
                         .map_err(of("by schema"))?;

@@ -38,7 +38,7 @@ pub struct Stats {
     /// How many choices found their candidates in an index.
     pub index_choices: usize,
     pub decided: Decided,
-    /// What came of events that were tried by the schema alone.
+    /// Results of events that were tried by the schema alone.
     pub tried: Tried,
     pub forms: Forms,
 }
