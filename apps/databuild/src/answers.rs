@@ -16,7 +16,7 @@ use crate::model::build::state::{
     UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Partition};
-use crate::rules::{current, name};
+use crate::rules::{current, name, source};
 use crate::start::open_read_only;
 use crate::status::{chain, in_one_line, state_of};
 use crate::text::{few, in_words, one_line, shown};
@@ -73,7 +73,10 @@ fn reasons(partition: Partition, db: &impl Db) -> Vec<String> {
             Some(run) => run.label(db).to_owned(),
             None => match want.asked_for(db) {
                 Some(of) => name(of, db).to_owned(),
-                None => format!("want {}", want.id().slot()),
+                None => match source(want, db) {
+                    unknown if unknown == "unknown" => format!("want {}", want.id().slot()),
+                    source => format!("want {} ({source})", want.id().slot()),
+                },
             },
         });
     let needed = match few(wants) {

@@ -28,8 +28,9 @@ use crate::model::build::{
 };
 use crate::progress::Progress;
 use crate::protocol::{Named, RunOutput};
+use crate::queue::Queue;
 use crate::requests::Inbox;
-use crate::rules::{current, is_open, name, to_build};
+use crate::rules::{OF_COMMAND_LINE, current, is_open};
 use crate::seal::Sealer;
 use crate::signals::Signals;
 use crate::work::Work;
@@ -79,6 +80,8 @@ pub struct Engine {
     pub(crate) missed: BTreeSet<String>,
     /// The times at which jobs are run again that have failed, with their partitions.
     pub(crate) backoffs: BTreeSet<(Instant, Partition)>,
+    /// What starts next.
+    pub(crate) queue: Queue,
     vars: Vec<Var>,
     /// The wants of the caller.
     wants: Vec<Want>,
@@ -86,7 +89,7 @@ pub struct Engine {
 }
 
 /// Limits of a databuild.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// The maximum number of jobs that run at a time.
     pub jobs: usize,
@@ -96,6 +99,10 @@ pub struct Limits {
     pub fail_fast: bool,
     /// When the wants of the caller are canceled.
     pub deadline: Option<Instant>,
+    /// The priority of the wants of the caller.
+    pub priority: i32,
+    /// What they are for.
+    pub comment: String,
 }
 
 /// Why databuild stopped before everything was done.
@@ -144,6 +151,7 @@ impl Engine {
             lives: 0,
             went_stale: false,
             named: channel(),
+            queue: Queue::default(),
             unknown: Unknown::default(),
             signals: Signals::listen()?,
             vars,
@@ -187,7 +195,12 @@ impl Engine {
         let mut t = self.store.begin();
         for name in wanted {
             let partitions = vec![Ensure::from(name)];
-            let created = t.apply(WantCreated { partitions });
+            let created = t.apply(WantCreated {
+                partitions,
+                source: OF_COMMAND_LINE.to_owned(),
+                comment: self.limits.comment.clone(),
+                priority: self.limits.priority,
+            });
             let created = created.map_err(|e| step_error(dirs, e))?.created;
             self.wants.push(created.want);
         }
@@ -269,37 +282,6 @@ impl Engine {
         }
         self.stop_needless_runs();
         Ok(())
-    }
-
-    /// At most `max` wanted partitions that can be built now.
-    pub(crate) fn startable(&self, max: usize) -> Vec<Partition> {
-        if self.limits.fail_fast && !self.failed.is_empty() {
-            return Vec::new();
-        }
-        let db = &self.store;
-        let mut pools = self.jobs.pools().to_vec();
-        for (run, work) in &self.works {
-            if let Some(pool) = work.pool
-                && !self.sealer.has(*run)
-            {
-                pools[pool] = pools[pool].saturating_sub(1);
-            }
-        }
-        // A pool has room for a partition only once.
-        let mut has_room = |partition: &Partition| {
-            let job = self.jobs.job_for(name(*partition, db)).ok();
-            let Some(pool) = job.and_then(|job| job.pool) else {
-                return true;
-            };
-            let has_room = pools[pool] > 0;
-            pools[pool] = pools[pool].saturating_sub(1);
-            has_room
-        };
-        to_build(db)
-            .filter(|p| p.awaited_by_count(db) > 0)
-            .filter(|p| self.jobs.pools().is_empty() || has_room(p))
-            .take(max)
-            .collect()
     }
 
     /// Returns whether a wanted partition waits for the time at which its job is run again.

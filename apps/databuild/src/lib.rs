@@ -8,7 +8,7 @@
 //! | the state and its events | [`model`], then [`rules`] |
 //! | how to write jobs | [`jobs`], [`pattern`], [`command`] |
 //! | how partitions are selected on the command line | [`selection`] |
-//! | how wants become data | [`engine`], [`work`], [`stop`], [`verdict`], [`seal`] |
+//! | how wants become data | [`engine`], [`queue`], [`work`], [`stop`], [`verdict`], [`seal`] |
 //! | how wants are canceled, and failures retried | [`requests`] |
 //! | how processes are run | [`child`], [`program`], [`protocol`] |
 //! | recovery after a kill | [`start`], [`orphans`], [`dirs`] |
@@ -41,6 +41,7 @@ pub mod present;
 pub mod program;
 pub mod progress;
 pub mod protocol;
+pub mod queue;
 pub mod render;
 pub mod requests;
 pub mod rules;

@@ -248,6 +248,15 @@ pub mod build {
     /// A request for partitions, by a person or by a run that missed them.
     #[entity]
     pub struct Want {
+        /// Who wants it, if no run and no partition does: `command line` or `daemon`. Empty if an earlier databuild did not record it.
+        #[default("")]
+        pub source: String,
+        /// What it is for, in the words of who wants it. May be empty.
+        #[default("")]
+        pub comment: String,
+        /// Wants with a higher priority are served first.
+        #[default(0i32)]
+        pub priority: i32,
         /// The requested partitions.
         #[edge(min = 1)]
         pub partitions: Many<PartitionRef>,
@@ -309,12 +318,21 @@ pub mod build {
 
     /// A person wants partitions.
     #[event]
-    #[create(want: Want)]
+    #[create(want: Want { source, comment, priority })]
     #[link(want.partitions += partitions)]
     #[link(want.awaits += partitions.current)]
     pub struct WantCreated {
         /// The partitions, which are created if they are not known.
         pub partitions: Vec<Ensure<PartitionRef>>,
+        /// Who wants them: `command line` or `daemon`.
+        #[default("")]
+        pub source: String,
+        /// What they are for.
+        #[default("")]
+        pub comment: String,
+        /// Wants with a higher priority are served first.
+        #[default(0i32)]
+        pub priority: i32,
     }
 
     /// A partition that is stale or has failed is to be built again: a new instance takes its place. Whatever waits for it waits for

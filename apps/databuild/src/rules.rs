@@ -107,9 +107,26 @@ pub fn to_build(db: &impl Db) -> impl Iterator<Item = Partition> {
     retry.chain(stale).chain(missing)
 }
 
+/// The source of wants of a databuild that runs for one caller. They end with it.
+pub const OF_COMMAND_LINE: &str = "command line";
+/// The source of wants of the clients of a daemon. They stay open until the daemon has built what they are for.
+pub const OF_DAEMON: &str = "daemon";
+
 /// Returns whether a person wants it: no run asked for it, and no job declares it.
-fn is_of_a_person(want: Want, db: &impl Db) -> bool {
+pub fn is_of_a_person(want: Want, db: &impl Db) -> bool {
     want.asked_by(db).is_none() && want.asked_for(db).is_none()
+}
+
+/// Where a want is from, for people.
+pub fn source(want: Want, db: &impl Db) -> String {
+    match (want.asked_by(db), want.asked_for(db)) {
+        (Some(run), _) => format!("run {}", run.id()),
+        (None, Some(partition)) => format!("input of {}", name(partition, db)),
+        (None, None) => match want.source(db) {
+            "" => "unknown".to_owned(),
+            source => source.to_owned(),
+        },
+    }
 }
 
 /// The open wants of persons.

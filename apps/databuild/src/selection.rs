@@ -146,6 +146,9 @@ mod tests {
         let mut store = Store::memory();
         store.step(WantCreated {
             partitions: names.iter().map(|n| Ensure::from(*n)).collect(),
+            source: String::new(),
+            comment: String::new(),
+            priority: 0,
         });
         store
     }

@@ -13,6 +13,7 @@ use crate::dirs::Dirs;
 use crate::jobs::check_name;
 use crate::model::build::{PartitionRef, WantCreated};
 use crate::render::Renderer;
+use crate::rules::OF_COMMAND_LINE;
 use crate::start::{is_in_use, open_read_only};
 use crate::status::{Status, line};
 use crate::text::shown;
@@ -140,7 +141,12 @@ pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
         .collect();
     let outcome = store
         .snapshot()
-        .with(WantCreated { partitions })
+        .with(WantCreated {
+            partitions,
+            source: OF_COMMAND_LINE.to_owned(),
+            comment: String::new(),
+            priority: 0,
+        })
         .map_err(|e| anyhow::anyhow!("the store in {} rejects it: {e}", dirs.shown().display()))?;
     let renderer = Renderer::new(&outcome.snapshot, full);
     let mut out = String::new();

@@ -25,7 +25,7 @@ use crate::model::build::state::{
 };
 use crate::model::build::{BackoffEnded, JobRun, Partition};
 use crate::orphans;
-use crate::rules::{all_names, current, open_wants};
+use crate::rules::{OF_DAEMON, all_names, current, open_wants};
 use crate::serve::presence::Presence;
 use crate::serve::serves_already;
 use crate::upkeep;
@@ -115,7 +115,7 @@ fn cannot_open(dirs: &Dirs, e: &OpenError) -> anyhow::Error {
 /// What happens to the open wants of earlier databuilds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Earlier {
-    /// They end.
+    /// Those end that were not left to a daemon.
     Canceled,
     /// They stay open.
     Kept,
@@ -149,7 +149,9 @@ pub fn recover(engine: &mut Engine, refs: &[String], wants: Earlier) -> Result<O
     engine.lose(&lost)?;
     if wants == Earlier::Canceled {
         // Those that runs asked for end with them.
-        engine.cancel(&open_wants(&engine.store))?;
+        let mut open = open_wants(&engine.store);
+        open.retain(|want| want.source(&engine.store) != OF_DAEMON);
+        engine.cancel(&open)?;
     }
     let backoffs = engine.store.place::<Partition, Backoff>();
     for partition in backoffs.map(|p| p.any()).collect::<Vec<_>>() {

@@ -11,7 +11,7 @@ use crate::model::build::state::{
     Running, Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Partition, PartitionRef, Want};
-use crate::rules::{name, open_wants};
+use crate::rules::{OF_DAEMON, name, open_wants, source};
 use crate::text::{few, one_line, shown};
 
 /// The number of groups, failures and chains that are shown without `--full`.
@@ -67,6 +67,13 @@ pub struct Wanted {
     pub want: u32,
     /// The partitions.
     pub partitions: Vec<String>,
+    /// Where it is from.
+    pub source: String,
+    /// What it is for, if that was said.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub comment: String,
+    /// Wants with a higher priority are served first.
+    pub priority: i32,
 }
 
 /// A run that has not ended.
@@ -132,6 +139,9 @@ impl Status {
         let wanted = open_wants(db).into_iter().map(|want| Wanted {
             want: want.id().slot(),
             partitions: (want.partitions(db).map(|r| r.name(db).to_owned())).collect(),
+            source: source(want, db),
+            comment: want.comment(db).to_owned(),
+            priority: want.priority(db),
         });
         let failed = db.place::<Partition, Failed>().map(|partition| Failure {
             partition: name(partition.any(), db).to_owned(),
@@ -181,8 +191,24 @@ impl Status {
                 full,
             );
         }
-        let wanted = self.wanted.iter().flat_map(|want| &want.partitions);
-        names(&mut out, "wanted", wanted.cloned(), full);
+        // Wants of a command line and without a priority are the usual ones.
+        let wanted = self.wanted.iter().flat_map(|want| {
+            let mut notes = Vec::new();
+            if want.source == OF_DAEMON {
+                notes.push(want.source.clone());
+            }
+            if want.priority != 0 {
+                notes.push(format!("priority {}", want.priority));
+            }
+            notes.extend(Some(want.comment.clone()).filter(|comment| !comment.is_empty()));
+            let notes = match notes.is_empty() {
+                true => String::new(),
+                false => format!(" ({})", notes.join(", ")),
+            };
+            let partitions = want.partitions.iter();
+            partitions.map(move |name| format!("{name}{notes}"))
+        });
+        names(&mut out, "wanted", wanted, full);
         let running = self.running.iter().map(|run| match run.pid {
             Some(pid) => format!("{} (pid {pid})", run.partition),
             None => run.partition.clone(),

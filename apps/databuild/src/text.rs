@@ -98,6 +98,20 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// The longest comment of a want, in bytes.
+const COMMENT_MAX: usize = 200;
+
+/// Reads what a want is for: one line.
+pub fn comment(text: &str) -> Result<String, String> {
+    if text.len() > COMMENT_MAX || text.chars().any(char::is_control) {
+        return Err(format!(
+            "`{}` is no comment: write one line of at most {COMMENT_MAX} bytes",
+            shown(text)
+        ));
+    }
+    Ok(text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

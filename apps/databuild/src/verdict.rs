@@ -251,6 +251,9 @@ mod tests {
         let name = |i: usize| format!("n{i}");
         store.step(WantCreated {
             partitions: vec![Ensure::from(name(1))],
+            source: String::new(),
+            comment: String::new(),
+            priority: 0,
         });
         for i in 1..length {
             let run = running(store, &name(i));

@@ -29,6 +29,9 @@ fn wanted(store: &Store<Model>, wants: usize) -> Vec<WantCreated> {
     };
     let of = |names: &&[&str]| WantCreated {
         partitions: names.iter().map(|name| (*name).into()).collect(),
+        source: String::new(),
+        comment: String::new(),
+        priority: 0,
     };
     sets.iter().map(of).collect()
 }

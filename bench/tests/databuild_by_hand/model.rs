@@ -43,6 +43,9 @@ impl Model {
                 let names = partitions.clone();
                 let event = WantCreated {
                     partitions: names.iter().map(|n| n.as_str().into()).collect(),
+                    source: String::new(),
+                    comment: String::new(),
+                    priority: 0,
                 };
                 let want = self.store.try_step(event).map_err(said)?.created.want;
                 self.made(want, &names);

@@ -10,7 +10,7 @@ use crate::cli::once;
 use crate::dirs::Dirs;
 use crate::job::JobCommand;
 use crate::requests::{self, Request};
-use crate::text::duration;
+use crate::text::{comment, duration};
 
 #[derive(Parser)]
 #[command(
@@ -195,6 +195,19 @@ pub(super) struct Options {
     /// Cancel what is wanted if it is not built by then: 90s, 10m, 2h
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub(super) deadline: Option<Duration>,
+    /// What is wanted with a higher priority is built first [default: 0]
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        allow_negative_numbers = true,
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    pub(super) priority: i32,
+    /// What the partitions are for, which `status` shows
+    #[arg(long, global = true, value_name = "TEXT", default_value = "", hide_default_value = true, value_parser = comment)]
+    pub(super) comment: String,
 }
 
 #[derive(clap::Args)]

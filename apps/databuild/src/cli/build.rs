@@ -66,6 +66,8 @@ pub(super) fn build_from(
         refs: &refs,
         fail_fast: options.fail_fast,
         deadline: options.deadline,
+        priority: options.priority,
+        comment: &options.comment,
     };
     following.follow(&client, &dirs)
 }
@@ -108,6 +110,8 @@ pub(super) fn build(
         discovery: options.discovery_max,
         fail_fast: options.fail_fast,
         deadline: options.deadline.map(|time| began + time),
+        priority: options.priority,
+        comment: options.comment.clone(),
     };
     let mut engine = Engine::new(store, dirs, jobs, limits, workspace)?;
     if let Some(retry) = &retry {

@@ -78,6 +78,8 @@ fn run(command: Cmd) -> Result<ExitCode> {
                     discovery: served.discovery_max,
                     fail_fast: false,
                     deadline: None,
+                    priority: 0,
+                    comment: String::new(),
                 },
                 grace: served.grace,
             };

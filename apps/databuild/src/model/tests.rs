@@ -1,6 +1,7 @@
 //! The consequences of each event, in memory, without processes and files.
 
 mod contents;
+mod turns;
 mod world;
 
 use ironweave::prelude::*;
@@ -601,7 +602,12 @@ fn invalid_events_are_rejected_and_change_nothing() {
     assert!(
         world
             .store
-            .try_step(WantCreated { partitions: vec![] })
+            .try_step(WantCreated {
+                partitions: vec![],
+                source: String::new(),
+                comment: String::new(),
+                priority: 0
+            })
             .is_err(),
         "a want has at least one partition"
     );

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::fresh::stands_on;
 use crate::model::build::state::{Failed, Live, Running, UpstreamFailed};
 use crate::model::build::{JobRun, Model, Partition, PartitionRef, Want};
-use crate::rules::{is_open, name};
+use crate::rules::{is_open, name, source};
 
 /// The number of items of a list inside of an answer at most.
 pub const LIST_MAX: usize = 100;
@@ -59,6 +59,9 @@ pub fn want(want: Want, db: &impl Db) -> Value {
         "state": want.state(db).to_string(),
         "open": is_open(want, db),
         "partitions": list(want.partitions(db).map(|reference| reference.name(db))),
+        "source": source(want, db),
+        "comment": want.comment(db),
+        "priority": want.priority(db),
         "asked_by": want.asked_by(db).map(|run| id(run.id())),
         "asked_for": want.asked_for(db).map(|partition| name(partition, db)),
     })

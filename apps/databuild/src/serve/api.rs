@@ -31,10 +31,11 @@ use crate::serve::access::{Access, BODY_BYTES_MAX, guard};
 use crate::serve::answers;
 use crate::serve::events::{Rendered, events};
 use crate::serve::failure::{Asked, Body, Failure, Named, Nothing};
-use crate::serve::inbox::{Command, Mailbox, Wanted};
+use crate::serve::inbox::{Client, Command, Mailbox, Wanted};
 use crate::serve::metrics::{Metrics, metrics};
 use crate::serve::observed::Observed;
 use crate::serve::presence::Presence;
+use crate::text::comment as comment_of;
 use crate::text::shown;
 
 /// The number of names in a request at most.
@@ -269,6 +270,17 @@ async fn runs(State(api): State<Api>, Asked(pages): Asked<Pages>) -> Answer {
     pages.page(&filter, &db, "runs", |run| answers::run(run, &db))
 }
 
+/// What is wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewWant {
+    refs: Vec<String>,
+    #[serde(default)]
+    priority: i32,
+    #[serde(default)]
+    comment: String,
+}
+
 /// The names that a client wants.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -296,16 +308,28 @@ impl Refs {
 async fn want(
     State(api): State<Api>,
     _: Asked<Nothing>,
-    Body(refs): Body<Refs>,
+    Body(NewWant {
+        refs,
+        priority,
+        comment,
+    }): Body<NewWant>,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
-    let refs = refs.once()?;
+    let refs = Refs { refs }.once()?;
+    let comment = comment_of(&comment).map_err(Failure::invalid)?;
     let Wanted {
         want,
         seq,
         left_out,
     } = api
         .mailbox
-        .send(|reply| Command::Want { refs, reply })
+        .send(|reply| {
+            let client = Client {
+                priority,
+                comment,
+                reply,
+            };
+            Command::Want { refs, client }
+        })
         .await?;
     let db = api.reader.snapshot();
     let mut answer = answers::want(want, &db);

@@ -25,6 +25,10 @@ pub struct Following<'a> {
     pub fail_fast: bool,
     /// When the want is canceled if it has not ended.
     pub deadline: Option<Duration>,
+    /// Wants with a higher priority are served first.
+    pub priority: i32,
+    /// What the partitions are for.
+    pub comment: &'a str,
 }
 
 /// Why a want was canceled.
@@ -43,7 +47,15 @@ impl Following<'_> {
     pub fn follow(&self, client: &Client, dirs: &Dirs) -> Result<ExitCode> {
         let began = Instant::now();
         let signals = Signals::listen()?;
-        let want = client.send("POST", "/api/wants", Some(&json!({ "refs": self.refs })))?;
+        let want = client.send(
+            "POST",
+            "/api/wants",
+            Some(&json!({
+                "refs": self.refs,
+                "priority": self.priority,
+                "comment": self.comment,
+            })),
+        )?;
         let id = want["id"].as_str().context("the daemon names no want")?;
         let seq = want["seq"].as_u64().context("the daemon names no step")?;
         let left_out: Vec<&str> = strings(&want["left_out"]);

@@ -24,7 +24,7 @@ use crate::model::build::state::Failed;
 use crate::model::build::{JobRun, Want, WantCreated};
 use crate::protocol::RunOutput;
 use crate::requests::{Request, What};
-use crate::rules::{current, name, open_wants};
+use crate::rules::{OF_DAEMON, current, name, open_wants};
 use crate::selection;
 use crate::serve::failure::Failure;
 use crate::start::{self, Earlier};
@@ -49,7 +49,7 @@ pub enum Command {
         /// Their names, each once.
         refs: Vec<String>,
         /// The client.
-        reply: oneshot::Sender<Result<Wanted, Failure>>,
+        client: Client,
     },
     /// Wants are canceled, or failures forgotten.
     Change {
@@ -68,8 +68,18 @@ pub struct Changed {
     pub retried: Vec<String>,
 }
 
+/// Who wants something.
+pub struct Client {
+    /// Wants with a higher priority are served first.
+    pub priority: i32,
+    /// What the partitions are for.
+    pub comment: String,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Result<Wanted, Failure>>,
+}
+
 /// The names of a want, with its client.
-type Asked = (Vec<String>, oneshot::Sender<Result<Wanted, Failure>>);
+type Asked = (Vec<String>, Client);
 
 /// What a client is answered.
 type Answered = (
@@ -196,6 +206,7 @@ impl Engine {
         if start::recover(self, &names, Earlier::Kept)?.is_some() {
             return Ok(());
         }
+        self.queue.of_daemon = true;
         let (mut until, mut pruned) = (None, None::<Instant>);
         loop {
             if pruned.is_none_or(|at| at.elapsed() >= PRUNED_EVERY) {
@@ -238,7 +249,7 @@ impl Engine {
         let (mut wants, mut changes) = (Vec::new(), Vec::new());
         for command in orders.commands.try_iter() {
             match command {
-                Command::Want { refs, reply } => wants.push((refs, reply)),
+                Command::Want { refs, client } => wants.push((refs, client)),
                 Command::Change { request, reply } => {
                     let changed = self.change(&request);
                     let conflict = |e| Failure::new(StatusCode::CONFLICT, format!("{e:#}"));
@@ -271,8 +282,12 @@ impl Engine {
             return Ok(Vec::new());
         }
         self.retry_what_left_no_trace(&all)?;
+        self.queue.clear();
         let wanted = fine.into_iter();
-        let wanted = wanted.map(|(refs, reply)| Ok((self.want_together(refs)?, reply)));
+        let wanted = wanted.map(|(refs, client)| {
+            let wanted = self.want_together(refs, client.priority, client.comment)?;
+            Ok((wanted, client.reply))
+        });
         wanted.collect()
     }
 
@@ -295,14 +310,14 @@ impl Engine {
             }
         });
         let (mut selected, mut fine, mut accepted) = (Vec::new(), Vec::new(), Vec::new());
-        for (refs, reply) in wants {
+        for (refs, client) in wants {
             let refs = match &read {
                 Ok(()) => selection::expand(&refs, &self.store),
                 Err(e) => Err(anyhow::anyhow!("{e:#}")),
             };
             match refs {
-                Ok(refs) => selected.push((refs, reply)),
-                Err(e) => refuse(reply, &e),
+                Ok(refs) => selected.push((refs, client)),
+                Err(e) => refuse(client, &e),
             }
         }
         // Names may contradict each other, also those of different clients. Usually none do.
@@ -312,14 +327,14 @@ impl Engine {
         if start::check_refs(&self.jobs, &self.store, &of_all).is_ok() {
             return selected;
         }
-        for (refs, reply) in selected {
+        for (refs, client) in selected {
             let before = accepted.len();
             accepted.extend(refs.iter().cloned());
             match start::check_refs(&self.jobs, &self.store, &accepted) {
-                Ok(()) => fine.push((refs, reply)),
+                Ok(()) => fine.push((refs, client)),
                 Err(e) => {
                     accepted.truncate(before);
-                    refuse(reply, &e);
+                    refuse(client, &e);
                 }
             }
         }
@@ -336,7 +351,12 @@ impl Engine {
     }
 
     /// Creates one want for partitions, without those that depend on one that is not known to be up to date.
-    fn want_together(&mut self, refs: Vec<String>) -> Result<Result<Wanted, Failure>> {
+    fn want_together(
+        &mut self,
+        refs: Vec<String>,
+        priority: i32,
+        comment: String,
+    ) -> Result<Result<Wanted, Failure>> {
         let db = &self.store;
         let is_unknown = |name: &String| current(name, db).is_some_and(|p| self.unknown.affects(p));
         let (left_out, known): (Vec<String>, Vec<String>) = refs.into_iter().partition(is_unknown);
@@ -349,7 +369,13 @@ impl Engine {
             return Ok(Err(Failure::new(StatusCode::CONFLICT, why)));
         }
         let partitions = known.into_iter().map(Ensure::from).collect();
-        match self.store.try_step(WantCreated { partitions }) {
+        let event = WantCreated {
+            partitions,
+            source: OF_DAEMON.to_owned(),
+            comment,
+            priority,
+        };
+        match self.store.try_step(event) {
             Ok(receipt) => Ok(Ok(Wanted {
                 want: receipt.created.want,
                 seq: receipt.seq,
@@ -364,8 +390,8 @@ impl Engine {
 }
 
 /// Tells a client why it cannot want what it wants.
-fn refuse(reply: oneshot::Sender<Result<Wanted, Failure>>, e: &anyhow::Error) {
+fn refuse(client: Client, e: &anyhow::Error) {
     let failure = Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{e:#}"));
     // The client may be gone.
-    drop(reply.send(Err(failure)));
+    drop(client.reply.send(Err(failure)));
 }

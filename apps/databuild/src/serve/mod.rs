@@ -108,6 +108,7 @@ pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
     let store = start::open(dirs)?;
     let (reader, observed) = (store.reader(), Observed::of(&store));
     let limits = options.limits;
+    let jobs_max = limits.jobs;
     let mut engine = Engine::new(store, dirs.clone(), jobs, limits, None)?;
     let jobs = std::path::absolute(&options.jobs)?;
     let (mailbox, mut orders) = inbox::mailbox(&engine, jobs.clone(), options.grace);
@@ -132,7 +133,7 @@ pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
         mailbox,
         ends: ends.clone(),
         presence: presence.clone(),
-        jobs_max: limits.jobs,
+        jobs_max,
         access: Access::new(token, options.hosts),
         metrics: Metrics::default(),
         rendered: Rendered::default(),

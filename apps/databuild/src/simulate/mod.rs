@@ -313,7 +313,12 @@ impl Scene {
         }
         for name in &self.refs {
             let partitions = vec![Ensure::from(name.as_str())];
-            store.step(WantCreated { partitions });
+            store.step(WantCreated {
+                partitions,
+                source: String::new(),
+                comment: String::new(),
+                priority: 0,
+            });
         }
     }
 }

@@ -174,9 +174,9 @@ fn what_cannot_be_asked_is_refused_in_a_sentence() {
     for (answer, expect, words) in [
         (post("/api/wants", "{"), 400, "JSON"),
         (
-            post("/api/wants", "{\"refs\": [\"quick/1\"], \"priority\": 1}"),
+            post("/api/wants", "{\"refs\": [\"quick/1\"], \"urgency\": 1}"),
             422,
-            "priority",
+            "urgency",
         ),
         (post("/api/wants", "{\"refs\": []}"), 400, "0 names"),
         (post("/api/wants", &many), 400, "10001 names"),

@@ -207,6 +207,9 @@ pub fn domains(scope: Scope) -> Domains<Model> {
             };
             let of = |names: &&[&str]| WantCreated {
                 partitions: names.iter().map(|name| (*name).into()).collect(),
+                source: String::new(),
+                comment: String::new(),
+                priority: 0,
             };
             sets.iter().map(of).collect()
         })

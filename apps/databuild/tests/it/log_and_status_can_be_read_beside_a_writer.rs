@@ -21,7 +21,7 @@ fn while_a_job_runs() {
     }
     let log = place.log();
     assert!(
-        log.contains("WantCreated { partitions: [\"a\"] } => create PartitionRef \"a\" in New;"),
+        log.contains("WantCreated { partitions: [\"a\"], source: \"command line\", comment: \"\", priority: 0 } => create PartitionRef \"a\" in New;"),
         "{log}"
     );
     // Immediate events are indented.

@@ -42,5 +42,6 @@ mod the_past_and_speculation_can_be_queried;
 mod the_schema_is_reviewed;
 mod the_time_of_a_build_is_predicted;
 mod wants_end;
+mod wants_have_a_source_and_a_priority;
 
 use model_of_then::rules;

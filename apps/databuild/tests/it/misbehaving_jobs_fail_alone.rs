@@ -31,6 +31,9 @@ command = ["sh", "-c", '''
     let mut t = store.begin_with(Meta::new().with_time(future)).unwrap();
     t.apply(WantCreated {
         partitions: vec![Ensure::from("good")],
+        source: String::new(),
+        comment: String::new(),
+        priority: 0,
     })
     .unwrap();
     t.commit().unwrap();

@@ -29,6 +29,9 @@ fn two_of_everything() -> Checker<Model> {
         names.extend(unused.into_iter().take(room).map(str::to_owned));
         let of = |names: &[&String]| WantCreated {
             partitions: names.iter().map(|name| name.as_str().into()).collect(),
+            source: String::new(),
+            comment: String::new(),
+            priority: 0,
         };
         match (store.count::<Want, Any>() < scope.wants, &*names) {
             (true, [a, b]) => vec![of(&[a]), of(&[b]), of(&[a, b])],

@@ -54,7 +54,12 @@ impl Past {
 
     fn want(&mut self, name: &str) {
         let partitions = vec![name.into()];
-        self.store.step(WantCreated { partitions });
+        self.store.step(WantCreated {
+            partitions,
+            source: String::new(),
+            comment: String::new(),
+            priority: 0,
+        });
     }
 
     fn start(&mut self, name: &str, pid: u32) -> JobRun<Running> {

@@ -26,6 +26,9 @@ impl World {
         self.store
             .step(WantCreated {
                 partitions: names.iter().map(|n| Ensure::from(*n)).collect(),
+                source: String::new(),
+                comment: String::new(),
+                priority: 0,
             })
             .created
             .want
