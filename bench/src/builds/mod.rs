@@ -1,0 +1,203 @@
+//! databuild beside make, ninja and Luigi: a pipeline of trivial jobs, each of which is a shell that writes one line.
+//!
+//! ```text
+//! src/G  --copied-->  source/G  --a hundred of-->  part/G/I  --all of the group-->  total/G
+//! ```
+//!
+//! | figure | what |
+//! |---|---|
+//! | `*_cold` | nothing is there |
+//! | `*_noop` | everything is up to date |
+//! | `*_changed` | one source has other bytes: a hundred and two jobs run |
+//! | `status`, `history`, `why` | questions to databuild about that store |
+//!
+//! All of them run two jobs at a time and the same commands. databuild records each run, and syncs what it made to the disk before it says so; the
+//! others do neither. The parts of make and ninja are files in directories that exist beforehand. Luigi knows no changes of sources, and is left
+//! out of large pipelines. What is not installed is left out, and the bench says so: `apt-get install make ninja-build`, `pip install luigi`.
+
+mod pipeline;
+
+use std::error::Error;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::harness::{Row, row};
+use crate::rows::Scratch;
+use crate::{Measured, Options};
+use pipeline::Pipeline;
+
+/// With this variable, this program is databuild, which so needs no program of its own.
+const AS_DATABUILD: &str = "IRONWEAVE_BENCH_AS_DATABUILD";
+/// More parts than this take Luigi minutes.
+const LUIGI_MAX: usize = 2_000;
+/// The sizes are numbers of parts.
+const PARTS: &str = "parts";
+/// A millisecond in nanoseconds.
+const MS: f64 = 1e6;
+
+/// Returns whether this process is a databuild that the bench has started.
+pub fn is_databuild() -> bool {
+    std::env::var_os(AS_DATABUILD).is_some()
+}
+
+/// A program that builds the pipeline.
+struct Tool {
+    /// Its name, then the names of its figures.
+    name: &'static str,
+    figures: [&'static str; 3],
+    /// Whether it builds again what is made from a changed source.
+    sees_changes: bool,
+    command: fn(&Pipeline) -> Result<Command, Box<dyn Error>>,
+    /// Whether it is installed.
+    is_there: fn() -> bool,
+    parts_max: usize,
+}
+
+const TOOLS: [Tool; 4] = [
+    Tool {
+        name: "databuild",
+        figures: ["databuild_cold", "databuild_noop", "databuild_changed"],
+        sees_changes: true,
+        command: |pipeline| {
+            let mut command = databuild(pipeline, &["run", "--jobs", "jobs.toml"])?;
+            command.args(["--jobs-max", "2", "--discovery-max", "1000000", "want"]);
+            command.arg(pipeline.wanted());
+            Ok(command)
+        },
+        is_there: || true,
+        parts_max: usize::MAX,
+    },
+    Tool {
+        name: "make",
+        figures: ["make_cold", "make_noop", "make_changed"],
+        sees_changes: true,
+        command: |_| Ok(with("make", &["-s", "-j2"])),
+        is_there: || answers(&mut with("make", &["--version"])),
+        parts_max: usize::MAX,
+    },
+    Tool {
+        name: "ninja",
+        figures: ["ninja_cold", "ninja_noop", "ninja_changed"],
+        sees_changes: true,
+        command: |_| Ok(with("ninja", &["-j2"])),
+        is_there: || answers(&mut with("ninja", &["--version"])),
+        parts_max: usize::MAX,
+    },
+    Tool {
+        name: "luigi",
+        figures: ["luigi_cold", "luigi_noop", "luigi_changed"],
+        sees_changes: false,
+        command: |_| Ok(with("python3", &["tasks.py"])),
+        is_there: || answers(&mut with("python3", &["-c", "import luigi"])),
+        parts_max: LUIGI_MAX,
+    },
+];
+
+/// Measures all tools that are installed, which take turns.
+pub fn run(options: &Options) -> Measured {
+    let mut rows = Vec::new();
+    for &parts in &options.entities {
+        let is_chosen = |tool: &&Tool| {
+            let is_there = (tool.is_there)();
+            if !is_there {
+                println!("{} is not installed, and is left out", tool.name);
+            } else if parts > tool.parts_max {
+                println!("{} takes too long, and is left out", tool.name);
+            }
+            is_there && parts <= tool.parts_max
+        };
+        let tools: Vec<&Tool> = TOOLS.iter().filter(is_chosen).collect();
+        let mut times = vec![[const { Vec::new() }; 3]; tools.len()];
+        let mut asked = [const { Vec::new() }; 3];
+        for _ in 0..options.samples {
+            for (tool, times) in tools.iter().zip(&mut times) {
+                let scratch = Scratch::new("builds")?;
+                let pipeline = Pipeline::write(&scratch.0, parts)?;
+                let build = || timed(&pipeline.dir, &mut (tool.command)(&pipeline)?);
+                times[0].push(build()?);
+                pipeline.check(tool.name)?;
+                times[1].push(build()?);
+                if tool.sees_changes {
+                    pipeline.change()?;
+                    times[2].push(build()?);
+                    pipeline.check(tool.name)?;
+                }
+                if tool.name == "databuild" {
+                    let part = pipeline.part();
+                    let questions = [&["status"][..], &["history", &part], &["why", &part]];
+                    for (question, asked) in questions.into_iter().zip(&mut asked) {
+                        let mut command = databuild(&pipeline, question)?;
+                        asked.push(timed(&pipeline.dir, &mut command)?);
+                    }
+                }
+            }
+        }
+        for (tool, times) in tools.iter().zip(times) {
+            let figures = tool.figures.into_iter().zip(times);
+            let figures = figures.filter(|(_, times)| !times.is_empty());
+            rows.extend(figures.map(|(name, times)| figure(name, parts, times)));
+        }
+        let names = ["status", "history", "why"].into_iter().zip(asked);
+        rows.extend(names.map(|(name, times)| figure(name, parts, times)));
+        print_ratios(&rows, parts);
+    }
+    Ok(rows)
+}
+
+fn figure(name: &'static str, parts: usize, times: Vec<f64>) -> Row {
+    row("builds", name, parts, times)
+        .of(PARTS)
+        .in_unit("ms", MS)
+}
+
+/// Prints the time of databuild as a multiple of the time of each other tool.
+fn print_ratios(rows: &[Row], parts: usize) {
+    let of = |name: &str| {
+        let row = rows
+            .iter()
+            .find(|r| r.contender == name && r.entities == parts);
+        row.map(|row| row.ns_per_op)
+    };
+    for tool in &TOOLS[1..] {
+        for (ours, theirs) in TOOLS[0].figures.into_iter().zip(tool.figures) {
+            if let (Some(a), Some(b)) = (of(ours), of(theirs)) {
+                println!("{ours} takes {:.2} times as long as {theirs}", a / b);
+            }
+        }
+    }
+}
+
+fn with(program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args);
+    command
+}
+
+/// This program as databuild, in the directory of a pipeline.
+fn databuild(pipeline: &Pipeline, args: &[&str]) -> Result<Command, Box<dyn Error>> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.env(AS_DATABUILD, "1").args(args);
+    command.arg("--dir").arg(pipeline.dir.join("databuild"));
+    Ok(command)
+}
+
+/// Returns whether a program can be started, and succeeds.
+fn answers(command: &mut Command) -> bool {
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Runs a program in a directory, and returns the nanoseconds that it took.
+fn timed(dir: &Path, command: &mut Command) -> Result<f64, Box<dyn Error>> {
+    command.current_dir(dir).stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let began = Instant::now();
+    let output = command.output()?;
+    let took = began.elapsed().as_nanos() as f64;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{command:?} failed: {stderr}").into());
+    }
+    Ok(took)
+}
