@@ -261,13 +261,19 @@ impl Page<'_> {
         }
     }
 
-    /// Presses a key, such as `Tab`, `Enter` or `ArrowLeft`.
+    /// Presses a key, such as `Tab`, `Enter` or `Shift+ArrowLeft`.
     pub fn press(&mut self, key: &str) {
+        let (shift, key) = match key.strip_prefix("Shift+") {
+            Some(key) => (8, key),
+            None => (0, key),
+        };
         let code = match key {
             "Tab" => 9,
             "Enter" => 13,
             "ArrowLeft" => 37,
+            "ArrowUp" => 38,
             "ArrowRight" => 39,
+            "ArrowDown" => 40,
             _ => 0,
         };
         let text = if key == "Enter" { "\r" } else { "" };
@@ -277,6 +283,7 @@ impl Page<'_> {
                 "key": key,
                 "code": key,
                 "windowsVirtualKeyCode": code,
+                "modifiers": shift,
                 "text": if kind == "keyDown" { text } else { "" },
             });
             self.call("Input.dispatchKeyEvent", event);
@@ -293,16 +300,36 @@ impl Page<'_> {
     /// # Panics
     /// If there is none.
     pub fn click(&mut self, selector: &str) {
-        let at = self.eval(&format!(
-            "(() => {{ const e = document.querySelector({selector:?}); e.scrollIntoView({{ block: 'center' }}); \
+        let at = self.middle(selector);
+        self.mouse("mousePressed", &at);
+        self.mouse("mouseReleased", &at);
+    }
+
+    /// Drags from the middle of the first element of a selector to that of another one.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn drag(&mut self, from: &str, to: &str) {
+        let from = self.middle(from);
+        self.mouse("mousePressed", &from);
+        let to = self.middle(to);
+        self.mouse("mouseMoved", &to);
+        self.mouse("mouseReleased", &to);
+    }
+
+    fn middle(&mut self, selector: &str) -> Value {
+        self.eval(&format!(
+            "(() => {{ const e = document.querySelector({selector:?}); e.scrollIntoView({{ block: 'center', inline: 'nearest' }}); \
              const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; }})()"
-        ));
-        for kind in ["mousePressed", "mouseReleased"] {
-            let event = json!({
-                "type": kind, "x": at[0], "y": at[1], "button": "left", "clickCount": 1,
-            });
-            self.call("Input.dispatchMouseEvent", event);
-        }
+        ))
+    }
+
+    fn mouse(&mut self, kind: &str, at: &Value) {
+        let buttons = u8::from(kind != "mouseReleased");
+        let event = json!({
+            "type": kind, "x": at[0], "y": at[1], "button": "left", "buttons": buttons, "clickCount": 1,
+        });
+        self.call("Input.dispatchMouseEvent", event);
     }
 
     /// Returns what readers would miss: text with too little contrast, controls without a name, a page that is wider than its window,

@@ -3,6 +3,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod access;
 mod answers;
 mod http;
 mod problem;
@@ -20,11 +21,12 @@ use axum::Router;
 use ironweave::{Model, OpenError, StoreReader};
 use tokio::net::TcpListener;
 
+pub use access::Access;
 pub use problem::Problem;
 pub use source::{DirectorySource, Source, Transactions, TypedSource};
 pub use trial::Trial;
 
-use http::{Access, Shared};
+use http::Shared;
 
 /// The explorer of one store, from which a [`router`](Explorer::router) is made.
 #[must_use]
@@ -60,33 +62,27 @@ impl Explorer {
     pub fn of(source: impl Source) -> Self {
         Self {
             source: Arc::new(source),
-            access: Access {
-                token: None,
-                hosts: Some(Vec::new()),
-            },
+            // The files of the pages are the same for everybody.
+            access: Access::default().open("/assets/"),
         }
     }
 
-    /// Requires a token of each request: in the header `Authorization: Bearer ..`, in a cookie, or in the parameter `token` of a page,
-    /// which sets that cookie. A token consists of letters, digits, `-` and `_`; other characters are removed, from what clients send too.
-    /// If nothing is left, no request is answered.
+    /// Requires a token of each request, except those for the files of the pages; see [`Access`].
     pub fn token(mut self, token: &str) -> Self {
-        self.access.token = Some(http::plain(token));
+        self.access = self.access.token(token);
         self
     }
 
     /// Accepts requests for a host of this name, in addition to the names and addresses of the loopback interface. Requests for others
     /// are refused, so that no other site can have a browser ask this server by a name of its own.
     pub fn host(mut self, name: &str) -> Self {
-        if let Some(hosts) = &mut self.access.hosts {
-            hosts.push(name.to_owned());
-        }
+        self.access = self.access.host(name);
         self
     }
 
     /// Accepts requests for all hosts: for a router that is nested in a service which checks them, or behind a proxy.
     pub fn any_host(mut self) -> Self {
-        self.access.hosts = None;
+        self.access = self.access.any_host();
         self
     }
 

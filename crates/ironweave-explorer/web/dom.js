@@ -71,7 +71,10 @@ function patch(old, fresh) {
     if (!fresh.hasAttribute(name) && !isKept(old, name)) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (old.getAttribute(name) === value) continue;
+    // The policy of the page forbids the attribute, but not the property.
+    if (name === "style") old.style.cssText = value;
+    else old.setAttribute(name, value);
   }
   for (const name of HANDLERS) {
     if (old[name] !== fresh[name]) old[name] = fresh[name];

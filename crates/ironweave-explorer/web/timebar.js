@@ -4,14 +4,14 @@ import { h, patchChildren } from "./dom.js";
 import { href, number, time } from "./parts.js";
 
 /**
- * Shows the bar. `state` has `last`, the last frame; `at`, the parameter of the address or null; and `moment`, what the page shows, or
+ * Shows the bar. `state` has `first` and `last`, the first and the last frame; `at`, the parameter of the address or null; and `moment`, what the page shows, or
  * null while it is not known. `go(at, isDone)` shows another time.
  */
 export function showTimebar(target, state, go) {
-  const { last, at, moment } = state;
+  const { first, last, at, moment } = state;
   const isLive = at === null;
   const seq = isLive ? last : (moment?.seq ?? (Number(at) || 0));
-  const step = (by) => go(String(Math.min(last, Math.max(0, seq + by))), true);
+  const step = (by) => go(String(Math.min(last, Math.max(first, seq + by))), true);
   const submit = (event) => {
     event.preventDefault();
     const text = event.target.elements.moment.value.trim();
@@ -19,7 +19,7 @@ export function showTimebar(target, state, go) {
   };
   const slider = h("input", {
     type: "range",
-    min: "0",
+    min: String(Math.min(first, last)),
     max: String(last),
     step: "1",
     value: String(seq),
@@ -32,7 +32,7 @@ export function showTimebar(target, state, go) {
     h(
       "div",
       { class: "slider" },
-      h("button", { type: "button", "aria-label": "One frame back", disabled: seq <= 0, onclick: () => step(-1) }, "‹"),
+      h("button", { type: "button", "aria-label": "One frame back", disabled: seq <= first, onclick: () => step(-1) }, "‹"),
       slider,
       h("button", { type: "button", "aria-label": "One frame on", disabled: isLive, onclick: () => (seq + 1 >= last ? go(null, true) : step(1)) }, "›"),
       h("button", { type: "button", class: isLive ? "live on" : "live", "aria-pressed": String(isLive), onclick: () => go(isLive ? String(last) : null, true) }, "Live"),

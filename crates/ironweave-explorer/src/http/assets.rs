@@ -36,6 +36,7 @@ files! {
     "net.css": STYLE,
     "icon.svg": PICTURE,
     "main.js": SCRIPT,
+    "shell.js": SCRIPT,
     "api.js": SCRIPT,
     "dom.js": SCRIPT,
     "timebar.js": SCRIPT,

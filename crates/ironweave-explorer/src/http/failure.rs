@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use serde_json::json;
 
 use crate::problem::Problem;
@@ -11,12 +11,26 @@ use crate::problem::Problem;
 pub(crate) struct Failure {
     status: StatusCode,
     message: String,
+    /// What persons are shown instead of the sentence.
+    page: Option<Html<String>>,
 }
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { status, message }
+        Self {
+            status,
+            message: message.into(),
+            page: None,
+        }
+    }
+
+    /// A failure that is shown as a page.
+    pub(crate) fn page(status: StatusCode, page: Html<String>) -> Self {
+        Self {
+            status,
+            message: String::new(),
+            page: Some(page),
+        }
     }
 
     pub(super) fn internal() -> Self {
@@ -39,6 +53,9 @@ impl From<Problem> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
+        if let Some(page) = self.page {
+            return (self.status, page).into_response();
+        }
         let body = json!({ "error": self.message, "status": self.status.as_u16() });
         (self.status, Json(body)).into_response()
     }

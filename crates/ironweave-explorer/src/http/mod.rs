@@ -1,6 +1,5 @@
 //! The router: which question a path asks, and the answers as JSON.
 
-mod access;
 mod assets;
 mod failure;
 mod stream;
@@ -9,20 +8,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Query, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-pub(crate) use access::{Access, plain};
 pub(crate) use failure::Failure;
 pub(crate) use stream::Follower;
 
+use crate::access::Access;
 use crate::answers::{self, LinkCounts, Nets};
 use crate::problem::Problem;
 use crate::source::Source;
@@ -106,11 +105,14 @@ pub(crate) fn router(shared: Shared) -> Router {
         .nest("/api", api)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&shared),
-            access::check,
-        ))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
         .with_state(shared)
+}
+
+async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    app.access
+        .answer(request, |request| next.run(request))
+        .await
 }
 
 /// A question without parameters.

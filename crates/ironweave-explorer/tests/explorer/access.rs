@@ -25,7 +25,9 @@ fn pages_and_files_are_served_with_a_strict_policy() {
             "{path}: {head}"
         );
         assert!(
-            head.contains("content-security-policy: default-src 'self';"),
+            head.contains(
+                "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self';"
+            ),
             "{head}"
         );
         assert!(!head.contains("unsafe"), "{head}");
@@ -109,7 +111,7 @@ fn another_host_and_another_origin_are_refused() {
     ] {
         let (status, _, body) = server.send("GET /api/places", &[("Host", host)], "");
         assert_eq!(status, 421, "{host}: {body}");
-        assert!(body.contains("name its hosts"), "{body}");
+        assert!(body.contains("not a name of this server"), "{body}");
     }
     assert_eq!(server.send("GET /api/places", &[("Host", "")], "").0, 400);
     let origin = format!("http://{own}");
@@ -154,14 +156,7 @@ fn a_token_is_required_of_everything() {
     let server = Server::start(Explorer::new(fixture.store.reader()).token("s3cret-token"));
     let get =
         |path: &str, headers: &[(&str, &str)]| server.send(&format!("GET {path}"), headers, "");
-    for path in [
-        "/",
-        "/places",
-        "/api/places",
-        "/api/stream",
-        "/assets/main.js",
-        "/api/nothing",
-    ] {
+    for path in ["/", "/places", "/api/places", "/api/stream", "/api/nothing"] {
         let (status, head, body) = get(path, &[]);
         assert_eq!(status, 401, "{path}");
         assert!(body.contains("a token is required"), "{body}");
@@ -170,6 +165,8 @@ fn a_token_is_required_of_everything() {
             "{head}"
         );
     }
+    // The files of the pages are public, and the form needs them.
+    assert_eq!(get("/assets/style.css", &[]).0, 200);
     let bearer = |token: &str| format!("Bearer {token}");
     assert_eq!(
         get("/api/places", &[("Authorization", &bearer("s3cret-token"))]).0,
@@ -229,9 +226,74 @@ fn a_token_is_required_of_everything() {
     );
 }
 
-/// Characters that no cookie can have count neither in the token nor in what is sent. A token of nothing else admits no request.
+/// A person enters the token in a form, which is shown at the address that was asked for.
 #[test]
-fn the_signs_of_a_token_do_not_count_and_an_empty_one_admits_nothing() {
+fn a_form_asks_for_the_token_and_sets_a_cookie() {
+    let fixture = Fixture::typed();
+    let token = "a.secret/of=signs; 100%+ä";
+    let server = Server::start(Explorer::new(fixture.store.reader()).token(token));
+    let html = ("Accept", "text/html,application/xhtml+xml");
+    let (status, head, body) = server.send("GET /log?event=Noted", &[html], "");
+    assert_eq!(status, 401);
+    assert!(
+        head.to_lowercase().contains("www-authenticate: bearer"),
+        "{head}"
+    );
+    assert!(body.contains("<form method=\"post\""), "{body}");
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let send = |headers: &[(&str, &str)], body: &str| {
+        server.send("POST /log?event=Noted", &[&[form], headers].concat(), body)
+    };
+    for wrong in [
+        "",
+        "token=",
+        "token=a.secret",
+        "token=%ff",
+        "token=%zz",
+        "other=1",
+    ] {
+        let (status, head, body) = send(&[], wrong);
+        assert_eq!(status, 401, "{wrong}");
+        assert!(body.contains("This is not the token"), "{body}");
+        assert!(!head.to_lowercase().contains("set-cookie"), "{head}");
+    }
+    let right = "token=a.secret%2Fof%3Dsigns%3B+100%25%2B%C3%A4";
+    for other in [
+        ("Origin", "http://evil.example"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+    ] {
+        assert_eq!(send(&[other], right).0, 403, "{other:?}");
+    }
+    let (status, head, _) = send(&[], right);
+    let head = head.to_lowercase();
+    assert_eq!(status, 303);
+    assert!(head.contains("location: /log?event=noted\r\n"), "{head}");
+    assert!(head.contains("httponly; samesite=strict"), "{head}");
+    let pair = head
+        .split_once("set-cookie: ")
+        .and_then(|(_, rest)| rest.split(';').next());
+    let pair = pair.expect("a cookie");
+    assert_eq!(
+        server.send("GET /log", &[html, ("Cookie", pair)], "").0,
+        200
+    );
+    let cut = &pair[..pair.len() - 2];
+    assert_eq!(server.send("GET /log", &[html, ("Cookie", cut)], "").0, 401);
+    let long = format!("token={}", "a".repeat(20_000));
+    assert_eq!(send(&[], &long).0, 413);
+}
+
+#[test]
+fn a_header_that_is_there_twice_is_refused() {
+    let fixture = Fixture::typed();
+    let host = fixture.server.address.to_string();
+    let twice = [("Host", &*host), ("Host", "rebound.example")];
+    assert_eq!(fixture.server.send("GET /places", &twice, "").0, 400);
+}
+
+#[test]
+fn an_empty_token_admits_nothing() {
     let fixture = Fixture::typed();
     let status = |token: &str, sent: &str| {
         let server = Server::start(Explorer::new(fixture.store.reader()).token(token));
@@ -242,11 +304,5 @@ fn the_signs_of_a_token_do_not_count_and_an_empty_one_admits_nothing() {
     };
     assert_eq!(status("a.secret/of=signs", "a.secret/of=signs"), 200);
     assert_eq!(status("a.secret/of=signs", "a.secret/of"), 401);
-    for empty in ["", "=/.="] {
-        assert_eq!(
-            (status(empty, ""), status(empty, empty)),
-            (401, 401),
-            "{empty:?}"
-        );
-    }
+    assert_eq!(status("", ""), 401);
 }
