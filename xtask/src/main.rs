@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test | oracle | crash | demo-kill | bench | api`.
+//! The project's own commands: `cargo xtask test | oracle | crash | demo-kill | bench | screenshot | api`.
 #![forbid(unsafe_code)]
 
 mod api;
@@ -11,6 +11,7 @@ mod figures;
 mod oracle;
 mod planted;
 mod rng;
+mod screenshot;
 mod test;
 mod tools;
 
@@ -70,6 +71,8 @@ enum Command {
     },
     /// Run the benchmarks of bench/, and fill the tables of docs/performance.md
     Bench(bench::Bench),
+    /// Take the picture of databuild's pages that the README shows
+    Screenshot,
     /// Write the public items of the crates that are published to docs/api.txt, or compare them with an older list
     Api(api::Api),
 }
@@ -104,6 +107,7 @@ fn run(command: Command) -> Result<()> {
             demo_kill::run(seed, kills)
         }
         Command::Bench(bench) => bench::run(&bench),
+        Command::Screenshot => screenshot::run(),
         Command::Api(api) => api::run(&api),
     }
 }

@@ -44,7 +44,7 @@ const PARTS: [Part; 13] = [
     },
     Part {
         name: "pages",
-        about: "the pages of the explorer in a headless Chromium",
+        about: "the pages of the explorer and of databuild in a headless Chromium",
         run: pages,
     },
     Part {

@@ -1,4 +1,4 @@
-//! `databuild why`, `lineage`, `runs` and `logs`: answers about one partition, or about runs.
+//! `databuild why`, `runs` and `logs`: answers about one partition, or about runs.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -22,10 +22,10 @@ use crate::status::{chain, in_one_line, state_of};
 use crate::text::{few, in_words, one_line, shown};
 
 /// The number of lines that are printed without `--full`.
-const LINES_MAX: usize = 40;
+pub const LINES_MAX: usize = 40;
 
 /// The current instance of a partition that is known.
-fn known(store: &BuildStore, dirs: &Dirs, of: &str) -> Result<Partition> {
+pub fn known(store: &BuildStore, dirs: &Dirs, of: &str) -> Result<Partition> {
     current(of, store).with_context(|| {
         format!(
             "there is no partition {} in {}: `databuild status` shows the known ones",
@@ -53,7 +53,7 @@ pub fn why(dirs: &Dirs, of: &str) -> Result<()> {
 }
 
 /// Why a partition is in its state, for people.
-fn reasons(partition: Partition, db: &impl Db) -> Vec<String> {
+pub fn reasons(partition: Partition, db: &impl Db) -> Vec<String> {
     let run = partition.built_by(db);
     let by = run.map_or_else(
         || "no run".to_owned(),
@@ -160,72 +160,12 @@ fn staleness(partition: Partition, db: &impl Db) -> Vec<String> {
     lines
 }
 
-/// Which way a lineage is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// To what it is made from.
-    Up,
-    /// To what is made from it.
-    Down,
-}
-
-/// Prints what a partition is made from or what is made from it, as a tree. What was printed before is not followed again.
-pub fn lineage(dirs: &Dirs, of: &str, direction: Direction, full: bool) -> Result<()> {
-    let store = open_read_only(dirs)?;
-    let partition = known(&store, dirs, of)?;
-    let (mut lines, mut more) = (Vec::new(), 0);
-    let mut seen = BTreeSet::new();
-    let mut todo = vec![(0, partition)];
-    while let Some((depth, partition)) = todo.pop() {
-        let is_new = seen.insert(partition);
-        if full || lines.len() < LINES_MAX {
-            let again = if is_new { "" } else { " (see above)" };
-            let indent = "  ".repeat(depth);
-            let (name, state) = (name(partition, &store), state_of(partition, &store));
-            lines.push(format!("{indent}{name} {state}{again}\n"));
-        } else {
-            more += 1;
-        }
-        if is_new {
-            let mut next = beside(partition, direction, &store);
-            next.reverse();
-            todo.extend(next.into_iter().map(|p| (depth + 1, p)));
-        }
-    }
-    if more > 0 {
-        lines.push(format!("and {more} more (shown by --full)\n"));
-    }
-    print(&lines.concat())
-}
-
-/// The current instances that a partition is made from or waits for, or that are made from it or wait for it, by their names.
-fn beside(partition: Partition, direction: Direction, db: &impl Db) -> Vec<Partition> {
-    let all: Vec<Partition> = match direction {
-        Direction::Up => partition
-            .inputs(db)
-            .chain(partition.upstreams(db))
-            .collect(),
-        Direction::Down => {
-            let instances = partition.of(db).instances(db);
-            let outputs = instances.flat_map(|p| p.outputs(db).chain(p.downstreams(db)));
-            outputs.filter(|p| p.current_of(db).is_some()).collect()
-        }
-    };
-    let current: BTreeSet<Partition> = all
-        .into_iter()
-        .filter_map(|p| p.of(db).current(db))
-        .collect();
-    let mut current: Vec<Partition> = current.into_iter().collect();
-    current.sort_by_key(|p| name(*p, db));
-    current
-}
-
 /// Prints runs: the last ones, or those that took longest.
 pub fn runs(dirs: &Dirs, pattern: Option<&str>, slowest: bool, full: bool) -> Result<()> {
     let store = open_read_only(dirs)?;
     let pattern = pattern.map(crate::pattern::Pattern::parse).transpose();
     let pattern = pattern.map_err(anyhow::Error::msg)?;
-    let frames = store.frames(0).map_err(|e| unreadable(dirs, &e))?;
+    let frames = crate::past::records(&store.reader()).map_err(|e| unreadable(dirs, &e))?;
     let stays = Stays::<JobRun, Running>::of(frames).map_err(|e| unreadable(dirs, &e))?;
     let ended = stays
         .ended()
@@ -312,7 +252,8 @@ fn unreadable(dirs: &Dirs, e: &impl std::fmt::Display) -> anyhow::Error {
     anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display())
 }
 
-fn print(text: &str) -> Result<()> {
+/// Prints a text.
+pub fn print(text: &str) -> Result<()> {
     std::io::stdout()
         .write_all(text.as_bytes())
         .context("cannot write to stdout")

@@ -207,6 +207,11 @@ impl Engine {
         t.commit().map(drop).map_err(|e| step_error(dirs, e))
     }
 
+    /// Ends what the caller wanted: later wants are those of another one.
+    pub fn forget_wants(&mut self) {
+        self.wants.clear();
+    }
+
     /// Works until the wants of the caller have ended, or nothing more can be built. Returns why it stopped before, if it did.
     pub fn work(&mut self) -> Result<Option<Stopped>> {
         let result = self.work_or_stop();

@@ -17,7 +17,9 @@
 //! | the daemon, its API and its clients | [`serve`] |
 //! | stores of earlier versions | [`migrate`] |
 //! | when partitions will be ready | [`simulate`] |
-//! | what is printed of a store | [`status`], [`answers`], [`show`] |
+//! | what is printed of a store | [`status`], [`answers`], [`lineage`], [`show`] |
+//! | points in the past, and what has changed between two | [`past`], [`diff`] |
+//! | partitions by names and times, for pages | [`grid`] |
 //! | the demo | [`demo`], [`job`] |
 #![forbid(unsafe_code)]
 
@@ -27,15 +29,19 @@ pub mod cli;
 pub mod command;
 pub mod content;
 pub mod demo;
+pub mod diff;
 pub mod dirs;
 pub mod draw;
 pub mod engine;
 pub mod fresh;
+pub mod grid;
 pub mod job;
 pub mod jobs;
+pub mod lineage;
 pub mod migrate;
 pub mod model;
 pub mod orphans;
+pub mod past;
 pub mod pattern;
 pub mod present;
 pub mod program;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{LineWriter, Write};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -76,7 +76,7 @@ pub struct RunOutput {
 struct Kept {
     path: PathBuf,
     /// The file, when there is a line.
-    file: Option<BufWriter<File>>,
+    file: Option<LineWriter<File>>,
     bytes: usize,
     secrets: Secrets,
 }
@@ -89,7 +89,7 @@ impl Kept {
         }
         self.bytes += text.len() + 1;
         if self.file.is_none() {
-            self.file = File::create(&self.path).ok().map(BufWriter::new);
+            self.file = File::create(&self.path).ok().map(LineWriter::new);
         }
         let text = match self.bytes > OUTPUT_BYTES_MAX {
             true => "(the rest is not kept)".to_owned(),

@@ -5,13 +5,14 @@ use std::collections::HashSet;
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
+use ironweave::NameError;
 use ironweave::dynamic::GraphView;
 use ironweave::prelude::*;
-use ironweave::{AsOf, NameError, ReadError, Seq};
 
 use crate::dirs::Dirs;
 use crate::jobs::check_name;
 use crate::model::build::{PartitionRef, WantCreated};
+use crate::past::{self, NoMoment};
 use crate::render::Renderer;
 use crate::rules::OF_COMMAND_LINE;
 use crate::start::{is_in_use, open_read_only};
@@ -27,7 +28,7 @@ pub fn log(dirs: &Dirs, full: bool) -> Result<()> {
     let store = open_read_only(dirs)?;
     let renderer = Renderer::new(&store, full);
     let mut out = BufWriter::new(std::io::stdout().lock());
-    for record in store.frames(0).map_err(|e| unreadable(dirs, &e))? {
+    for record in past::records(&store.reader()).map_err(|e| unreadable(dirs, &e))? {
         let record = record.map_err(|e| unreadable(dirs, &e))?;
         let (seq, time) = (record.seq(), record.time());
         for firing in record.firings() {
@@ -63,21 +64,17 @@ pub fn status(dirs: &Dirs, full: bool, json: bool) -> Result<()> {
 
 /// Prints the status after an earlier step, or at an earlier time.
 pub fn status_as_of(dirs: &Dirs, when: &str, full: bool) -> Result<()> {
-    let when = match when.parse::<u64>() {
-        Ok(seq) => AsOf::Seq(Seq::new(seq)),
-        Err(_) => AsOf::Time(when.parse().map_err(|e| {
-            anyhow::anyhow!("{e}, and it is not the number of a step: each line of `databuild log` begins with both")
-        })?),
-    };
+    let when = past::point(when)?;
     let store = open_read_only(dirs)?;
-    match store.as_of(when) {
+    match past::as_of(&store.reader(), when) {
         Ok(then) => print(&Status::of(&then).text(full)),
-        Err(ReadError::OtherShape { .. }) => {
+        Err(NoMoment::OtherModel(_)) => {
             let then = store.as_of_by_name(when);
             let then = then.map_err(|e| unreadable(dirs, &e))?;
             print(&earlier_status(then.by_name())?)
         }
-        Err(e) => Err(unreadable(dirs, &e)),
+        Err(NoMoment::Unreadable(e)) => Err(unreadable(dirs, &e)),
+        Err(e) => Err(e.into()),
     }
 }
 

@@ -46,8 +46,11 @@ pub(super) enum Cmd {
     /// Serve the directory to many clients, over HTTP and to `databuild run`, until a signal arrives
     Serve {
         /// The jobs file, which is read again when it has changed
-        #[arg(long, value_name = "FILE")]
-        jobs: PathBuf,
+        #[arg(long, value_name = "FILE", required_unless_present = "demo")]
+        jobs: Option<PathBuf>,
+        /// Build a small demo first, in target/databuild-demo unless --dir is given, and serve that
+        #[arg(long, conflicts_with = "jobs")]
+        demo: bool,
         #[command(flatten)]
         served: Served,
         #[command(flatten)]
@@ -325,15 +328,24 @@ impl Retried {
 impl Dir {
     /// The directories.
     pub(super) fn dirs(&self) -> Result<Dirs> {
+        self.dirs_or("databuild")
+    }
+
+    /// The directories of `serve --demo`, which are apart from those of other jobs.
+    pub(super) fn dirs_of_demo(&self) -> Result<Dirs> {
+        self.dirs_or("databuild-demo")
+    }
+
+    fn dirs_or(&self, name: &str) -> Result<Dirs> {
         match &self.dir {
             Some(dir) => Dirs::at(dir),
-            None => Dirs::at(&default_dir(&std::env::current_dir()?)),
+            None => Dirs::at(&default_dir(&std::env::current_dir()?, name)),
         }
     }
 }
 
-/// `target/databuild` in the cargo workspace around `current`, as a relative path if `current` is the root.
-fn default_dir(current: &Path) -> PathBuf {
+/// A directory in `target` of the cargo workspace around `current`, as a relative path if `current` is the root.
+fn default_dir(current: &Path, name: &str) -> PathBuf {
     let is_workspace = |dir: &&Path| {
         let text = std::fs::read_to_string(dir.join("Cargo.toml")).unwrap_or_default();
         text.lines()
@@ -344,7 +356,7 @@ fn default_dir(current: &Path) -> PathBuf {
         .ancestors()
         .find(is_workspace)
         .or_else(|| current.ancestors().find(is_package));
-    let inner = Path::new("target").join("databuild");
+    let inner = Path::new("target").join(name);
     match root {
         Some(root) if root != current => root.join(inner),
         _ => inner,
@@ -366,7 +378,13 @@ mod tests {
         std::fs::create_dir_all(&inner).unwrap();
         std::fs::write(root.path().join("Cargo.toml"), "[workspace]\n").unwrap();
         std::fs::write(root.path().join("a/Cargo.toml"), "[package]\n").unwrap();
-        assert_eq!(default_dir(root.path()), Path::new("target/databuild"));
-        assert_eq!(default_dir(&inner), root.path().join("target/databuild"));
+        assert_eq!(
+            default_dir(root.path(), "databuild"),
+            Path::new("target/databuild")
+        );
+        assert_eq!(
+            default_dir(&inner, "databuild"),
+            root.path().join("target/databuild")
+        );
     }
 }

@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 
-use crate::answers::{self, Direction};
+use crate::answers;
 use crate::cli::args::{Build, Cli, Cmd, Then, What};
 use crate::cli::build::{Jobmaker, build, build_from};
 use crate::engine::Limits;
+use crate::lineage::{Direction, lineage};
 use crate::requests::{self, Request};
 use crate::{demo, draw, job, serve, show, signals, simulate};
 
@@ -67,7 +68,16 @@ fn run(command: Cmd) -> Result<ExitCode> {
                 build_from(jobs, &options, refs, Some(failed.request()))
             }
         },
-        Cmd::Serve { jobs, served, dir } => {
+        Cmd::Serve {
+            jobs,
+            demo,
+            served,
+            dir,
+        } => {
+            let dirs = match demo {
+                true => dir.dirs_of_demo()?,
+                false => dir.dirs()?,
+            };
             let options = serve::Options {
                 listen: served.listen,
                 jobs,
@@ -83,7 +93,7 @@ fn run(command: Cmd) -> Result<ExitCode> {
                 },
                 grace: served.grace,
             };
-            serve::serve(&dir.dirs()?, options).map(|()| ExitCode::SUCCESS)
+            serve::serve(&dirs, options).map(|()| ExitCode::SUCCESS)
         }
         Cmd::Cancel {
             refs,
@@ -114,10 +124,10 @@ fn run(command: Cmd) -> Result<ExitCode> {
             let dirs = show.dir.dirs()?;
             // Without a choice, what it is made from.
             if up || !down {
-                answers::lineage(&dirs, &name, Direction::Up, show.full)?;
+                lineage(&dirs, &name, Direction::Up, show.full)?;
             }
             if down {
-                answers::lineage(&dirs, &name, Direction::Down, show.full)?;
+                lineage(&dirs, &name, Direction::Down, show.full)?;
             }
             Ok(ExitCode::SUCCESS)
         }

@@ -15,7 +15,7 @@ pub const LIST_MAX: usize = 100;
 const REASON_BYTES_MAX: usize = 500;
 
 /// A list that may be cut.
-fn list<T: Into<Value>>(items: impl Iterator<Item = T>) -> Value {
+pub fn list<T: Into<Value>>(items: impl Iterator<Item = T>) -> Value {
     let mut items = items;
     let first: Vec<Value> = items.by_ref().take(LIST_MAX).map(Into::into).collect();
     let count = first.len() + items.count();
@@ -110,6 +110,7 @@ pub fn partition(reference: PartitionRef, db: &impl Db) -> Value {
         "state": current.map(|p| p.state(db).to_string()),
         "instances": reference.instances_count(db),
         "run": current.and_then(|p| p.built_by(db)).map(|run| id(run.id())),
+        "reason": current.and_then(|p| p.in_state::<Failed>(db)).map(|p| brief(p.reason(db))),
     })
 }
 
@@ -155,6 +156,8 @@ pub fn run_in_full(of: JobRun, history: &[HistoryEntry<Model>], db: &impl Db) ->
     answer["version"] = json!(of.version(db));
     answer["builds"] = names(of.builds(db), db);
     answer["reads"] = names(of.reads(db), db);
+    let missed = of.asks(db).flat_map(|want| want.partitions(db));
+    answer["missed"] = list(missed.map(|reference| reference.name(db)));
     answer["wants"] = list(of.services(db).map(|want| id(want.id())));
     if let Some(failed) = of.in_state::<Failed>(db) {
         answer["reason"] = json!(failed.reason(db));

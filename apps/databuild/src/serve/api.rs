@@ -3,7 +3,7 @@
 //! Reads take a snapshot, so that they never wait for the engine, which writes. What changes something is a command to the engine.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -16,10 +16,13 @@ use axum::{Json, Router};
 use ironweave::prelude::*;
 use ironweave::query::{Page, PageToken};
 use ironweave::{Filter, Snapshot, StoreReader};
+use ironweave_explorer::Access;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::dirs::Dirs;
+use crate::jobs::Jobs;
 use crate::model::build::state::{
     Backoff, Building, Canceled, Checking, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued,
     Replaced, Running, Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
@@ -27,14 +30,19 @@ use crate::model::build::state::{
 use crate::model::build::{JobRun, Model, Partition, PartitionRef, Want};
 use crate::requests::{Request, What};
 use crate::rules::open_wants;
-use crate::serve::access::{Access, BODY_BYTES_MAX, guard};
+use crate::serve::access::{BODY_BYTES_MAX, guard};
 use crate::serve::answers;
 use crate::serve::events::{Rendered, events};
 use crate::serve::failure::{Asked, Body, Failure, Named, Nothing};
-use crate::serve::inbox::{Client, Command, Mailbox, Wanted};
+use crate::serve::inbox::{Client, Command, JobsFile, Mailbox, Wanted};
 use crate::serve::metrics::{Metrics, metrics};
 use crate::serve::observed::Observed;
+use crate::serve::pages;
 use crate::serve::presence::Presence;
+use crate::serve::reads;
+use crate::serve::story;
+use crate::serve::timeline;
+use crate::serve::world::{At, World, Worlds};
 use crate::text::comment as comment_of;
 use crate::text::shown;
 
@@ -76,8 +84,40 @@ pub struct Shared {
     pub metrics: Metrics,
     /// The texts of the last events.
     pub rendered: Rendered,
+    /// The directories, which have what runs wrote.
+    pub dirs: Dirs,
+    /// The jobs, for what does not change anything; the engine has its own.
+    pub jobs: Mutex<(JobsFile, Arc<Jobs>)>,
+    /// The graphs of the past that were read last.
+    pub worlds: Worlds,
     /// When it began.
     pub began: SystemTime,
+}
+
+impl Api {
+    /// The jobs, read again if their file has changed.
+    ///
+    /// # Errors
+    /// 422 if the file is none of jobs any more.
+    pub fn jobs(&self) -> Result<Arc<Jobs>, Failure> {
+        let mut known = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.0.reread() {
+            Ok(Some(jobs)) => known.1 = Arc::new(jobs),
+            Ok(None) => {}
+            Err(e) => {
+                let why = format!("{e:#}");
+                return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why));
+            }
+        }
+        Ok(Arc::clone(&known.1))
+    }
+
+    /// Returns whether the job of a partition has secrets, or is not known.
+    pub fn has_secrets(&self, name: &str) -> bool {
+        let jobs = self.jobs();
+        let job = jobs.as_ref().ok().and_then(|jobs| jobs.job_for(name).ok());
+        job.is_none_or(|job| !job.env.secrets().is_empty())
+    }
 }
 
 macro_rules! routes {
@@ -100,11 +140,19 @@ routes! {
     post "/api/wants" => want;
     get "/api/wants/{id}" => one_want;
     delete "/api/wants/{id}" => cancel;
+    get "/api/wants/{id}/timeline" => timeline::of_want;
     post "/api/retry" => retry;
     get "/api/partitions" => partitions;
     get "/api/partitions/{*ref}" => one_partition;
     get "/api/runs" => runs;
     get "/api/runs/{id}" => one_run;
+    get "/api/runs/{id}/logs" => reads::logs;
+    get "/api/lineage/{*ref}" => reads::lineage;
+    get "/api/why/{*ref}" => reads::why;
+    get "/api/history/{*ref}" => story::story;
+    get "/api/grid" => reads::grid;
+    get "/api/time" => reads::time;
+    get "/api/diff" => reads::diff;
     get "/api/events" => events;
 }
 
@@ -112,6 +160,7 @@ routes! {
 pub fn router(shared: Shared) -> Router {
     let api = Api(Arc::new(shared));
     routes()
+        .merge(pages::routes(&api))
         .fallback(|| async {
             Failure::not_found("there is no such path: /api/openapi.json lists them")
         })
@@ -124,7 +173,8 @@ pub fn router(shared: Shared) -> Router {
         .with_state(api)
 }
 
-type Answer = Result<Json<Value>, Failure>;
+/// The answer of a handler.
+pub type Answer = Result<Json<Value>, Failure>;
 
 /// The description of this API.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -143,27 +193,30 @@ async fn healthz(State(api): State<Api>, _: Asked<Nothing>) -> Response {
     (status, Json(body)).into_response()
 }
 
-async fn status(State(api): State<Api>, _: Asked<Nothing>) -> Answer {
-    let db = api.reader.snapshot();
-    let running = db.place::<JobRun, Running>().take(answers::LIST_MAX);
-    let failed = db.place::<Partition, Failed>().take(answers::LIST_MAX);
-    let open = open_wants(&db).into_iter();
-    Ok(Json(json!({
-        "daemon": {
-            "pid": api.presence.pid,
-            "started": api.presence.started,
-            "jobs": api.presence.jobs,
-            "jobs_max": api.jobs_max,
-            "ending": api.mailbox.is_ending(),
-        },
-        "seq": api.reader.seq(),
-        "partitions": answers::counts(&db, "Partition"),
-        "runs": answers::counts(&db, "JobRun"),
-        "wants": answers::counts(&db, "Want"),
-        "open": open.take(answers::LIST_MAX).map(|w| answers::want(w, &db)).collect::<Vec<_>>(),
-        "running": running.map(|run| answers::run(run.any(), &db)).collect::<Vec<_>>(),
-        "failed": failed.map(|p| answers::partition(p.of(&db), &db)).collect::<Vec<_>>(),
-    })))
+async fn status(State(api): State<Api>, Asked(At { at }): Asked<At>) -> Answer {
+    let answer = |api: &Api, world: &World| {
+        let db = &world.db;
+        let running = db.place::<JobRun, Running>().take(answers::LIST_MAX);
+        let failed = db.place::<Partition, Failed>().take(answers::LIST_MAX);
+        let open = open_wants(db).into_iter();
+        Ok(json!({
+            "daemon": {
+                "pid": api.presence.pid,
+                "started": api.presence.started,
+                "jobs": api.presence.jobs,
+                "jobs_max": api.jobs_max,
+                "ending": api.mailbox.is_ending(),
+            },
+            "seq": db.seq(),
+            "partitions": answers::counts(db, "Partition"),
+            "runs": answers::counts(db, "JobRun"),
+            "wants": answers::counts(db, "Want"),
+            "open": open.take(answers::LIST_MAX).map(|w| answers::want(w, db)).collect::<Vec<_>>(),
+            "running": running.map(|run| answers::run(run.any(), db)).collect::<Vec<_>>(),
+            "failed": failed.map(|p| answers::partition(p.of(db), db)).collect::<Vec<_>>(),
+        }))
+    };
+    api.read(at, answer).await
 }
 
 /// A page that is asked for.
@@ -174,6 +227,7 @@ struct Pages {
     after: Option<String>,
     state: Option<String>,
     prefix: Option<String>,
+    at: Option<String>,
 }
 
 impl Pages {
@@ -184,7 +238,7 @@ impl Pages {
         db: &Snapshot<Model>,
         what: &str,
         show: impl Fn(T) -> Value,
-    ) -> Answer {
+    ) -> Result<Value, Failure> {
         let limit = self.limit.unwrap_or(PAGE);
         if !(1..=PAGE_MAX).contains(&limit) {
             let why = format!("`limit` is {limit}: ask for 1 to {PAGE_MAX} items");
@@ -197,9 +251,7 @@ impl Pages {
         let page = filter.page(db, after.as_ref(), limit);
         let Page { items, next, .. } = page.map_err(|e| Failure::invalid(e.to_string()))?;
         let items: Vec<Value> = items.into_iter().map(show).collect();
-        Ok(Json(
-            json!({ what: items, "next": next.map(|next| next.to_string()) }),
-        ))
+        Ok(json!({ what: items, "next": next.map(|next| next.to_string()) }))
     }
 
     /// Refuses a `prefix` where there are no names.
@@ -230,44 +282,52 @@ macro_rules! in_state {
 
 async fn wants(State(api): State<Api>, Asked(pages): Asked<Pages>) -> Answer {
     pages.without_prefix()?;
-    let db = api.reader.snapshot();
-    let filter = match pages.state.as_deref() {
-        Some("open") => Want::in_place::<(New, Idle, Building, UpstreamBuilding)>(),
-        state => in_state!(
-            state, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled
-        ),
+    let at = pages.at.clone();
+    let answer = move |_: &Api, world: &World| {
+        let filter = match pages.state.as_deref() {
+            Some("open") => Want::in_place::<(New, Idle, Building, UpstreamBuilding)>(),
+            state => in_state!(
+                state, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled
+            ),
+        };
+        let db = &world.db;
+        pages.page(&filter, db, "wants", |want| answers::want(want, db))
     };
-    pages.page(&filter, &db, "wants", |want| answers::want(want, &db))
+    api.read(at, answer).await
 }
 
 async fn partitions(State(api): State<Api>, Asked(pages): Asked<Pages>) -> Answer {
-    let db = api.reader.snapshot();
-    let state = pages.state.as_deref();
-    let mut filter = match state {
-        None => PartitionRef::in_place::<Any>(),
-        state => PartitionRef::CURRENT.any(in_state!(
-            state, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale, Checking, Replaced
-        )),
-    };
-    if let Some(prefix) = pages.prefix.clone() {
-        filter = filter & PartitionRef::NAME.matches(move |name| name.starts_with(&prefix));
-    }
-    // A filter by a part of the name may look at all of them.
-    let answer = tokio::task::spawn_blocking(move || {
-        pages.page(&filter, &db, "partitions", |reference| {
-            answers::partition(reference, &db)
+    let at = pages.at.clone();
+    let answer = move |_: &Api, world: &World| {
+        let state = pages.state.as_deref();
+        let mut filter = match state {
+            None => PartitionRef::in_place::<Any>(),
+            state => PartitionRef::CURRENT.any(in_state!(
+                state, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale, Checking, Replaced
+            )),
+        };
+        if let Some(prefix) = pages.prefix.clone() {
+            filter = filter & PartitionRef::NAME.matches(move |name| name.starts_with(&prefix));
+        }
+        let db = &world.db;
+        pages.page(&filter, db, "partitions", |reference| {
+            answers::partition(reference, db)
         })
-    });
-    answer.await.map_err(panicked)?
+    };
+    api.read(at, answer).await
 }
 
 async fn runs(State(api): State<Api>, Asked(pages): Asked<Pages>) -> Answer {
     pages.without_prefix()?;
-    let db = api.reader.snapshot();
-    let filter = in_state!(
-        pages.state.as_deref(), JobRun: Queued, Running, Succeeded, Failed, DepMiss, Lost, Canceled
-    );
-    pages.page(&filter, &db, "runs", |run| answers::run(run, &db))
+    let at = pages.at.clone();
+    let answer = move |_: &Api, world: &World| {
+        let filter = in_state!(
+            pages.state.as_deref(), JobRun: Queued, Running, Succeeded, Failed, DepMiss, Lost, Canceled
+        );
+        let db = &world.db;
+        pages.page(&filter, db, "runs", |run| answers::run(run, db))
+    };
+    api.read(at, answer).await
 }
 
 /// What is wanted.
@@ -349,13 +409,12 @@ pub fn entity<T: std::str::FromStr>(id: &str, what: &str, db: &impl Db) -> Resul
     handle.parse().map_err(|_| missing())
 }
 
-async fn one_want(State(api): State<Api>, Named(id): Named, _: Asked<Nothing>) -> Answer {
-    let answer = tokio::task::spawn_blocking(move || {
-        let db = api.reader.snapshot();
-        let want: Want = entity(&id, "Want", &db)?;
-        Ok(Json(answers::want_in_full(want, &db)))
-    });
-    answer.await.map_err(panicked)?
+async fn one_want(State(api): State<Api>, Named(id): Named, Asked(At { at }): Asked<At>) -> Answer {
+    let answer = move |_: &Api, World { db, .. }: &World| {
+        let want: Want = entity(&id, "Want", db)?;
+        Ok(answers::want_in_full(want, db))
+    };
+    api.read(at, answer).await
 }
 
 async fn cancel(State(api): State<Api>, Named(id): Named, _: Asked<Nothing>) -> Answer {
@@ -403,28 +462,36 @@ async fn retry(
     ))
 }
 
-async fn one_partition(State(api): State<Api>, Named(name): Named, _: Asked<Nothing>) -> Answer {
-    let db = api.reader.snapshot();
-    match db.find::<PartitionRef>(name.as_str()) {
-        Some(reference) => Ok(Json(answers::partition_in_full(reference, &db))),
-        None => {
-            let why = format!(
-                "there is no partition `{}`; it was never wanted",
-                shown(&name)
-            );
-            Err(Failure::not_found(why))
-        }
-    }
+async fn one_partition(
+    State(api): State<Api>,
+    Named(name): Named,
+    Asked(At { at }): Asked<At>,
+) -> Answer {
+    let answer = move |_: &Api, World { db, .. }: &World| {
+        let reference = reference(&name, db)?;
+        Ok(answers::partition_in_full(reference, db))
+    };
+    api.read(at, answer).await
 }
 
-async fn one_run(State(api): State<Api>, Named(id): Named, _: Asked<Nothing>) -> Answer {
-    let answer = tokio::task::spawn_blocking(move || {
-        let db = api.reader.snapshot();
-        let run: JobRun = entity(&id, "JobRun", &db)?;
-        let history = api.reader.history(run).map_err(Failure::unreadable)?;
-        Ok(Json(answers::run_in_full(run, &history, &db)))
-    });
-    answer.await.map_err(panicked)?
+/// The reference with a name, if there is one.
+pub fn reference(name: &str, db: &impl Db) -> Result<PartitionRef, Failure> {
+    db.find::<PartitionRef>(name).ok_or_else(|| {
+        let name = shown(name);
+        Failure::not_found(format!(
+            "there is no partition `{name}`; it was never wanted"
+        ))
+    })
+}
+
+async fn one_run(State(api): State<Api>, Named(id): Named, Asked(At { at }): Asked<At>) -> Answer {
+    let answer = move |api: &Api, World { db, .. }: &World| {
+        let run: JobRun = entity(&id, "JobRun", db)?;
+        let mut history = api.reader.history(run).map_err(Failure::unreadable)?;
+        history.retain(|entry| Some(entry.seq()) <= db.seq());
+        Ok(answers::run_in_full(run, &history, db))
+    };
+    api.read(at, answer).await
 }
 
 /// The failure of a handler that panicked.

@@ -127,19 +127,23 @@ pub struct Orders {
 }
 
 /// The jobs file, which may be changed while the daemon runs.
-struct JobsFile {
+pub struct JobsFile {
     path: PathBuf,
     changed: Option<SystemTime>,
 }
 
 impl JobsFile {
-    fn of(path: PathBuf) -> Self {
+    /// A file that was read at this moment.
+    pub fn of(path: PathBuf) -> Self {
         let changed = modified(&path);
         Self { path, changed }
     }
 
     /// Reads the file again if it has changed since.
-    fn reread(&mut self) -> Result<Option<Jobs>> {
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is none of jobs.
+    pub fn reread(&mut self) -> Result<Option<Jobs>> {
         let now = modified(&self.path);
         if now.is_some() && now == self.changed {
             return Ok(None);

@@ -9,10 +9,15 @@
 //! |---|---|
 //! | [`inbox`] | the engine's loop: commands of clients, signals, the end |
 //! | [`api`], [`answers`], [`failure`] | the routes, what they answer, and errors |
+//! | [`reads`] | the routes about the past and about one partition |
+//! | [`world`] | the graph that is read: of now, or as of a point in the past |
 //! | [`events`], [`metrics`] | server-sent events, and metrics for Prometheus |
 //! | [`observed`] | what the store does, in the metrics and on stderr |
-//! | [`access`] | who may send requests |
+//! | [`access`] | who may send requests, and bounds of these |
+//! | [`pages`] | the pages for persons, with the explorer of the store |
+//! | [`story`], [`timeline`] | what happened to a partition, and when what a want needs was built |
 //! | [`presence`] | the file by which other databuilds find the daemon |
+//! | [`demo`] | what `serve --demo` opens on |
 //! | [`client`], [`follow`] | the commands of databuild as clients of the daemon |
 //!
 //! The life of a daemon:
@@ -27,17 +32,24 @@ pub mod access;
 pub mod answers;
 pub mod api;
 pub mod client;
+pub mod demo;
 pub mod events;
 pub mod failure;
 pub mod follow;
 pub mod inbox;
 pub mod metrics;
 pub mod observed;
+pub mod pages;
 pub mod presence;
+pub mod reads;
+pub mod story;
+pub mod timeline;
+pub mod world;
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs as _};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
@@ -47,13 +59,15 @@ use tokio::sync::watch;
 use crate::dirs::Dirs;
 use crate::engine::{Engine, Limits};
 use crate::jobs::Jobs;
-use crate::serve::access::{Access, read_token};
+use crate::serve::access::{access, read_token};
 use crate::serve::api::Shared;
 use crate::serve::client::Client;
 use crate::serve::events::Rendered;
+use crate::serve::inbox::JobsFile;
 use crate::serve::metrics::Metrics;
 use crate::serve::observed::Observed;
 use crate::serve::presence::Presence;
+use crate::serve::world::Worlds;
 use crate::start;
 use crate::text::shown;
 
@@ -68,8 +82,8 @@ const FILES: u64 = 8192;
 pub struct Options {
     /// Where it listens: an address or a name, with a port.
     pub listen: String,
-    /// The jobs file.
-    pub jobs: PathBuf,
+    /// The jobs file; without one, that of the demo, which is built first.
+    pub jobs: Option<PathBuf>,
     /// The file with the token that requests need.
     pub token_file: Option<PathBuf>,
     /// Further names of hosts that requests may name.
@@ -86,7 +100,8 @@ pub struct Options {
 /// If the jobs, the token, the address or the directory cannot be used, or the store cannot be written later.
 pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
     observed::print_traces()?;
-    let jobs = Jobs::load(&options.jobs)?;
+    let is_demo = options.jobs.is_none();
+    let theirs = options.jobs.as_deref().map(Jobs::load).transpose()?;
     let token = options.token_file.as_deref().map(read_token).transpose()?;
     let address = address(&options.listen)?;
     if !address.ip().is_loopback() && token.is_none() {
@@ -109,8 +124,19 @@ pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
     let (reader, observed) = (store.reader(), Observed::of(&store));
     let limits = options.limits;
     let jobs_max = limits.jobs;
+    let (file, jobs) = match (options.jobs, theirs) {
+        (Some(file), Some(jobs)) => (file, jobs),
+        _ => {
+            let file = demo::write_jobs(dirs)?;
+            let jobs = Jobs::load(&file)?;
+            (file, jobs)
+        }
+    };
     let mut engine = Engine::new(store, dirs.clone(), jobs, limits, None)?;
-    let jobs = std::path::absolute(&options.jobs)?;
+    if is_demo && engine.build_demo()?.is_some() {
+        return Ok(());
+    }
+    let jobs = std::path::absolute(file)?;
     let (mailbox, mut orders) = inbox::mailbox(&engine, jobs.clone(), options.grace);
     let began = SystemTime::now();
     let pid = std::process::id();
@@ -134,9 +160,15 @@ pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
         ends: ends.clone(),
         presence: presence.clone(),
         jobs_max,
-        access: Access::new(token, options.hosts),
+        access: access(token.as_deref(), &options.hosts),
         metrics: Metrics::default(),
         rendered: Rendered::default(),
+        dirs: dirs.clone(),
+        jobs: Mutex::new((
+            JobsFile::of(presence.jobs.clone()),
+            Arc::new(Jobs::load(&presence.jobs)?),
+        )),
+        worlds: Worlds::default(),
         began,
     };
     let http = std::thread::Builder::new().name("http".to_owned());

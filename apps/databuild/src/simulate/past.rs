@@ -82,7 +82,7 @@ fn outcome(stay: &Stay<JobRun>) -> Option<Outcome> {
 impl Past {
     /// Reads the whole log.
     pub fn read(store: &BuildStore, jobs: Option<&Jobs>) -> Result<Self, ReadError> {
-        let stays = Stays::<JobRun, Running>::of(store.frames(0)?)?;
+        let stays = Stays::<JobRun, Running>::of(crate::past::records(&store.reader())?)?;
         let mut durations: BTreeMap<(Outcome, Basis), Vec<Duration>> = BTreeMap::new();
         for stay in stays.ended() {
             let Some(outcome) = outcome(stay) else {

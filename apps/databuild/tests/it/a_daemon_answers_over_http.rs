@@ -135,7 +135,10 @@ fn lists_come_in_pages() {
     }
     assert_eq!(found, all);
     let (_, none) = daemon.get("/api/partitions?prefix=slow/");
-    assert_eq!(none, json!({ "partitions": [], "next": null }));
+    assert_eq!(
+        (&none["partitions"], &none["next"]),
+        (&json!([]), &json!(null))
+    );
 }
 
 #[test]
@@ -260,16 +263,19 @@ fn others_are_refused() {
     let daemon = Daemon::start(&place);
     let want = "{\"refs\": [\"quick/1\"]}";
     let json = "Content-Type: application/json\r\n";
-    for head in [
-        "Host: rebound.example\r\n".to_owned(),
-        format!(
-            "Host: {}\r\nOrigin: http://evil.example\r\n",
-            daemon.address
+    for (head, expect) in [
+        ("Host: rebound.example\r\n".to_owned(), 421),
+        (
+            format!(
+                "Host: {}\r\nOrigin: http://evil.example\r\n",
+                daemon.address
+            ),
+            403,
         ),
-        "Sec-Fetch-Site: cross-site\r\n".to_owned(),
+        ("Sec-Fetch-Site: cross-site\r\n".to_owned(), 403),
     ] {
         let (status, _, body) = daemon.exchange("POST /api/wants", &(head + json), want);
-        assert_eq!(status, 403, "{body}");
+        assert_eq!(status, expect, "{body}");
     }
     let own = format!("Host: {0}\r\nOrigin: http://{0}\r\n{json}", daemon.address);
     assert_eq!(daemon.exchange("POST /api/wants", &own, want).0, 201);

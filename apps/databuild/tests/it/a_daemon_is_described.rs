@@ -19,6 +19,12 @@ fn differs(value: &Value, schema: &Value, document: &Value, at: &str) -> Option<
             .unwrap_or_else(|| panic!("no {name}"));
         return differs(value, schema, document, at);
     }
+    if let Some(any) = schema["anyOf"].as_array() {
+        let inner = any
+            .iter()
+            .map(|schema| differs(value, schema, document, at));
+        return inner.reduce(Option::and).flatten();
+    }
     let is = match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
@@ -130,6 +136,54 @@ fn the_answers_are_as_described() {
         );
     }
     check("get", "/api/wants/{id}", get(&format!("/api/wants/{id}")));
+    let timeline = get(&format!("/api/wants/{id}/timeline"));
+    assert_eq!(timeline.1["critical"], json!(["slow/a", "top/a"]));
+    check("get", "/api/wants/{id}/timeline", timeline);
+    let run = get("/api/partitions/bad").1["run"].clone();
+    let run = run.as_str().expect("it ran").to_owned();
+    for stream in ["stdout", "stderr", "other"] {
+        check(
+            "get",
+            "/api/runs/{id}/logs",
+            get(&format!("/api/runs/{run}/logs?stream={stream}")),
+        );
+    }
+    for path in ["lineage", "why", "history"] {
+        for rest in [
+            "top/a",
+            "bad?at=9",
+            "nowhere",
+            "top/a?at=1",
+            "top/a?at=9999",
+        ] {
+            check(
+                "get",
+                &format!("/api/{path}/{{ref}}"),
+                get(&format!("/api/{path}/{rest}")),
+            );
+        }
+    }
+    let story = get("/api/history/top/a").1;
+    let texts = story["entries"].as_array().expect("a list").iter();
+    let texts: Vec<&str> = texts.filter_map(|one| one["text"].as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "built",
+            "a run builds it",
+            "what it waited for is live",
+            "waits for what its run missed",
+            "a run builds it",
+            "wanted for the first time"
+        ]
+    );
+    for query in ["", "?pattern=top/*", "?at=1", "?pattern={"] {
+        check("get", "/api/grid", get(&format!("/api/grid{query}")));
+    }
+    check("get", "/api/time", get("/api/time"));
+    for query in ["?from=0", "?from=1&to=5", ""] {
+        check("get", "/api/diff", get(&format!("/api/diff{query}")));
+    }
     check(
         "post",
         "/api/retry",

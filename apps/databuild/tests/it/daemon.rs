@@ -63,6 +63,12 @@ impl Daemon {
         Self::start_with(place, &[])
     }
 
+    /// Starts one at an address that an earlier one had.
+    pub fn start_at(place: &Place, address: &str) -> Self {
+        let args = ["serve", "--jobs", "jobs.toml", "--listen", address];
+        Self::of(place.command(&args))
+    }
+
     pub fn start_with(place: &Place, more: &[&str]) -> Self {
         Self::of(place.command(&[&SERVE[..], more].concat()))
     }

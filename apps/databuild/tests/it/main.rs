@@ -33,6 +33,7 @@ mod log_and_status_can_be_read_beside_a_writer;
 mod misbehaving_jobs_fail_alone;
 mod model_of_then;
 mod no_cost_grows_with_the_store;
+mod pages;
 mod planted_bugs_are_found;
 mod the_demo_reports_on_a_workspace;
 mod the_model_is_checked;
