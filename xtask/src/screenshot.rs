@@ -54,9 +54,12 @@ pub fn run() -> Result<()> {
         )
     };
     page.open(&format!("{address}/grid"), &complete("true"));
-    let last = page.eval("Number(document.querySelector('#timebar input[type=range]').max)");
-    // The second month is being built, and a day of it has failed.
-    let then = last.as_u64().context("the bar has no last step")? * 7 / 10;
+    // A day of the second month fails while others are being built.
+    let then = page.eval(
+        "fetch('/api/history/votes/2026-02-17').then((answer) => answer.json()).then((story) => \
+         story.entries.find((entry) => entry.text === 'failed').seq + 4)",
+    );
+    let then = then.as_u64().context("the day has not failed")?;
     let at = format!("{address}/grid?at={then}");
     page.open(&at, &complete("location.search !== ''"));
     let picture = page.screenshot(false);

@@ -13,7 +13,7 @@
 //! | [`world`] | the graph that is read: of now, or as of a point in the past |
 //! | [`events`], [`metrics`] | server-sent events, and metrics for Prometheus |
 //! | [`observed`] | what the store does, in the metrics and on stderr |
-//! | [`access`] | who may send requests, and bounds of these |
+//! | [`access`](mod@access) | who may send requests, and bounds of these |
 //! | [`pages`] | the pages for persons, with the explorer of the store |
 //! | [`story`], [`timeline`] | what happened to a partition, and when what a want needs was built |
 //! | [`presence`] | the file by which other databuilds find the daemon |
