@@ -6,10 +6,13 @@ use ironweave::{Db as _, Id};
 use serde::{Deserialize, Serialize};
 
 use super::graph::{graph, id, page};
+use super::log::check;
 use crate::problem::Problem;
 use crate::shown::{CHARS, CHARS_IN_LIST, EntityName, Moment, NamedValue, Names, ShownLink, named};
 use crate::source::Source;
 
+/// The number of entities that a page reads at most to find those that have a value.
+const READ_MAX: usize = 5_000;
 /// The number of links of each edge that the page of an entity shows.
 const LINKS: usize = 20;
 
@@ -21,6 +24,10 @@ pub(crate) struct EntitiesQuestion {
     state: Option<String>,
     /// The entity that has this key or id.
     key: Option<String>,
+    /// A field, or data of a state, which is to have the value `value`.
+    field: Option<String>,
+    /// The value as the API shows it. Without it, the field is to have any value.
+    value: Option<String>,
     /// The id after which the page begins.
     after: Option<String>,
     limit: Option<usize>,
@@ -36,8 +43,10 @@ pub(crate) struct EntitiesAnswer {
     count: usize,
     /// The names of the fields, in order of declaration.
     fields: Vec<String>,
+    /// What entities can be filtered by: the fields, and the data of states.
+    filters: Vec<String>,
     items: Vec<EntityItem>,
-    /// The `after` of the next page, if there is one.
+    /// The `after` of the next page, if there is one. A page of a question with a `field` can have fewer items than its limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
@@ -60,7 +69,39 @@ impl EntityItem {
     }
 }
 
-/// Returns a page of the entities of a type, in order of ids. O(entities of the page).
+/// The field and the value by which entities are filtered.
+struct ByValue<'q> {
+    field: &'q str,
+    value: Option<&'q str>,
+}
+
+impl<'q> ByValue<'q> {
+    fn of(question: &'q EntitiesQuestion, of: EntityType<'_>) -> Result<Option<Self>, Problem> {
+        let given = |text: &'q Option<String>| text.as_deref().filter(|text| !text.is_empty());
+        let value = question.value.as_deref();
+        let Some(field) = given(&question.field) else {
+            return match given(&question.value) {
+                Some(_) => Err(Problem::invalid("`value` needs a `field`")),
+                None => Ok(None),
+            };
+        };
+        check("field", field, filters(of))?;
+        Ok(Some(Self { field, value }))
+    }
+
+    fn admits(&self, entity: EntityView<'_>, names: Names<'_>) -> bool {
+        let mut values = entity.fields().chain(entity.data());
+        let found = values.find(|(name, _)| *name == self.field);
+        found.is_some_and(|found| {
+            let shown = named(std::iter::once(found), names, CHARS);
+            let has = |asked| shown.iter().any(|one| one.value.text == asked);
+            self.value.is_none_or(has)
+        })
+    }
+}
+
+/// Returns a page of the entities of a type, in order of ids. O(entities of the page); with a `field`, O(entities that are read),
+/// of which there are at most [`READ_MAX`].
 pub(crate) fn entities(
     source: &dyn Source,
     question: &EntitiesQuestion,
@@ -74,12 +115,14 @@ pub(crate) fn entities(
         Some(state) => of.count_in(state)?,
         None => of.count(),
     };
+    let by_value = ByValue::of(question, of)?;
     let names = Names::of(view);
     let item = |entity| EntityItem::of(entity, names, CHARS_IN_LIST);
     let mut next = None;
     let items: Vec<EntityItem> = match (&question.key, &question.after) {
         (Some(key), _) => (find(of, key)?.into_iter())
             .filter(|entity| state.is_none_or(|state| entity.state() == state))
+            .filter(|entity| by_value.as_ref().is_none_or(|by| by.admits(*entity, names)))
             .map(item)
             .collect(),
         (None, after) => {
@@ -89,9 +132,20 @@ pub(crate) fn entities(
                 (None, None) => Box::new(of.entities()),
             };
             let mut all = all.peekable();
-            let items: Vec<EntityView<'_>> = all.by_ref().take(limit).collect();
+            let mut items = Vec::new();
+            let (mut read, mut last) = (0, None);
+            while items.len() < limit
+                && read < READ_MAX
+                && let Some(entity) = all.next()
+            {
+                read += 1;
+                last = Some(entity.id());
+                if by_value.as_ref().is_none_or(|by| by.admits(entity, names)) {
+                    items.push(entity);
+                }
+            }
             if all.peek().is_some() {
-                next = items.last().map(|entity| entity.id().to_string());
+                next = last.map(|id| id.to_string());
             }
             items.into_iter().map(item).collect()
         }
@@ -101,9 +155,24 @@ pub(crate) fn entities(
         entity_type: of.name().to_owned(),
         count,
         fields: of.fields().map(|column| column.name.clone()).collect(),
+        filters: filters(of).map(str::to_owned).collect(),
         items,
         next,
     })
+}
+
+/// Returns the names of the fields and of the data of states, each once.
+fn filters<'g>(of: EntityType<'g>) -> impl Iterator<Item = &'g str> + Clone {
+    let of_states = (of.states())
+        .filter_map(|state| of.data_of(state).ok())
+        .flatten();
+    let mut names: Vec<&str> = Vec::new();
+    for column in of.fields().chain(of_states) {
+        if !names.contains(&&*column.name) {
+            names.push(&column.name);
+        }
+    }
+    names.into_iter()
 }
 
 /// Returns the entity of a type with a key or an id. Empty text is no key.

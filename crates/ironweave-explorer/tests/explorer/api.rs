@@ -592,3 +592,76 @@ fn answers_are_consistent_while_a_writer_writes() {
         });
     }
 }
+
+#[test]
+fn entities_are_filtered_by_the_value_of_a_field_or_of_data_of_a_state() {
+    let fixture = Fixture::typed();
+    let Fixture { server, .. } = &fixture;
+    let all = server.get("entities?type=Partition&limit=500");
+    let items = all["items"].as_array().unwrap();
+    let names = all["filters"].as_array().unwrap();
+    assert!(names.contains(&json!("name")), "{names:?}");
+    let id = |item: &Value| item["id"].as_str().unwrap().to_owned();
+    // The answer of a filter is that of a search in all that is shown.
+    for name in names {
+        let name = name.as_str().unwrap();
+        let has = |item: &Value, value: Option<&str>| {
+            let values = ["fields", "data"].map(|part| item[part].as_array().unwrap().clone());
+            values.concat().iter().any(|one| {
+                let text = one["value"]["text"].as_str().unwrap();
+                one["name"] == name && value.is_none_or(|value| value == text)
+            })
+        };
+        let texts: BTreeSet<String> = items
+            .iter()
+            .flat_map(|item| {
+                ["fields", "data"]
+                    .map(|part| item[part].as_array().unwrap().clone())
+                    .concat()
+            })
+            .filter(|one| one["name"] == name)
+            .map(|one| one["value"]["text"].as_str().unwrap().to_owned())
+            .collect();
+        for value in texts.iter().map(|text| Some(&**text)).chain([None]) {
+            let expected: Vec<String> = items
+                .iter()
+                .filter(|item| has(item, value))
+                .map(id)
+                .collect();
+            assert!(!expected.is_empty());
+            let encoded = |text: &str| -> String {
+                text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+            };
+            let asked = value.map_or(String::new(), |value| format!("&value={}", encoded(value)));
+            let (mut found, mut after) = (Vec::new(), String::new());
+            loop {
+                let page = server.get(&format!(
+                    "entities?type=Partition&limit=2&field={name}{asked}{after}"
+                ));
+                found.extend(page["items"].as_array().unwrap().iter().map(id));
+                match page["next"].as_str() {
+                    Some(next) => after = format!("&after={next}"),
+                    None => break,
+                }
+            }
+            assert_eq!(found, expected, "{name} {value:?}");
+        }
+    }
+    let none = server.get("entities?type=Partition&field=name&value=nothing");
+    assert_eq!(none["items"], json!([]));
+    let one = "entities?type=Partition&key=daily/2026-01-03&field=name&value=";
+    assert_eq!(
+        server.get(&format!("{one}daily/2026-01-03"))["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(server.get(&format!("{one}x"))["items"], json!([]));
+    assert!(
+        server
+            .refused("entities?type=Partition&field=nam", 404)
+            .contains("did you mean `name`")
+    );
+    server.refused("entities?type=Partition&value=x", 400);
+}

@@ -4,6 +4,7 @@
 mod access;
 mod api;
 mod dropped;
+mod hostile;
 mod model;
 mod pages;
 mod server;

@@ -12,18 +12,20 @@ export async function load(parameters, signal) {
   learnStates(model.types);
   const type = parameters.get("type") ?? model.types[0]?.name;
   if (!type) return { at: model.at, types: [], type: null };
-  const asked = { type, at, state: parameters.get("state"), key: parameters.get("key"), after: parameters.get("after") };
+  const asked = { type, at, state: parameters.get("state"), key: parameters.get("key"), field: parameters.get("field"), value: parameters.get("value"), after: parameters.get("after") };
   return { ...(await ask("entities", asked, signal)), types: model.types };
 }
 
 export function view(data, parameters, go) {
   if (!data.type) return [heading("Entities"), h("p", {}, "The model has no entity types.")];
-  const chosen = { type: data.type, state: parameters.get("state"), key: parameters.get("key") };
+  const chosen = { type: data.type, state: parameters.get("state"), key: parameters.get("key"), field: parameters.get("field"), value: parameters.get("value") };
   const show = (change) => go(href("entities", { ...chosen, ...change }));
   const of = data.types.find((type) => type.name === data.type);
   const search = (event) => {
     event.preventDefault();
-    show({ key: event.target.elements.key.value.trim() });
+    const { key, value } = event.target.elements;
+    const field = chosen.field ?? "";
+    show({ key: key.value.trim(), field: field || null, value: field ? value.value : null });
   };
   const found = chosen.key ? data.items.length : data.count;
   return [
@@ -34,6 +36,8 @@ export function view(data, parameters, go) {
       select("Type", data.types.map((type) => [type.name, type.name]), data.type, (type) => go(href("entities", { type }))),
       select("State", [["", "all"], ...(of?.states ?? []).map((one) => [one.name, `${one.name} (${number(one.count)})`])], chosen.state ?? "", (name) => show({ state: name, key: null })),
       h("label", { class: "control" }, h("span", {}, of?.key.length ? `Key (${of.key.join(", ")}) or id` : "Id"), h("input", { name: "key", value: chosen.key ?? "", autocomplete: "off", size: "24" })),
+      select("Field", [["", "any"], ...data.filters.map((name) => [name, name])], chosen.field ?? "", (field) => show({ field: field || null, value: null })),
+      h("label", { class: "control" }, h("span", {}, "Value"), h("input", { name: "value", value: chosen.value ?? "", autocomplete: "off", size: "14", disabled: !chosen.field })),
       h("button", { type: "submit" }, "Find"),
       chosen.key ? h("a", { href: href("entities", { ...chosen, key: null }) }, "Show all") : null,
     ),
