@@ -224,14 +224,15 @@ fn time_in(name: &str) -> Option<(Unit, Range<usize>)> {
     let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
     let is_part = |at: usize| at >= 2 && bytes.get(at - 1) == Some(&b'-') && is_digit(at - 2);
     let begins = |at: usize| at == 0 || is_apart(at - 1) && !is_part(at);
+    // So is `2026-01` before a digit that follows a `-`.
+    let ends = |at: usize| is_apart(at) && !(bytes.get(at) == Some(&b'-') && is_digit(at + 1));
     let has = |at: usize, shape: &str| {
         let text = bytes.get(at..at + shape.len());
         let is_of = |(byte, shape): (&u8, u8)| match shape {
             b'9' => byte.is_ascii_digit(),
             other => *byte == other,
         };
-        text.is_some_and(|text| text.iter().zip(shape.bytes()).all(is_of))
-            && is_apart(at + shape.len())
+        text.is_some_and(|text| text.iter().zip(shape.bytes()).all(is_of)) && ends(at + shape.len())
     };
     (0..name.len())
         .rev()
