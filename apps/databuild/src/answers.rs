@@ -1,4 +1,4 @@
-//! `databuild why`, `runs` and `logs`: answers about one partition, or about runs.
+//! `databuild why` and `runs`: answers about one partition, or about runs.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -208,44 +208,6 @@ pub fn runs(dirs: &Dirs, pattern: Option<&str>, slowest: bool, full: bool) -> Re
         let _ = writeln!(out, "and {} more (shown by --full)", all.len() - most);
     }
     print(&out)
-}
-
-/// Prints what a run wrote: its stdout without the lines for databuild, then its stderr. The run is named by its number, or by the
-/// partition whose last run it is.
-pub fn logs(dirs: &Dirs, which: &str) -> Result<()> {
-    let store = open_read_only(dirs)?;
-    let number = which
-        .split('.')
-        .next()
-        .and_then(|slot| slot.parse::<u32>().ok());
-    let by_number = store
-        .place::<JobRun, Any>()
-        .find(|run| Some(run.id().slot()) == number);
-    let by_name = current(which, &store).and_then(|p| p.built_by(&store));
-    let Some(run) = by_number.map(|run| run.any()).or(by_name) else {
-        bail!(
-            "there is no run {} in {}, nor a partition of that name with a run: `databuild runs` lists them",
-            shown(which),
-            dirs.shown().display()
-        );
-    };
-    let id = run.id().to_string();
-    let mut out = std::io::stdout().lock();
-    let mut is_empty = true;
-    for path in [dirs.stdout(&id), dirs.stderr(&id)] {
-        if let Ok(mut file) = std::fs::File::open(&path) {
-            is_empty = false;
-            std::io::copy(&mut file, &mut out).context("cannot write to stdout")?;
-        }
-    }
-    if is_empty {
-        bail!(
-            "nothing is kept of run {id} for {}, which is {}: it wrote nothing, or that was long ago",
-            run.label(&store),
-            run.state(&store)
-        );
-    }
-    out.flush().context("cannot write to stdout")
 }
 
 fn unreadable(dirs: &Dirs, e: &impl std::fmt::Display) -> anyhow::Error {

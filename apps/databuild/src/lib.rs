@@ -17,7 +17,7 @@
 //! | the daemon, its API and its clients | [`serve`] |
 //! | stores of earlier versions | [`migrate`] |
 //! | when partitions will be ready | [`simulate`] |
-//! | what is printed of a store | [`status`], [`answers`], [`lineage`], [`show`] |
+//! | what is printed of a store | [`status`], [`answers`], [`lineage`], [`show`], [`logs`] |
 //! | points in the past, and what has changed between two | [`past`], [`diff`] |
 //! | partitions by names and times, for pages | [`grid`] |
 //! | the demo | [`demo`], [`job`] |
@@ -38,6 +38,7 @@ pub mod grid;
 pub mod job;
 pub mod jobs;
 pub mod lineage;
+pub mod logs;
 pub mod migrate;
 pub mod model;
 pub mod orphans;

@@ -1,4 +1,4 @@
-//! `databuild log`, `status`, `as-of`, `history` and `what-if`, which read a store, also while a databuild writes
+//! `databuild log`, `status`, `as-of`, `diff`, `history` and `what-if`, which read a store, also while a databuild writes
 //! it. Long lists are shortened unless `--full` is given.
 
 use std::collections::HashSet;
@@ -9,6 +9,7 @@ use ironweave::NameError;
 use ironweave::dynamic::GraphView;
 use ironweave::prelude::*;
 
+use crate::diff::Diff;
 use crate::dirs::Dirs;
 use crate::jobs::check_name;
 use crate::model::build::{PartitionRef, WantCreated};
@@ -76,6 +77,20 @@ pub fn status_as_of(dirs: &Dirs, when: &str, full: bool) -> Result<()> {
         Err(NoMoment::Unreadable(e)) => Err(unreadable(dirs, &e)),
         Err(e) => Err(e.into()),
     }
+}
+
+/// Prints what has changed between two points; without the second one, until now.
+pub fn diff(dirs: &Dirs, from: &str, to: Option<&str>, full: bool) -> Result<()> {
+    let (from, to) = (past::point(from)?, to.map(past::point).transpose()?);
+    let store = open_read_only(dirs)?;
+    let reader = store.reader();
+    let at = |when| match past::as_of(&reader, when) {
+        Err(NoMoment::Unreadable(e)) => Err(unreadable(dirs, &e)),
+        at => Ok(at?),
+    };
+    let from = at(from)?;
+    let to = to.map_or_else(|| Ok(store.snapshot()), at)?;
+    print(&Diff::between(&from, &to).text(full))
 }
 
 /// The wants, runs and partitions by state, as an earlier version of the model had them.

@@ -128,6 +128,9 @@ pub(super) enum Cmd {
         /// Its number, as in `databuild runs`, or the partition whose last run it is
         #[arg(value_name = "RUN|REF")]
         run: String,
+        /// Go on with what it writes, until it has ended
+        #[arg(long, short)]
+        follow: bool,
         #[command(flatten)]
         dir: Dir,
     },
@@ -140,6 +143,17 @@ pub(super) enum Cmd {
         show: Show,
         #[command(subcommand)]
         what: Then,
+    },
+    /// Print what has changed between two steps or times: partitions, runs and wants by their states
+    Diff {
+        /// The number of a step or a time, as in the first two columns of the log
+        #[arg(value_name = "SEQ|TIME")]
+        from: String,
+        /// Another one [default: now]
+        #[arg(value_name = "SEQ|TIME")]
+        to: Option<String>,
+        #[command(flatten)]
+        show: Show,
     },
     /// Print every change of a partition
     History {

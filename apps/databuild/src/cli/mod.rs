@@ -15,7 +15,7 @@ use crate::cli::build::{Jobmaker, build, build_from};
 use crate::engine::Limits;
 use crate::lineage::{Direction, lineage};
 use crate::requests::{self, Request};
-use crate::{demo, draw, job, serve, show, signals, simulate};
+use crate::{demo, draw, job, logs, serve, show, signals, simulate};
 
 /// Runs databuild, and reports errors on stderr.
 pub fn main() -> ExitCode {
@@ -135,7 +135,13 @@ fn run(command: Cmd) -> Result<ExitCode> {
             answers::runs(&show.dir.dirs()?, of.as_deref(), slowest, show.full)
                 .map(|()| ExitCode::SUCCESS)
         }
-        Cmd::Logs { run, dir } => answers::logs(&dir.dirs()?, &run).map(|()| ExitCode::SUCCESS),
+        Cmd::Logs { run, follow, dir } => {
+            logs::logs(&dir.dirs()?, &run, follow).map(|()| ExitCode::SUCCESS)
+        }
+        Cmd::Diff { from, to, show } => {
+            show::diff(&show.dir.dirs()?, &from, to.as_deref(), show.full)
+                .map(|()| ExitCode::SUCCESS)
+        }
         Cmd::AsOf {
             when,
             show,

@@ -1,6 +1,9 @@
 //! `status`, `why`, `lineage`, `runs` and `logs`.
 
-use crate::support::Place;
+use std::process::Stdio;
+
+use crate::daemon::Daemon;
+use crate::support::{Place, Seen};
 
 /// A report of weeks of days, of which the day 5 fails.
 const JOBS: &str = r#"
@@ -155,4 +158,69 @@ fn runs_and_what_they_wrote() {
     place
         .databuild(&["logs", "9999"])
         .refused(&["there is no run 9999 in "]);
+}
+
+#[test]
+fn the_difference_of_two_steps_is_named() {
+    let place = failed();
+    let diff = said(&place, &["diff", "1"]);
+    for words in [
+        "from 1 (",
+        "partitions: 11 changed\n",
+        "  new, Live: 7: ",
+        "  new, Failed: 1: day/5\n",
+        "  Missing -> UpstreamFailed: 1: report\n",
+    ] {
+        assert!(diff.contains(words), "no `{words}` in {diff}");
+    }
+    let same = said(&place, &["diff", "1", "1"]);
+    assert!(
+        same.ends_with("partitions: no changes\nruns: no changes\nwants: no changes\n"),
+        "{same}"
+    );
+    (place.databuild(&["diff", "1", "2999-01-01"]))
+        .refused(&["is in the future", "the log has the steps 1 ("]);
+    (place.databuild(&["diff", "77777"])).refused(&["there is no step 77777"]);
+    (place.databuild(&["diff", "yesterday"])).refused(&["`yesterday` is no point in the past"]);
+}
+
+#[test]
+fn a_run_is_followed_until_it_has_ended() {
+    let place = Place::with_jobs(
+        r#"
+[[job]]
+partitions = "slow"
+command = ["sh", "-c", '''
+    echo first >&2
+    while ! [ -e "$DATABUILD_JOBS/leave" ]; do sleep 0.02; done
+    echo second
+    echo third >&2
+''']
+"#,
+    );
+    let daemon = Daemon::start(&place);
+    let want = daemon.want(&["slow"]);
+    daemon.wait_for_run("slow");
+    let mut command = place.command(&["logs", "slow", "-f"]);
+    let mut child = (command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn())
+    .expect("it starts");
+    // It does not end before the run does.
+    let mut first = [0; 6];
+    let stdout = child.stdout.as_mut().expect("it is piped");
+    std::io::Read::read_exact(stdout, &mut first).expect("it writes");
+    assert_eq!(&first, b"first\n");
+    place.write("leave", "");
+    daemon.wait_for(&want, "Successful");
+    let seen = Seen::of(child.wait_with_output().expect("it ends")).success();
+    assert!(
+        seen.stdout.contains("second\n") && seen.stdout.contains("third\n"),
+        "{}",
+        seen.stdout
+    );
+    // Then it is printed at once, with the same lines.
+    let all = said(&place, &["logs", "slow", "--follow"]);
+    assert_eq!(all, "second\nfirst\nthird\n");
 }
