@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn each_table_is_of_a_row_that_the_benchmarks_have() {
-        let source = read("bench/src/main.rs").expect("the source of the benchmarks");
+        let source = read("bench/src/benches.rs").expect("the source of the benchmarks");
         let page = read(PAGE).expect("the page");
         let names = names(&page).expect("the tables are closed");
         assert!(names.contains(&"step_graph"));

@@ -167,7 +167,7 @@ fn the_difference_of_two_steps_is_named() {
     for words in [
         "from 1 (",
         "partitions: 11 changed\n",
-        "  new, Live: 7: ",
+        "  new, Live: 8: day/1, ",
         "  new, Failed: 1: day/5\n",
         "  Missing -> UpstreamFailed: 1: report\n",
     ] {
