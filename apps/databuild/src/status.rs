@@ -312,13 +312,17 @@ pub fn in_one_line(chain: &[Link]) -> String {
     one_line(&format!("{} {end}", names.join(" \u{2190} ")))
 }
 
-/// Some lines for the items, up to a limit.
-fn list(out: &mut String, what: &str, mut items: impl Iterator<Item = String>, full: bool) {
-    let most = if full { usize::MAX } else { SHOWN_MAX };
-    for text in items.by_ref().take(most) {
-        *out += &format!("{what}: {}\n", one_line(&text));
+/// A line for each item, up to a limit. A line that says how many more there are never takes the place of a single item.
+fn list(out: &mut String, what: &str, items: impl Iterator<Item = String>, full: bool) {
+    let items: Vec<String> = items.collect();
+    let most = match items.len() {
+        all if full || all <= SHOWN_MAX + 1 => all,
+        _ => SHOWN_MAX,
+    };
+    for text in &items[..most] {
+        *out += &format!("{what}: {}\n", one_line(text));
     }
-    let more = items.count();
+    let more = items.len() - most;
     if more > 0 {
         *out += &format!("{what}: and {more} more (shown by --full)\n");
     }
@@ -347,5 +351,26 @@ fn sum(counts: &[(&str, usize)]) -> String {
     match parts.is_empty() {
         true => all.to_string(),
         false => format!("{all} = {}", parts.join(" + ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(count: usize, full: bool) -> Vec<String> {
+        let mut out = String::new();
+        list(&mut out, "day", (1..=count).map(|n| n.to_string()), full);
+        out.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_list_never_leaves_out_a_single_item() {
+        assert_eq!(listed(5, false).last().unwrap(), "day: 5");
+        let six = listed(6, false);
+        assert_eq!(six.len(), 5);
+        assert_eq!(six.last().unwrap(), "day: and 2 more (shown by --full)");
+        assert_eq!(listed(6, true).len(), 6);
+        assert_eq!(listed(0, false).len(), 0);
     }
 }

@@ -6,7 +6,7 @@
 #![allow(missing_docs)]
 
 use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -68,6 +68,13 @@ fn is_short(article: shop::Article, db: &impl Db) -> Result<(), Reject> {
 }
 
 use shop::{Bought, Listed, Model};
+
+/// Lets the tests run one after the other. `tracing` has one maximum level for all threads, which it computes anew when another thread
+/// uses a span for the first time, and a thread without a subscriber may then turn off those of others for a moment.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The lines of a subscriber.
 #[derive(Clone, Default)]
@@ -138,6 +145,7 @@ fn bought(name: &str) -> Bought {
 
 #[test]
 fn a_step_is_a_span_with_its_event_and_its_commit() {
+    let _alone = alone();
     let lines = Lines::default();
     let mut store = Store::<Model>::memory();
     lines.during(|| store.try_step(listed("cup")).unwrap());
@@ -155,6 +163,7 @@ fn a_step_is_a_span_with_its_event_and_its_commit() {
 
 #[test]
 fn a_rejection_is_an_event_in_the_span_of_what_was_rejected() {
+    let _alone = alone();
     let lines = Lines::default();
     let mut store = Store::<Model>::memory();
     let long = "a name of more than 20 bytes";
@@ -181,6 +190,7 @@ fn a_rejection_is_an_event_in_the_span_of_what_was_rejected() {
 
 #[test]
 fn a_transaction_has_a_span_for_each_event_and_one_for_its_commit() {
+    let _alone = alone();
     let lines = Lines::default();
     let mut store = Store::<Model>::memory();
     lines.during(|| {
@@ -208,6 +218,7 @@ fn a_transaction_has_a_span_for_each_event_and_one_for_its_commit() {
 
 #[test]
 fn an_open_a_sync_and_a_checkpoint_are_traced() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let lines = Lines::default();
     lines.during(|| {
@@ -235,6 +246,7 @@ fn an_open_a_sync_and_a_checkpoint_are_traced() {
 
 #[test]
 fn a_traced_step_does_what_another_does() {
+    let _alone = alone();
     let names: Vec<String> = (0..50).map(|n| format!("{}", n % 20)).collect();
     let run = |store: &mut Store<Model>| -> Vec<String> {
         let mut results = Vec::new();
@@ -258,6 +270,7 @@ fn a_traced_step_does_what_another_does() {
 
 #[test]
 fn a_meter_counts_transactions_rejections_and_syncs() {
+    let _alone = alone();
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::<Model>::open(dir.path()).unwrap();
     let meter = store.meter();
@@ -305,6 +318,7 @@ fn a_meter_counts_transactions_rejections_and_syncs() {
 
 #[test]
 fn a_meter_counts_the_steps_of_a_store_without_a_log() {
+    let _alone = alone();
     let mut store = Store::<Model>::unlogged();
     store.try_step(listed("cup")).unwrap();
     let read = store.meter().read();
@@ -313,6 +327,7 @@ fn a_meter_counts_the_steps_of_a_store_without_a_log() {
 
 #[test]
 fn a_meter_has_the_lag_of_the_slowest_subscription() {
+    let _alone = alone();
     let mut store = Store::<Model>::memory();
     let meter = store.meter();
     let mut first = store.subscribe(0).unwrap();
