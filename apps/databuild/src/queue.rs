@@ -151,7 +151,7 @@ impl Engine {
         }
         let found = self.take(max);
         if found.len() == max || self.queue.seq == self.store.seq() && self.queue.seq.is_some() {
-            return found;
+            return self.start_turns(&found);
         }
         // Others may have become ready.
         let of_daemon = self.queue.of_daemon;
@@ -162,11 +162,21 @@ impl Engine {
         ready.truncate(ORDERED_MAX);
         self.queue.ready = ready.into();
         self.queue.seq = self.store.seq();
-        self.take(max)
+        // What was taken before is among them, and its turns were not started.
+        let found = self.take(max);
+        self.start_turns(&found)
+    }
+
+    /// Notes that the turns are started, and returns their partitions.
+    fn start_turns(&mut self, found: &[Turn]) -> Vec<Partition> {
+        for turn in found {
+            self.queue.turns.start(*turn);
+        }
+        found.iter().map(|turn| turn.partition).collect()
     }
 
     /// Takes the first ones that can start and whose pools have room. The others stay.
-    fn take(&mut self, max: usize) -> Vec<Partition> {
+    fn take(&mut self, max: usize) -> Vec<Turn> {
         let db = &self.store;
         let mut pools = self.jobs.pools().to_vec();
         // What has ended and is being synced to the disk is not in its pool any more.
@@ -198,8 +208,7 @@ impl Engine {
                 Some(room) => *room -= 1,
                 None => {}
             }
-            self.queue.turns.start(turn);
-            found.push(partition);
+            found.push(turn);
         }
         for turn in full.into_iter().rev() {
             self.queue.ready.push_front(turn);
