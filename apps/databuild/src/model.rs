@@ -248,10 +248,10 @@ pub mod build {
     /// A request for partitions, by a person or by a run that missed them.
     #[entity]
     pub struct Want {
-        /// Who wants it, if no run and no partition does: `command line` or `daemon`. Empty if an earlier databuild did not record it.
+        /// Where the request came from, unless a run or a partition made it: `command line` or `daemon`. Empty if an earlier databuild did not record it.
         #[default("")]
         pub source: String,
-        /// What it is for, in the words of who wants it. May be empty.
+        /// What the want is for, as its creator described it. May be empty.
         #[default("")]
         pub comment: String,
         /// Wants with a higher priority are served first.
@@ -324,7 +324,7 @@ pub mod build {
     pub struct WantCreated {
         /// The partitions, which are created if they are not known.
         pub partitions: Vec<Ensure<PartitionRef>>,
-        /// Who wants them: `command line` or `daemon`.
+        /// Where the request came from: `command line` or `daemon`.
         #[default("")]
         pub source: String,
         /// What they are for.

@@ -1,7 +1,7 @@
 //! Which partitions are built next: those of wants with a higher priority first. Wants of the same priority take turns, so that a want for many
 //! partitions does not hold up the others; of these, the oldest want comes first.
 //!
-//! A partition that is built for others has the priority of what it is built for: of the wants of persons that need it, directly or over others,
+//! A partition that is built for others has the priority of what it is built for: of the wants of people that need it, directly or over others,
 //! the one with the highest priority counts. Nothing of this is stored, so a want that joins later is taken into account.
 //!
 //! The order of all that can start is computed once for many starts, in O(n log n) for n partitions that can start and those that wait for
@@ -96,7 +96,7 @@ pub fn order(db: &impl Db, turns: &mut Turns, is_served: impl Fn(Want) -> bool) 
     all.into_iter().map(|(_, of)| of).collect()
 }
 
-/// For what wants of persons partitions are built, as far as it was asked for.
+/// The wants of people for which partitions are built, computed on demand.
 struct Claims<F> {
     claims: HashMap<Partition, Option<(i32, Want)>>,
     is_served: F,

@@ -1,10 +1,10 @@
-//! Who may ask: the names of this server, pages of the same origin, and a token.
+//! Access control: the names of this server, pages of the same origin, and a token.
 //!
 //! | against | what is done |
 //! |---|---|
 //! | a page whose name was made to resolve to this machine (DNS rebinding) | `Host` names a loopback address or a host that was named |
 //! | a page of another origin that sends requests (CSRF) | `Origin`, if there is one, is that of the request, `Sec-Fetch-Site` of what is not read is not another site, and the cookie is `SameSite=Strict` |
-//! | others in the network | a token, which programs send in a header and persons enter once in a form |
+//! | others in the network | a token, which programs send in a header and people enter once in a form |
 //! | text that a page would take for a script | a content security policy that permits what the server itself serves |
 
 use std::fmt;

@@ -68,7 +68,7 @@ pub struct Changed {
     pub retried: Vec<String>,
 }
 
-/// Who wants something.
+/// Where a want came from.
 pub struct Client {
     /// Wants with a higher priority are served first.
     pub priority: i32,

@@ -10,11 +10,11 @@
 //! | [`inbox`] | the engine's loop: commands of clients, signals, the end |
 //! | [`api`], [`answers`], [`failure`] | the routes, what they answer, and errors |
 //! | [`reads`] | the routes about the past and about one partition |
-//! | [`world`] | the graph that is read: of now, or as of a point in the past |
+//! | [`world`] | the graph that a request reads: the current one or a past one |
 //! | [`events`], [`metrics`] | server-sent events, and metrics for Prometheus |
 //! | [`observed`] | what the store does, in the metrics and on stderr |
 //! | [`access`](mod@access) | who may send requests, and bounds of these |
-//! | [`pages`] | the pages for persons, with the explorer of the store |
+//! | [`pages`] | the pages for people, with the explorer of the store |
 //! | [`story`], [`timeline`] | what happened to a partition, and when what a want needs was built |
 //! | [`presence`] | the file by which other databuilds find the daemon |
 //! | [`demo`] | what `serve --demo` opens on |

@@ -1,4 +1,4 @@
-//! The pages for persons, and the explorer of the daemon's own store at `/explore`. The pages use the modules and styles of the explorer.
+//! The pages for people, and the explorer of the daemon's own store at `/explore`. The pages use the modules and styles of the explorer.
 //!
 //! Each page is the same document: a script asks the API for what the address says. All files are in the binary.
 
@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use futures_util::StreamExt as _;
 use ironweave_explorer::Explorer;
@@ -67,6 +67,10 @@ pub fn routes(api: &Api) -> Router<Api> {
     });
     pages
         .route("/assets/{*file}", get(file))
+        .route(
+            "/explore/",
+            get(|| async { Redirect::permanent("/explore") }),
+        )
         .nest("/explore", explorer.with_state(()))
 }
 

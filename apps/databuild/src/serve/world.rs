@@ -1,4 +1,4 @@
-//! The graph that a request reads: that of now, or as of the step or the time in its `at`.
+//! The graph that a request reads: the current one, or the one as of the step or the time in its `at`.
 //!
 //! Requests are answered on threads that may block, a limited number at a time. Pages ask for several answers as of the same point, so
 //! the last graphs of the past are kept.
@@ -26,7 +26,7 @@ const READERS: usize = 8;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct At {
-    /// The number of a step, or a time. That of now without it.
+    /// The number of a step, or a time. Without it, the current graph is read.
     pub at: Option<String>,
 }
 
@@ -69,7 +69,7 @@ impl Worlds {
 pub struct World {
     /// The graph.
     pub db: Snapshot<Model>,
-    /// Whether it is that of now.
+    /// Whether it is the current graph.
     pub is_live: bool,
 }
 
@@ -96,7 +96,7 @@ impl From<NoMoment> for Failure {
 }
 
 impl Api {
-    /// The graph of now, or as of a point. It may read the log.
+    /// Returns the current graph, or the one as of a point, which may read the log.
     ///
     /// # Errors
     /// 400 or 404 if there is no such point.

@@ -11,7 +11,7 @@ use crate::problem::Problem;
 pub(crate) struct Failure {
     status: StatusCode,
     message: String,
-    /// What persons are shown instead of the sentence.
+    /// The page that a browser shows instead of the sentence.
     page: Option<Html<String>>,
 }
 

@@ -76,6 +76,7 @@ impl Snapshot<Dynamic> {
     /// - `Event` if it is not an event of the schema, or if a field is unknown, missing or of another type.
     /// - `NeedsCode` with the code of the program that it needs.
     /// - `Rejected` if the program would reject it, as [`Store::try_step`](crate::Store::try_step).
+    /// - `Graph` if the snapshot has a value that its schema does not permit.
     pub fn with_by_name<'de>(
         &self,
         meta: Meta,

@@ -1,22 +1,7 @@
-//! What a store counts and traces about its own work, with the feature `tracing`. Without the feature, each function here is empty.
+//! What a store counts and traces about its own work, with the feature `tracing`. Without the feature, the functions here do nothing.
+//! The guide lists the spans and events (`docs/guide/src/operate.md`).
 //!
-//! | span or event | level | target | fields |
-//! |---|---|---|---|
-//! | span `step`: an event in a transaction of its own | DEBUG | `ironweave::step` | `event`, `seq` |
-//! | span `event`: an event in a transaction, and in a step | DEBUG | `ironweave::step` | `event` |
-//! | span `commit`: the invariants, the log and the sync of a transaction | DEBUG | `ironweave::step` | `seq`, `facts` |
-//! | event: an event or a transaction was rejected | DEBUG | `ironweave::step` | `kind`, `error` |
-//! | event: a step failed | ERROR | `ironweave::step` | `error` |
-//! | span `write`: the transactions of a batch | DEBUG | `ironweave::log` | `transactions` |
-//! | span `sync` | DEBUG | `ironweave::log` | `frames` |
-//! | event: a sync failed | ERROR | `ironweave::log` | `error` |
-//! | event: a torn tail was discarded | WARN | `ironweave::log` | `seq`, `bytes`, `kept` |
-//! | event: a store was opened | DEBUG | `ironweave::log` | `model`, `seq`, `checkpoint` |
-//! | span `checkpoint`, and an event in it: one was written | DEBUG | `ironweave::log` | `seq`, `bytes` |
-//! | event in it: one was not written | WARN | `ironweave::log` | `error` |
-//! | event: a subscription reads frames that are only in the log | DEBUG | `ironweave::subscribe` | `lag` |
-//!
-//! A step that is traced does not go the short way of `step.rs`, so that spans need not be in the code of each event.
+//! A step that is traced does not take the short way of `step.rs`, so that the code of spans is not generated for each event type.
 
 #[cfg(feature = "tracing")]
 use tracing::{level_filters::LevelFilter, span::EnteredSpan};
@@ -30,7 +15,7 @@ use crate::{
     step::event::{DynEvent, Event},
 };
 
-/// Returns whether steps may be traced. One load without the feature's subscriber, and constant without the feature.
+/// Returns whether a subscriber may want to have steps. O(1): one load, and a constant without the feature.
 #[inline(always)]
 pub(super) fn traces_steps() -> bool {
     #[cfg(feature = "tracing")]
