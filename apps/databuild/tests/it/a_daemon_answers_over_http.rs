@@ -378,3 +378,20 @@ fn what_the_store_does_can_be_printed() {
     assert!(stderr.contains("time.busy"), "{stderr}");
     assert!(!stderr.contains("ironweave::log"), "{stderr}");
 }
+
+#[test]
+fn a_slash_after_the_path_of_the_explorer_leads_to_it() {
+    let place = Place::with_jobs(JOBS);
+    let daemon = Daemon::start(&place);
+    let (status, head, _) = daemon.exchange("GET /explore/", "", "");
+    assert_eq!(status, 308);
+    assert!(head.contains("location: /explore\r\n"), "{head}");
+    // Which leads to the first page.
+    let (status, head, _) = daemon.exchange("GET /explore", "", "");
+    assert_eq!(status, 307, "{head}");
+    let (_, location) = head.split_once("location: ").expect("a location");
+    let location = location.lines().next().expect("a line");
+    let (status, head, _) =
+        daemon.exchange(&format!("GET {location}"), "Accept: text/html\r\n", "");
+    assert_eq!(status, 200, "{head}");
+}

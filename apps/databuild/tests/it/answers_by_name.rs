@@ -173,6 +173,16 @@ fn the_difference_of_two_steps_is_named() {
     ] {
         assert!(diff.contains(words), "no `{words}` in {diff}");
     }
+    // A partition that is in the same state as before, and was built again.
+    let (_, last) = diff.split_once(" to ").expect("two steps");
+    let last = last.split(' ').next().expect("a step").to_owned();
+    place.write("source", "2");
+    place.run(&["day/1"]).success();
+    let again = said(&place, &["diff", &last]);
+    assert!(
+        again.contains("  Live, another instance: 1: day/1\n"),
+        "{again}"
+    );
     let same = said(&place, &["diff", "1", "1"]);
     assert!(
         same.ends_with("partitions: no changes\nruns: no changes\nwants: no changes\n"),

@@ -204,7 +204,7 @@ command = ["sh", "-c", '''
     for p in a b; do
         if [ -d "$DATABUILD_DATA/$p" ]; then echo "{\"LINE\": \"$p\"}"; else echo "{\"missed\": \"$p\"}"; fi
     done
-    [ -e "$DATABUILD_JOBS/quick" ] || exec sleep 60
+    [ -e "$DATABUILD_JOBS/quick" ] || { touch "$DATABUILD_JOBS/there"; sleep 60; touch "$DATABUILD_JOBS/over"; }
 ''']
 [[job]]
 partitions = "a"
@@ -244,9 +244,7 @@ fn a_run_whose_input_goes_stale_is_ended_and_repeated() {
         place.run(&["a", "b"]).success();
         let daemon = Daemon::start(&place);
         let wanted = place.spawn(&["run", "want", "slow"]);
-        wait_until("it runs", || {
-            place.path("runs").exists() && place.status().contains("1 Running")
-        });
+        place.wait_for("there");
         place.write("quick", "");
         place.write("source", "2");
         // The daemon looks at the sources when something is wanted.
@@ -254,6 +252,43 @@ fn a_run_whose_input_goes_stale_is_ended_and_repeated() {
         Seen::of(wanted.wait_with_output().expect("it ends")).success();
         assert_eq!(place.read("out/data/a/x"), "2");
         assert_eq!(place.read("runs").lines().count(), 2);
+        assert!(!place.path("over").exists(), "the first run was ended");
         drop(daemon);
     }
+}
+
+#[test]
+fn what_is_kept_does_not_wait_for_what_it_had_only_read() {
+    let place = Place::with_jobs(
+        r#"
+[[job]]
+partitions = "top"
+command = ["sh", "-c", '''
+    echo top >> "$DATABUILD_JOBS/runs"
+    if [ -d "$DATABUILD_DATA/in/made-from" ]; then
+        echo '{"input": "in/made-from"}'; echo '{"read": "in/only-read"}'
+    else
+        echo '{"missed": "in/made-from"}'; echo '{"missed": "in/only-read"}'
+    fi
+''']
+[[job]]
+partitions = "in/*"
+command = ["sh", "-c", '''
+    echo $PARTITION >> "$DATABUILD_JOBS/runs"
+    sh "$DATABUILD_JOBS/digest.sh" $PARTITION
+    echo same > x
+''']
+digest = ["sh", "$DATABUILD_JOBS/digest.sh"]
+"#,
+    );
+    place.write(
+        "digest.sh",
+        "for p in \"$@\"; do echo \"{\\\"partition\\\": \\\"$p\\\", \\\"digest\\\": \\\"$(cat \"$DATABUILD_JOBS/source\")\\\"}\"; done\n",
+    );
+    place.write("source", "1");
+    place.run(&["top"]).success();
+    runs(&place);
+    place.write("source", "2");
+    place.run(&["top"]).success();
+    assert_eq!(runs(&place), counted(&[("in/made-from", 1)]));
 }

@@ -305,4 +305,11 @@ fn an_empty_token_admits_nothing() {
     assert_eq!(status("a.secret/of=signs", "a.secret/of=signs"), 200);
     assert_eq!(status("a.secret/of=signs", "a.secret/of"), 401);
     assert_eq!(status("", ""), 401);
+    // Neither does one in a cookie, in an address or in the form.
+    let server = Server::start(Explorer::new(fixture.store.reader()).token(""));
+    let cookie = [("Cookie", "ironweave_token=")];
+    assert_eq!(server.send("GET /api/places", &cookie, "").0, 401);
+    assert_eq!(server.send("GET /places?token=", &[], "").0, 401);
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    assert_eq!(server.send("POST /places", &form, "token=").0, 401);
 }
