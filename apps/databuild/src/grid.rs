@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use ironweave::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::build::PartitionRef;
@@ -28,8 +29,9 @@ const CELLS_MAX: usize = 20_000;
 const REST_MAX: usize = 500;
 
 /// What a column represents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "GridUnit")]
 pub enum Unit {
     /// An hour of a day.
     Hour,
@@ -46,7 +48,7 @@ pub enum Unit {
 }
 
 /// Partitions by name and time.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Grid {
     /// One section for each unit that occurs.
     pub sections: Vec<Section>,
@@ -59,7 +61,8 @@ pub struct Grid {
 }
 
 /// The partitions whose columns represent the same unit.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "GridSection")]
 pub struct Section {
     /// The unit.
     pub unit: Unit,
@@ -74,7 +77,8 @@ pub struct Section {
 }
 
 /// The partitions whose names differ in the column alone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "GridRow")]
 pub struct Row {
     /// Their name with `*` in place of the column.
     pub pattern: String,
@@ -83,7 +87,7 @@ pub struct Row {
 }
 
 /// A partition.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Cell {
     /// The index of its column; none without a time.
     pub column: Option<usize>,

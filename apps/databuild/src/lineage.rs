@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anyhow::Result;
 use ironweave::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::answers::{LINES_MAX, known, print};
@@ -74,7 +75,7 @@ fn beside(partition: Partition, direction: Direction, db: &impl Db) -> Vec<Parti
 }
 
 /// A partition of a lineage.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Node {
     /// Its name.
     pub name: String,
@@ -85,11 +86,12 @@ pub struct Node {
 }
 
 /// The lineage of a partition.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Graph {
     /// The partition itself, then the nearest ones.
     pub nodes: Vec<Node>,
     /// Arrows from a node to one that is made from it or waits for it, by their indexes.
+    #[schemars(with = "Vec<[usize; 2]>")]
     pub edges: Vec<(usize, usize)>,
     /// The number of nodes without a limit.
     pub count: usize,

@@ -7,13 +7,14 @@ use std::fmt;
 
 use ironweave::prelude::*;
 use ironweave::{AsOf, ReadError, Record, Records, Seq, Snapshot, StoreReader};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::build::Model;
 use crate::text::shown;
 
 /// A step and its time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Moment {
     /// The number of the step.
     pub seq: u64,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use ironweave::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::build::state::{
@@ -99,7 +100,8 @@ pub struct Failure {
 }
 
 /// A partition in a chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "ChainLink")]
 pub struct Link {
     /// Its name.
     pub partition: String,

@@ -99,7 +99,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// The longest comment of a want, in bytes.
-const COMMENT_MAX: usize = 200;
+pub const COMMENT_MAX: usize = 200;
 
 /// Reads what a want is for: one line.
 pub fn comment(text: &str) -> Result<String, String> {

@@ -1,8 +1,13 @@
-//! Wants, partitions and runs as JSON. Every list is cut at [`LIST_MAX`], and has its full length beside it.
+//! Wants, partitions and runs as answers. Every list is cut at [`LIST_MAX`], and has its full length beside it.
+//!
+//! The documentation of these types and of their fields is that of the schemas in the description of the API.
+
+use std::collections::BTreeMap;
 
 use ironweave::prelude::*;
 use ironweave::{FactKind, HistoryEntry, Id};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::fresh::stands_on;
 use crate::model::build::state::{Failed, Live, Running, UpstreamFailed};
@@ -14,16 +19,35 @@ pub const LIST_MAX: usize = 100;
 /// The number of bytes of the reason of a failure in a list.
 const REASON_BYTES_MAX: usize = 500;
 
-/// A list that may be cut.
-pub fn list<T: Into<Value>>(items: impl Iterator<Item = T>) -> Value {
-    let mut items = items;
-    let first: Vec<Value> = items.by_ref().take(LIST_MAX).map(Into::into).collect();
-    let count = first.len() + items.count();
-    json!({ "items": first, "count": count })
+/// The first items of a list, with the count of all.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
+pub struct List<T> {
+    /// At most 100 items.
+    #[schemars(length(max = LIST_MAX))]
+    pub items: Vec<T>,
+    /// The number of all items.
+    pub count: usize,
 }
 
-fn names(partitions: impl Iterator<Item = Partition>, db: &impl Db) -> Value {
-    list(partitions.map(|partition| name(partition, db)))
+impl<T> List<T> {
+    /// A list that may be cut.
+    pub fn of<I: Into<T>>(items: impl Iterator<Item = I>) -> Self {
+        let mut items = items;
+        let first: Vec<T> = items.by_ref().take(LIST_MAX).map(Into::into).collect();
+        let count = first.len() + items.count();
+        Self {
+            items: first,
+            count,
+        }
+    }
+}
+
+/// Names or ids.
+pub type Names = List<String>;
+
+fn names(partitions: impl Iterator<Item = Partition>, db: &impl Db) -> Names {
+    List::of(partitions.map(|partition| name(partition, db)))
 }
 
 /// The id of an entity: `12.1`.
@@ -40,137 +64,326 @@ fn brief(reason: &str) -> &str {
     &reason[..end]
 }
 
-/// The number of entities of a type by state, without the states that have none.
-pub fn counts(db: &impl Db, entity: &str) -> Value {
-    let Ok(of_type) = db.by_name().entity_type(entity) else {
-        return json!({});
-    };
-    let counts = of_type.states().filter_map(|state| {
-        let count = of_type.count_in(state).ok().filter(|count| *count > 0)?;
-        Some((state.to_owned(), Value::from(count)))
-    });
-    Value::Object(counts.collect())
-}
+/// The number of entities by state, without the states that have none.
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
+pub struct Counts(pub BTreeMap<String, usize>);
 
-/// A want, in a few fields.
-pub fn want(want: Want, db: &impl Db) -> Value {
-    json!({
-        "id": id(want.id()),
-        "state": want.state(db).to_string(),
-        "open": is_open(want, db),
-        "partitions": list(want.partitions(db).map(|reference| reference.name(db))),
-        "source": source(want, db),
-        "comment": want.comment(db),
-        "priority": want.priority(db),
-        "asked_by": want.asked_by(db).map(|run| id(run.id())),
-        "asked_for": want.asked_for(db).map(|partition| name(partition, db)),
-    })
-}
-
-/// A want with the state of all that it needs. O(partitions that it needs).
-pub fn want_in_full(of: Want, db: &impl Db) -> Value {
-    let wanted = of
-        .partitions(db)
-        .filter_map(|reference| reference.current(db));
-    let under = stands_on(db, wanted);
-    let mut progress = serde_json::Map::new();
-    for partition in &under {
-        let count = progress.entry(partition.state(db).to_string());
-        let count = count.or_insert_with(|| Value::from(0u64));
-        *count = Value::from(count.as_u64().unwrap_or_default() + 1);
-    }
-    let built = |p: &Partition| p.built_by(db);
-    let running = under
-        .iter()
-        .filter_map(built)
-        .filter(|run| run.is::<Running>(db));
-    let failed = under.iter().filter_map(|p| p.in_state::<Failed>(db));
-    let failed =
-        failed.map(|p| json!({ "name": p.of(db).name(db), "reason": brief(p.reason(db)) }));
-    let blocked = under
-        .iter()
-        .filter_map(|p| p.in_state::<UpstreamFailed>(db));
-    let blocked = blocked.map(|p| {
-        let ended = |p: &Partition| p.is::<Failed>(db) || p.is::<UpstreamFailed>(db);
-        json!({ "name": p.of(db).name(db), "by": names(p.upstreams(db).filter(ended), db) })
-    });
-    let mut answer = want(of, db);
-    answer["progress"] = Value::Object(progress);
-    answer["running"] = list(running.map(|r| run(r, db)));
-    answer["failed"] = list(failed);
-    answer["blocked"] = list(blocked);
-    answer
-}
-
-/// A reference with its current instance, in a few fields.
-pub fn partition(reference: PartitionRef, db: &impl Db) -> Value {
-    let current = reference.current(db);
-    json!({
-        "name": reference.name(db),
-        "state": current.map(|p| p.state(db).to_string()),
-        "instances": reference.instances_count(db),
-        "run": current.and_then(|p| p.built_by(db)).map(|run| id(run.id())),
-        "reason": current.and_then(|p| p.in_state::<Failed>(db)).map(|p| brief(p.reason(db))),
-    })
-}
-
-/// A reference with what its current instance is made from, and what it waits for.
-pub fn partition_in_full(reference: PartitionRef, db: &impl Db) -> Value {
-    let mut answer = partition(reference, db);
-    let open = reference.wanted_by(db).filter(|want| is_open(*want, db));
-    answer["wanted_by"] = list(open.map(|want| id(want.id())));
-    let Some(current) = reference.current(db) else {
-        return answer;
-    };
-    answer["inputs"] = names(current.inputs(db), db);
-    answer["outputs"] = names(current.outputs(db), db);
-    answer["waits_for"] = names(current.upstreams(db), db);
-    answer["waited_for_by"] = names(current.downstreams(db), db);
-    if let Some(live) = current.in_state::<Live>(db) {
-        answer["since"] = json!(live.at(db).to_string());
-        answer["digest"] = json!(live.digest(db));
-    }
-    if let Some(failed) = current.in_state::<Failed>(db) {
-        answer["reason"] = json!(failed.reason(db));
-    }
-    answer
-}
-
-/// A run, in a few fields.
-pub fn run(run: JobRun, db: &impl Db) -> Value {
-    let failed = run.in_state::<Failed>(db);
-    json!({
-        "id": id(run.id()),
-        "label": run.label(db),
-        "state": run.state(db).to_string(),
-        "attempt": run.attempt(db),
-        "pid": run.in_state::<Running>(db).map(|run| run.pid(db)),
-        "exit": failed.as_ref().map(|run| run.exit(db)),
-        "reason": failed.as_ref().map(|run| brief(run.reason(db))),
-    })
-}
-
-/// A run with what it builds and has read, and with the times at which it was queued, started and ended, from its history.
-pub fn run_in_full(of: JobRun, history: &[HistoryEntry<Model>], db: &impl Db) -> Value {
-    let mut answer = run(of, db);
-    answer["version"] = json!(of.version(db));
-    answer["builds"] = names(of.builds(db), db);
-    answer["reads"] = names(of.reads(db), db);
-    let missed = of.asks(db).flat_map(|want| want.partitions(db));
-    answer["missed"] = list(missed.map(|reference| reference.name(db)));
-    answer["wants"] = list(of.services(db).map(|want| id(want.id())));
-    if let Some(failed) = of.in_state::<Failed>(db) {
-        answer["reason"] = json!(failed.reason(db));
-    }
-    for entry in history {
-        let fact = entry.fact();
-        let what = match (fact.kind(), fact.to()) {
-            (FactKind::Create, _) => "queued",
-            (FactKind::Move, Some("Running")) => "started",
-            (FactKind::Move, _) => "ended",
-            _ => continue,
+impl Counts {
+    /// Those of an entity type.
+    pub fn of(db: &impl Db, entity: &str) -> Self {
+        let Ok(of_type) = db.by_name().entity_type(entity) else {
+            return Self::default();
         };
-        answer[what] = json!(entry.time().to_string());
+        let counts = of_type.states().filter_map(|state| {
+            let count = of_type.count_in(state).ok().filter(|count| *count > 0)?;
+            Some((state.to_owned(), count))
+        });
+        Self(counts.collect())
     }
-    answer
+}
+
+/// A want.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Want")]
+pub struct WantAnswer {
+    /// Its id, such as `12.1`.
+    pub id: String,
+    /// New, Idle, Building, `UpstreamBuilding`, Successful, Failed, `UpstreamFailed` or Canceled.
+    pub state: String,
+    /// Whether it has not ended.
+    pub open: bool,
+    /// What is wanted.
+    pub partitions: Names,
+    /// Where it is from: `daemon`, `command line`, `run 3.1`, `input of report`, or `unknown`.
+    pub source: String,
+    /// What it is for. May be empty.
+    pub comment: String,
+    /// Wants with a higher priority are served first.
+    pub priority: i32,
+    /// The id of the run that missed the partitions, if one did. A client wants what neither a run nor a job has asked for.
+    pub asked_by: Option<String>,
+    /// The partition whose job declares these as inputs, if one does.
+    pub asked_for: Option<String>,
+}
+
+impl WantAnswer {
+    /// A want, in a few fields.
+    pub fn of(want: Want, db: &impl Db) -> Self {
+        Self {
+            id: id(want.id()),
+            state: want.state(db).to_string(),
+            open: is_open(want, db),
+            partitions: List::of(want.partitions(db).map(|reference| reference.name(db))),
+            source: source(want, db),
+            comment: want.comment(db).to_owned(),
+            priority: want.priority(db),
+            asked_by: want.asked_by(db).map(|run| id(run.id())),
+            asked_for: want
+                .asked_for(db)
+                .map(|partition| name(partition, db).to_owned()),
+        }
+    }
+}
+
+/// A partition that has failed.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Failure {
+    /// Its name.
+    pub name: String,
+    /// The beginning of why it failed: at most 500 bytes.
+    pub reason: String,
+}
+
+/// A partition that waits for something that failed.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Blocked {
+    /// Its name.
+    pub name: String,
+    /// What failed.
+    pub by: Names,
+}
+
+/// A want, with the state of all that it needs.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct WantInFull {
+    /// The want.
+    #[serde(flatten)]
+    pub want: WantAnswer,
+    /// The partitions that it needs, by state.
+    pub progress: Counts,
+    /// The runs that build what it needs.
+    pub running: List<RunAnswer>,
+    /// What it needs and has failed.
+    pub failed: List<Failure>,
+    /// What waits for something that failed.
+    pub blocked: List<Blocked>,
+}
+
+impl WantInFull {
+    /// A want with the state of all that it needs. O(partitions that it needs).
+    pub fn of(want: Want, db: &impl Db) -> Self {
+        let wanted = want
+            .partitions(db)
+            .filter_map(|reference| reference.current(db));
+        let under = stands_on(db, wanted);
+        let mut progress = Counts::default();
+        for partition in &under {
+            let state = partition.state(db).to_string();
+            *progress.0.entry(state).or_default() += 1;
+        }
+        let built = |p: &Partition| p.built_by(db);
+        let running = under
+            .iter()
+            .filter_map(built)
+            .filter(|run| run.is::<Running>(db));
+        let failed = under.iter().filter_map(|p| p.in_state::<Failed>(db));
+        let failed = failed.map(|p| Failure {
+            name: p.of(db).name(db).to_owned(),
+            reason: brief(p.reason(db)).to_owned(),
+        });
+        let blocked = under
+            .iter()
+            .filter_map(|p| p.in_state::<UpstreamFailed>(db));
+        let blocked = blocked.map(|p| {
+            let ended = |p: &Partition| p.is::<Failed>(db) || p.is::<UpstreamFailed>(db);
+            Blocked {
+                name: p.of(db).name(db).to_owned(),
+                by: names(p.upstreams(db).filter(ended), db),
+            }
+        });
+        Self {
+            want: WantAnswer::of(want, db),
+            progress,
+            running: List::of(running.map(|run| RunAnswer::of(run, db))),
+            failed: List::of(failed),
+            blocked: List::of(blocked),
+        }
+    }
+}
+
+/// A partition: a name, with the state of its current instance.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Partition")]
+pub struct PartitionAnswer {
+    /// Its name.
+    pub name: String,
+    /// The state of the current instance: Missing, Building, Live, Failed, Backoff, `UpstreamBuilding`, `UpForRetry`, `UpstreamFailed`, Stale
+    /// or Checking.
+    pub state: Option<String>,
+    /// How many instances there ever were.
+    pub instances: usize,
+    /// The id of the run that builds the current instance, or built it last.
+    pub run: Option<String>,
+    /// Why it failed. In lists, at most 500 bytes.
+    pub reason: Option<String>,
+}
+
+impl PartitionAnswer {
+    /// A reference with its current instance, in a few fields.
+    pub fn of(reference: PartitionRef, db: &impl Db) -> Self {
+        let current = reference.current(db);
+        let failed = current.and_then(|p| p.in_state::<Failed>(db));
+        Self {
+            name: reference.name(db).to_owned(),
+            state: current.map(|p| p.state(db).to_string()),
+            instances: reference.instances_count(db),
+            run: (current.and_then(|p| p.built_by(db))).map(|run| id(run.id())),
+            reason: failed.map(|p| brief(p.reason(db)).to_owned()),
+        }
+    }
+}
+
+/// A partition, with what it is made from and what it waits for.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PartitionInFull {
+    /// The partition.
+    #[serde(flatten)]
+    pub partition: PartitionAnswer,
+    /// The ids of the open wants for it.
+    pub wanted_by: Names,
+    /// Its current instance, if it has one.
+    #[serde(flatten)]
+    pub instance: Option<Instance>,
+}
+
+/// The current instance of a partition.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Instance {
+    /// What it is made from.
+    pub inputs: Names,
+    /// What is made from it.
+    pub outputs: Names,
+    /// What its last run missed.
+    pub waits_for: Names,
+    /// What waits for it.
+    pub waited_for_by: Names,
+    /// Since when it is live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// The digest of what it is a function of, if it is live and its job has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+impl PartitionInFull {
+    /// A reference with what its current instance is made from, and what it waits for.
+    pub fn of(reference: PartitionRef, db: &impl Db) -> Self {
+        let open = reference.wanted_by(db).filter(|want| is_open(*want, db));
+        let mut partition = PartitionAnswer::of(reference, db);
+        let current = reference.current(db);
+        if let Some(failed) = current.and_then(|p| p.in_state::<Failed>(db)) {
+            partition.reason = Some(failed.reason(db).to_owned());
+        }
+        Self {
+            partition,
+            wanted_by: List::of(open.map(|want| id(want.id()))),
+            instance: current.map(|current| {
+                let live = current.in_state::<Live>(db);
+                Instance {
+                    inputs: names(current.inputs(db), db),
+                    outputs: names(current.outputs(db), db),
+                    waits_for: names(current.upstreams(db), db),
+                    waited_for_by: names(current.downstreams(db), db),
+                    since: live.as_ref().map(|live| live.at(db).to_string()),
+                    digest: live.map(|live| live.digest(db).to_owned()),
+                }
+            }),
+        }
+    }
+}
+
+/// A run of a job.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Run")]
+pub struct RunAnswer {
+    /// Its id, such as `3.1`.
+    pub id: String,
+    /// The partition that it was started for.
+    pub label: String,
+    /// Queued, Running, Succeeded, Failed, `DepMiss`, Lost or Canceled.
+    pub state: String,
+    /// The number of the attempt to build the partition.
+    pub attempt: u32,
+    /// The process, while it runs.
+    pub pid: Option<u32>,
+    /// The exit status of a run that failed, or 128 plus the number of a signal.
+    pub exit: Option<i32>,
+    /// Why it failed. In lists, at most 500 bytes.
+    pub reason: Option<String>,
+}
+
+impl RunAnswer {
+    /// A run, in a few fields.
+    pub fn of(run: JobRun, db: &impl Db) -> Self {
+        let failed = run.in_state::<Failed>(db);
+        Self {
+            id: id(run.id()),
+            label: run.label(db).to_owned(),
+            state: run.state(db).to_string(),
+            attempt: run.attempt(db),
+            pid: run.in_state::<Running>(db).map(|run| run.pid(db)),
+            exit: failed.as_ref().map(|run| run.exit(db)),
+            reason: (failed.as_ref()).map(|run| brief(run.reason(db)).to_owned()),
+        }
+    }
+}
+
+/// A run, with what it builds and has read, and with its times.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct RunInFull {
+    /// The run.
+    #[serde(flatten)]
+    pub run: RunAnswer,
+    /// The version of its job.
+    pub version: String,
+    /// What it builds.
+    pub builds: Names,
+    /// What it has read.
+    pub reads: Names,
+    /// What it missed.
+    pub missed: Names,
+    /// The ids of the wants that it serves.
+    pub wants: Names,
+    /// When it was queued, such as `2026-02-28T12:30:00Z`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queued: Option<String>,
+    /// When it was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started: Option<String>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+}
+
+impl RunInFull {
+    /// A run with what it builds and has read, and with the times at which it was queued, started and ended, from its history.
+    pub fn of(of: JobRun, history: &[HistoryEntry<Model>], db: &impl Db) -> Self {
+        let mut run = RunAnswer::of(of, db);
+        if let Some(failed) = of.in_state::<Failed>(db) {
+            run.reason = Some(failed.reason(db).to_owned());
+        }
+        let missed = of.asks(db).flat_map(|want| want.partitions(db));
+        let mut answer = Self {
+            run,
+            version: of.version(db).to_owned(),
+            builds: names(of.builds(db), db),
+            reads: names(of.reads(db), db),
+            missed: List::of(missed.map(|reference| reference.name(db))),
+            wants: List::of(of.services(db).map(|want| id(want.id()))),
+            queued: None,
+            started: None,
+            ended: None,
+        };
+        for entry in history {
+            let fact = entry.fact();
+            let what = match (fact.kind(), fact.to()) {
+                (FactKind::Create, _) => &mut answer.queued,
+                (FactKind::Move, Some("Running")) => &mut answer.started,
+                (FactKind::Move, _) => &mut answer.ended,
+                _ => continue,
+            };
+            *what = Some(entry.time().to_string());
+        }
+        answer
+    }
 }

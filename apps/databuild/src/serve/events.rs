@@ -7,21 +7,25 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::extract::FromRequestParts;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt};
 use ironweave::prelude::*;
 use ironweave::{Fact, FactKind, Position, ReadError, Record, Seq, StoreReader, Subscription};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::fresh::stands_on;
 use crate::model::build::{JobRun, Model, Partition, PartitionRef, Want};
 use crate::rules::name;
-use crate::serve::answers::LIST_MAX;
+use crate::serve::answers::{LIST_MAX, List};
 use crate::serve::api::{Api, entity, panicked};
 use crate::serve::failure::{Asked, Failure};
+use crate::serve::openapi::{Input, Operation, Output};
 
 /// The number of open streams at most.
 const STREAMS_MAX: u64 = 2000;
@@ -29,11 +33,74 @@ const STREAMS_MAX: u64 = 2000;
 const RENDERED_MAX: usize = 256;
 
 /// Which events are asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
     /// The id of a want: only changes of it, and of partitions that it needs.
     want: Option<String>,
+}
+
+/// The header of a client that connects again.
+pub struct LastEvent(Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for LastEvent {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let id = parts.headers.get("last-event-id").map(|id| id.to_str());
+        let id = id.transpose();
+        let id = id.map_err(|_| Failure::invalid("the header Last-Event-ID is not text"))?;
+        Ok(Self(id.map(ToOwned::to_owned)))
+    }
+}
+
+impl Input for LastEvent {
+    fn describe(operation: &mut Operation<'_>) {
+        let about = "The id of the last event that the client has, or a sequence. Without it, the stream begins now.";
+        operation.parameter(
+            "header",
+            "Last-Event-ID",
+            about,
+            &json!({ "type": "string" }),
+        );
+    }
+}
+
+/// The data of a server-sent event.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Event")]
+struct Told {
+    /// The step.
+    seq: u64,
+    /// Its time.
+    time: String,
+    /// The names of the events of the transaction.
+    events: Vec<String>,
+    /// The entities that are new or in another state.
+    changes: List<Change>,
+}
+
+/// An entity that is new, or in another state.
+#[derive(Serialize, JsonSchema)]
+struct Change {
+    /// Want, Partition or `JobRun`.
+    #[serde(rename = "type")]
+    of: &'static str,
+    /// Its id.
+    id: Option<String>,
+    /// The name of the partition, or the label of the run.
+    name: Option<String>,
+    /// The state before; null if it is new.
+    from: Option<String>,
+    /// The state after.
+    to: Option<String>,
+}
+
+impl<S> Output for Sse<S> {
+    fn describe(operation: &mut Operation<'_>) {
+        let schema = operation.answered::<Told>();
+        operation.answer(StatusCode::OK, "text/event-stream", &schema);
+    }
 }
 
 /// A want with the names of the partitions that it needs, as far as they are known.
@@ -54,7 +121,7 @@ impl Drop for Counted {
 /// `GET /api/events`.
 pub async fn events(
     State(api): State<Api>,
-    headers: HeaderMap,
+    LastEvent(last): LastEvent,
     Asked(which): Asked<Which>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, Failure> {
     let before = api.metrics.streams.fetch_add(1, Ordering::Relaxed);
@@ -63,11 +130,6 @@ pub async fn events(
         let why = format!("{STREAMS_MAX} clients read events already; try again later");
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, why));
     }
-    let last = match headers.get("last-event-id").map(|id| id.to_str()) {
-        Some(Ok(id)) => Some(id.to_owned()),
-        Some(Err(_)) => return Err(Failure::invalid("the header Last-Event-ID is not text")),
-        None => None,
-    };
     let reader = api.reader.clone();
     // The position of an old transaction is looked up in the log.
     let begun = tokio::task::spawn_blocking(move || {
@@ -160,26 +222,27 @@ impl Rendered {
 fn render(record: &Record<Model>, scope: Option<&Scope>, db: &impl Db) -> Option<String> {
     let facts = record.facts();
     let changes = facts.iter().filter_map(|fact| change(&fact, scope, db));
-    let mut changes = changes.peekable();
-    if scope.is_some() && changes.peek().is_none() {
+    let changes = List::of(changes);
+    if scope.is_some() && changes.items.is_empty() {
         return None;
     }
-    let first: Vec<Value> = changes.by_ref().take(LIST_MAX).collect();
-    let count = first.len() + changes.count();
-    let mut names: Vec<&str> = record.firings().map(|firing| firing.name()).collect();
-    names.dedup();
-    names.truncate(LIST_MAX);
-    let data = json!({
-        "seq": record.seq(),
-        "time": record.time().to_string(),
-        "events": names,
-        "changes": { "items": first, "count": count },
-    });
-    Some(data.to_string())
+    let mut events: Vec<String> = record
+        .firings()
+        .map(|firing| firing.name().to_owned())
+        .collect();
+    events.dedup();
+    events.truncate(LIST_MAX);
+    let told = Told {
+        seq: record.seq().get(),
+        time: record.time().to_string(),
+        events,
+        changes,
+    };
+    serde_json::to_string(&told).ok()
 }
 
 /// An entity that is new, or in another state.
-fn change(fact: &Fact<'_>, scope: Option<&Scope>, db: &impl Db) -> Option<Value> {
+fn change(fact: &Fact<'_>, scope: Option<&Scope>, db: &impl Db) -> Option<Change> {
     if !matches!(fact.kind(), FactKind::Create | FactKind::Move) {
         return None;
     }
@@ -202,14 +265,13 @@ fn change(fact: &Fact<'_>, scope: Option<&Scope>, db: &impl Db) -> Option<Value>
         let want = entity.occupant::<Want>()?.resolve(db)?;
         ("Want", None, scope.is_none_or(|s| s.want == want))
     };
-    is_meant.then(|| {
-        json!({
-            "type": of,
-            "id": entity.id().map(|id| id.to_string()),
-            "name": label,
-            "from": fact.from(),
-            "to": fact.to(),
-        })
+    let text = |text: &str| text.to_owned();
+    is_meant.then(|| Change {
+        of,
+        id: entity.id().map(|id| id.to_string()),
+        name: label.map(text),
+        from: fact.from().map(text),
+        to: fact.to().map(text),
     })
 }
 

@@ -6,9 +6,19 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+
+/// The message of a daemon that is ending.
+pub const ENDING: &str = "the daemon is ending, and takes no more requests; start it again";
+
+/// The answer to a request that failed.
+#[derive(Serialize, JsonSchema)]
+pub struct Error {
+    /// A sentence that says what happened and what to do.
+    error: String,
+}
 
 /// A failed request.
 #[derive(Debug)]
@@ -36,8 +46,7 @@ impl Failure {
 
     /// 503: the daemon is ending.
     pub fn ending() -> Self {
-        let message = "the daemon is ending, and takes no more requests; start it again";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ENDING)
     }
 
     /// 500: the log cannot be read.
@@ -49,7 +58,8 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.status, Json(json!({ "error": self.message }))).into_response()
+        let error = self.message;
+        (self.status, Json(Error { error })).into_response()
     }
 }
 
@@ -99,6 +109,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 }
 
 /// A query without anything.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}

@@ -8,10 +8,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use serde_json::json;
 
-use crate::serve::answers;
+use crate::serve::answers::Counts;
 use crate::serve::api::Api;
 use crate::serve::failure::{Asked, Nothing};
+use crate::serve::openapi::{Operation, Output};
 
 /// The numbers that are not in the store. They begin at 0 with the daemon.
 #[derive(Default)]
@@ -31,8 +33,24 @@ impl Metrics {
     }
 }
 
+/// Metrics as text.
+pub struct Text(String);
+
+impl IntoResponse for Text {
+    fn into_response(self) -> Response {
+        let kind = "text/plain; version=0.0.4; charset=utf-8";
+        ([(CONTENT_TYPE, kind)], self.0).into_response()
+    }
+}
+
+impl Output for Text {
+    fn describe(operation: &mut Operation<'_>) {
+        operation.answer(StatusCode::OK, "text/plain", &json!({ "type": "string" }));
+    }
+}
+
 /// `GET /metrics`.
-pub async fn metrics(State(api): State<Api>, _: Asked<Nothing>) -> Response {
+pub async fn metrics(State(api): State<Api>, _: Asked<Nothing>) -> Text {
     let db = api.reader.snapshot();
     let mut out = String::new();
     for (metric, entity, help) in [
@@ -45,8 +63,7 @@ pub async fn metrics(State(api): State<Api>, _: Asked<Nothing>) -> Response {
         ("databuild_wants", "Want", "Wants by state."),
     ] {
         head(&mut out, metric, "gauge", help);
-        let counts = answers::counts(&db, entity);
-        for (state, count) in counts.as_object().into_iter().flatten() {
+        for (state, count) in Counts::of(&db, entity).0 {
             line(&mut out, metric, &format!("{{state=\"{state}\"}}"), count);
         }
     }
@@ -101,11 +118,7 @@ pub async fn metrics(State(api): State<Api>, _: Asked<Nothing>) -> Response {
         head(&mut out, metric, kind, help);
         line(&mut out, metric, "", value);
     }
-    (
-        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        out,
-    )
-        .into_response()
+    Text(out)
 }
 
 // Writing to a String cannot fail.

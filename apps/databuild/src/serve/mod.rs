@@ -8,8 +8,10 @@
 //! | file | what it does |
 //! |---|---|
 //! | [`inbox`] | the engine's loop: commands of clients, signals, the end |
-//! | [`api`], [`answers`], [`failure`] | the routes, what they answer, and errors |
-//! | [`reads`] | the routes about the past and about one partition |
+//! | [`routes`](mod@routes), [`openapi`] | the list of the routes of the API, and its description, which is made from them |
+//! | [`api`], [`answers`], [`failure`] | what all routes share, what they answer, and errors |
+//! | [`commands`], [`lists`], [`single`] | the routes that change something, answer with pages, or about one thing |
+//! | [`reads`], [`logs`] | the routes about the past and about one partition, and what runs wrote |
 //! | [`world`] | the graph that a request reads: the current one or a past one |
 //! | [`events`], [`metrics`] | server-sent events, and metrics for Prometheus |
 //! | [`observed`] | what the store does, in the metrics and on stderr |
@@ -32,16 +34,22 @@ pub mod access;
 pub mod answers;
 pub mod api;
 pub mod client;
+pub mod commands;
 pub mod demo;
 pub mod events;
 pub mod failure;
 pub mod follow;
 pub mod inbox;
+pub mod lists;
+pub mod logs;
 pub mod metrics;
 pub mod observed;
+pub mod openapi;
 pub mod pages;
 pub mod presence;
 pub mod reads;
+pub mod routes;
+pub mod single;
 pub mod story;
 pub mod timeline;
 pub mod world;

@@ -1,28 +1,24 @@
-//! The routes that answer questions about the past and about one partition: times, differences, lineage, why, history, the grid, and
-//! what runs wrote.
-
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::Path;
+//! The routes that answer questions about the past and about one partition: times, differences, lineage, why, and the grid.
 
 use axum::extract::State;
 use ironweave::Seq;
 use ironweave::prelude::*;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::answers::reasons;
-use crate::diff::{Changes, Diff, Group};
+use crate::diff;
 use crate::grid::{Grid, Selection};
 use crate::lineage::{Direction, Graph};
-use crate::model::build::state::{Queued, Running};
-use crate::model::build::{JobRun, Partition};
-use crate::past;
+use crate::model::build::Partition;
+use crate::past::{self, Moment};
 use crate::pattern::Pattern;
-use crate::serve::answers::list;
-use crate::serve::api::{Answer, Api, entity, reference};
+use crate::serve::answers::Names;
+use crate::serve::api::{Answer, Api, Read, reference};
 use crate::serve::failure::{Asked, Failure, Named};
+use crate::serve::lists::number;
 use crate::serve::world::{At, World};
-use crate::status::{chain, state_of};
+use crate::status::{Link, chain, state_of};
 
 /// The number of points of the log at most, and without a number.
 const POINTS_MAX: u64 = 1000;
@@ -36,40 +32,37 @@ const COLUMNS_MAX: usize = 400;
 const COLUMNS: usize = 60;
 /// The number of bytes of a pattern at most: each known name is compared with it.
 const PATTERN_BYTES_MAX: usize = 200;
-/// The number of bytes of what a run wrote in an answer.
-const LOG_BYTES_MAX: u64 = 64 * 1024;
-
-/// A number from 1 to `most`, or `without` if none is given.
-pub fn number<N: Copy + PartialOrd + std::fmt::Display + From<u8>>(
-    what: &str,
-    given: Option<N>,
-    without: N,
-    most: N,
-) -> Result<N, Failure> {
-    match given {
-        None => Ok(without),
-        Some(number) if number >= N::from(1) && number <= most => Ok(number),
-        Some(number) => {
-            let why = format!("`{what}` is {number}: ask for 1 to {most}");
-            Err(Failure::invalid(why))
-        }
-    }
-}
 
 /// How many points of the log are asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Points {
+    /// The number of steps at most, about.
+    #[schemars(range(min = 1, max = POINTS_MAX), extend("default" = POINTS))]
     points: Option<u64>,
 }
 
+/// The first and the last step of the log, and some between them.
+#[derive(Default, Serialize, JsonSchema)]
+pub struct Times {
+    /// The first step of the log; null if it has none.
+    first: Option<Moment>,
+    /// The last step.
+    last: Option<Moment>,
+    /// Some steps, with the first and the last one, rising.
+    points: Vec<Moment>,
+}
+
 /// `GET /api/time`: the first and the last step, and some between them with their times.
-pub async fn time(State(api): State<Api>, Asked(Points { points }): Asked<Points>) -> Answer {
+pub async fn time(
+    State(api): State<Api>,
+    Asked(Points { points }): Asked<Points>,
+) -> Answer<Times> {
     let most = number("points", points, POINTS, POINTS_MAX)?;
     let answer = move |api: &Api| {
         let range = past::range(&api.reader).map_err(Failure::unreadable)?;
         let Some((first, last)) = range else {
-            return Ok(json!({ "first": null, "last": null, "points": [] }));
+            return Ok(Times::default());
         };
         let mut points = vec![first.clone()];
         // The same steps are read again as the log grows, so that a page can keep what it has.
@@ -83,43 +76,93 @@ pub async fn time(State(api): State<Api>, Asked(Points { points }): Asked<Points
         if last != first {
             points.push(last.clone());
         }
-        Ok(json!({ "first": first, "last": last, "points": points }))
+        let (first, last) = (Some(first), Some(last));
+        Ok(Times {
+            first,
+            last,
+            points,
+        })
     };
     api.blocking(answer).await
 }
 
 /// Two points in the past.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Between {
+    /// The number of a step, or a time.
     from: String,
+    /// The same; now without it.
     to: Option<String>,
 }
 
+/// What has changed between two steps.
+#[derive(Serialize, JsonSchema)]
+pub struct Diff {
+    /// The first step; null of an empty store.
+    from: Option<Moment>,
+    /// The second step.
+    to: Option<Moment>,
+    /// Partitions, by the states of their current instances.
+    partitions: Changed,
+    /// Runs, each named by its id and its label.
+    runs: Changed,
+    /// Wants, each named by its id and by what is wanted.
+    wants: Changed,
+}
+
+/// What has changed of one kind.
+#[derive(Serialize, JsonSchema)]
+pub struct Changed {
+    /// How many have changed.
+    count: usize,
+    /// By their states.
+    groups: Vec<ChangedGroup>,
+}
+
+/// Those that were in one state, and are in another one.
+#[derive(Serialize, JsonSchema)]
+pub struct ChangedGroup {
+    /// The state before; null if they were not there.
+    from: Option<String>,
+    /// The state after; null if they are not there.
+    to: Option<String>,
+    /// Whether another instance is the current one, in a state that the former one was in.
+    again: bool,
+    /// The names, sorted.
+    names: Names,
+}
+
+impl From<diff::Changes> for Changed {
+    fn from(changes: diff::Changes) -> Self {
+        let groups = changes.groups.into_iter().map(|group| ChangedGroup {
+            from: group.from,
+            to: group.to,
+            again: group.again,
+            names: Names::of(group.names.into_iter()),
+        });
+        Self {
+            count: changes.count,
+            groups: groups.collect(),
+        }
+    }
+}
+
 /// `GET /api/diff`: what has changed between two points.
-pub async fn diff(State(api): State<Api>, Asked(Between { from, to }): Asked<Between>) -> Answer {
+pub async fn diff(
+    State(api): State<Api>,
+    Asked(Between { from, to }): Asked<Between>,
+) -> Answer<Diff> {
     let answer = move |api: &Api| {
         let (from, to) = (api.world(Some(&from))?, api.world(to.as_deref())?);
-        let diff = Diff::between(&from.db, &to.db);
-        let group = |Group {
-                         from,
-                         to,
-                         again,
-                         names,
-                     }: Group| {
-            json!({ "from": from, "to": to, "again": again, "names": list(names.into_iter()) })
-        };
-        let changes = |changes: Changes| {
-            let groups: Vec<Value> = changes.groups.into_iter().map(group).collect();
-            json!({ "count": changes.count, "groups": groups })
-        };
-        Ok(json!({
-            "from": diff.from,
-            "to": diff.to,
-            "partitions": changes(diff.partitions),
-            "runs": changes(diff.runs),
-            "wants": changes(diff.wants),
-        }))
+        let diff = diff::Diff::between(&from.db, &to.db);
+        Ok(Diff {
+            from: diff.from,
+            to: diff.to,
+            partitions: diff.partitions.into(),
+            runs: diff.runs.into(),
+            wants: diff.wants.into(),
+        })
     };
     api.blocking(answer).await
 }
@@ -131,28 +174,44 @@ fn current(name: &str, db: &impl Db) -> Result<Partition, Failure> {
 }
 
 /// Which part of a lineage is asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Lineage {
+pub struct AskedLineage {
+    /// `up` is what it is made from.
+    #[schemars(extend("default" = "both"))]
     direction: Option<Which>,
+    /// The number of nodes at most.
+    #[schemars(range(min = 1, max = NODES_MAX), extend("default" = NODES))]
     limit: Option<usize>,
+    /// The number of a step, or a time such as `2026-02-28T12:30:00Z`: the answer is as of then. 404 if the log does not have it.
     at: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum Which {
     Up,
     Down,
     Both,
 }
 
+/// What a partition is made from, and what is made from it.
+#[derive(Serialize, JsonSchema)]
+pub struct Lineage {
+    /// The name of the partition.
+    name: String,
+    /// The graph.
+    #[serde(flatten)]
+    graph: Graph,
+}
+
 /// `GET /api/lineage/REF`: what a partition is made from, and what is made from it.
 pub async fn lineage(
     State(api): State<Api>,
     Named(name): Named,
-    Asked(asked): Asked<Lineage>,
-) -> Answer {
+    Asked(asked): Asked<AskedLineage>,
+) -> Read<Lineage> {
     let most = number("limit", asked.limit, NODES, NODES_MAX)?;
     let directions = match asked.direction {
         Some(Which::Up) => &[Direction::Up][..],
@@ -162,11 +221,22 @@ pub async fn lineage(
     let answer = move |_: &Api, World { db, .. }: &World| {
         let partition = current(&name, db)?;
         let graph = Graph::of(partition, directions, (most, most * EDGES_EACH), db);
-        let mut answer = json!(graph);
-        answer["name"] = json!(name);
-        Ok(answer)
+        Ok(Lineage { name, graph })
     };
     api.read(asked.at, answer).await
+}
+
+/// Why a partition is in its state.
+#[derive(Serialize, JsonSchema)]
+pub struct Why {
+    /// The name of the partition.
+    name: String,
+    /// Its state.
+    state: String,
+    /// Why it is in its state, for people.
+    lines: Vec<String>,
+    /// From the partition to what is in its way.
+    chain: Vec<Link>,
 }
 
 /// `GET /api/why/REF`: why a partition is in its state.
@@ -174,32 +244,39 @@ pub async fn why(
     State(api): State<Api>,
     Named(name): Named,
     Asked(At { at }): Asked<At>,
-) -> Answer {
+) -> Read<Why> {
     let answer = move |_: &Api, World { db, .. }: &World| {
         let partition = current(&name, db)?;
-        Ok(json!({
-            "name": name,
-            "state": state_of(partition, db),
-            "lines": reasons(partition, db),
-            "chain": chain(partition, db),
-        }))
+        Ok(Why {
+            name,
+            state: state_of(partition, db),
+            lines: reasons(partition, db),
+            chain: chain(partition, db),
+        })
     };
     api.read(at, answer).await
 }
 
 /// Which partitions a grid has.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cells {
+    /// Only names that match, such as `daily/**` or `daily/{colour}/{day}`.
+    #[schemars(length(max = PATTERN_BYTES_MAX))]
     pattern: Option<String>,
+    /// The field of the pattern that is the column; the last one without it.
     column: Option<String>,
+    /// The last column that is shown.
     until: Option<String>,
+    /// The number of columns of a section at most.
+    #[schemars(range(min = 1, max = COLUMNS_MAX), extend("default" = COLUMNS))]
     columns: Option<usize>,
+    /// The number of a step, or a time such as `2026-02-28T12:30:00Z`: the answer is as of then. 404 if the log does not have it.
     at: Option<String>,
 }
 
 /// `GET /api/grid`: partitions by name and time.
-pub async fn grid(State(api): State<Api>, Asked(asked): Asked<Cells>) -> Answer {
+pub async fn grid(State(api): State<Api>, Asked(asked): Asked<Cells>) -> Read<Grid> {
     let columns_max = number("columns", asked.columns, COLUMNS, COLUMNS_MAX)?;
     let pattern = asked.pattern.filter(|pattern| !pattern.is_empty());
     if let Some(pattern) = pattern.as_ref().filter(|p| p.len() > PATTERN_BYTES_MAX) {
@@ -229,98 +306,6 @@ pub async fn grid(State(api): State<Api>, Asked(asked): Asked<Cells>) -> Answer 
         until: asked.until,
         columns_max,
     };
-    let answer = move |_: &Api, World { db, .. }: &World| Ok(json!(Grid::of(&selection, db)));
+    let answer = move |_: &Api, World { db, .. }: &World| Ok(Grid::of(&selection, db));
     api.read(asked.at, answer).await
-}
-
-/// Which part of what a run wrote is asked for.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Written {
-    stream: Option<Stream>,
-    from: Option<u64>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Stream {
-    Stdout,
-    Stderr,
-}
-
-/// `GET /api/runs/ID/logs`: what a run wrote, from a byte on; without one, the end of it.
-pub async fn logs(
-    State(api): State<Api>,
-    Named(id): Named,
-    Asked(Written { stream, from }): Asked<Written>,
-) -> Answer {
-    let answer = move |api: &Api| {
-        let db = api.reader.snapshot();
-        let run: JobRun = entity(&id, "JobRun", &db)?;
-        let ended = !run.is::<Queued>(&db) && !run.is::<Running>(&db);
-        let stream = stream.unwrap_or(Stream::Stderr);
-        let path = match stream {
-            Stream::Stdout => api.dirs.stdout(&id),
-            Stream::Stderr => api.dirs.stderr(&id),
-        };
-        // Secrets are removed from stderr when the run has ended.
-        if matches!(stream, Stream::Stderr) && !ended && api.has_secrets(run.label(&db)) {
-            return Ok(json!({
-                "text": "", "from": 0, "next": 0, "size": 0, "ended": false,
-                "withheld": "the job has secrets: what it writes to stderr is shown without them when the run has ended",
-            }));
-        }
-        let part = part(&path, from).map_err(|e| {
-            Failure::new(
-                axum::http::StatusCode::INTERNAL_SERVER_ERROR,
-                format!("cannot read what the run wrote: {e}"),
-            )
-        })?;
-        Ok(json!({
-            "text": part.text, "from": part.from, "next": part.next, "size": part.size,
-            "ended": ended, "withheld": null,
-        }))
-    };
-    api.blocking(answer).await
-}
-
-/// A part of a file.
-struct Part {
-    text: String,
-    from: u64,
-    next: u64,
-    size: u64,
-}
-
-/// Reads a part of a file that may grow, or be replaced or removed: whole characters, and at most [`LOG_BYTES_MAX`].
-fn part(path: &Path, from: Option<u64>) -> std::io::Result<Part> {
-    let mut file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            let text = String::new();
-            return Ok(Part {
-                text,
-                from: 0,
-                next: 0,
-                size: 0,
-            });
-        }
-        Err(e) => return Err(e),
-    };
-    let size = file.metadata()?.len();
-    let from = from.unwrap_or(size.saturating_sub(LOG_BYTES_MAX)).min(size);
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.take(LOG_BYTES_MAX).read_to_end(&mut bytes)?;
-    // A character whose end is not there yet is left for the next part.
-    let whole = match std::str::from_utf8(&bytes) {
-        Err(e) if e.error_len().is_none() && e.valid_up_to() > 0 => e.valid_up_to(),
-        _ => bytes.len(),
-    };
-    Ok(Part {
-        text: String::from_utf8_lossy(&bytes[..whole]).into_owned(),
-        from,
-        next: from + whole as u64,
-        size: size.max(from + bytes.len() as u64),
-    })
 }

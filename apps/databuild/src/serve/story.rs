@@ -2,13 +2,14 @@
 
 use axum::extract::State;
 use ironweave::{FactKind, HistoryEntry, Snapshot};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::model::build::{JobRun, Model, Partition};
 use crate::serve::answers;
-use crate::serve::api::{Answer, Api, reference};
+use crate::serve::api::{Api, Read, reference};
 use crate::serve::failure::{Asked, Failure, Named};
+use crate::serve::lists::number;
 use crate::serve::world::World;
 
 /// The number of steps of an answer at most, and without a `limit`.
@@ -16,11 +17,43 @@ const STEPS_MAX: usize = 500;
 const STEPS: usize = 100;
 
 /// How much of a story is asked for, and of which graph.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Told {
+    /// The number of steps at most.
+    #[schemars(range(min = 1, max = STEPS_MAX), extend("default" = STEPS))]
     limit: Option<usize>,
+    /// The number of a step, or a time such as `2026-02-28T12:30:00Z`: the answer is as of then. 404 if the log does not have it.
     at: Option<String>,
+}
+
+/// What happened to a partition.
+#[derive(Serialize, JsonSchema)]
+pub struct Story {
+    /// Its name.
+    name: String,
+    /// The last steps, the latest first.
+    entries: Vec<Entry>,
+    /// The number of all steps.
+    count: usize,
+}
+
+/// A step that changed the state of an instance of a partition.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "StoryEntry")]
+struct Entry {
+    /// The step.
+    seq: u64,
+    /// Its time.
+    time: String,
+    /// The event that changed the state.
+    event: String,
+    /// The number of the instance, from 1 on.
+    instance: usize,
+    /// The id of the run that ended, if one did.
+    run: Option<String>,
+    /// What happened, for people.
+    text: String,
 }
 
 /// `GET /api/history/REF`: the last steps, the latest first.
@@ -28,12 +61,8 @@ pub async fn story(
     State(api): State<Api>,
     Named(name): Named,
     Asked(Told { limit, at }): Asked<Told>,
-) -> Answer {
-    let limit = limit.unwrap_or(STEPS);
-    if !(1..=STEPS_MAX).contains(&limit) {
-        let why = format!("`limit` is {limit}: ask for 1 to {STEPS_MAX} steps");
-        return Err(Failure::invalid(why));
-    }
+) -> Read<Story> {
+    let limit = number("limit", limit, STEPS, STEPS_MAX)?;
     let answer = move |api: &Api, World { db, .. }: &World| {
         let reference = reference(&name, db)?;
         let mut steps = Vec::new();
@@ -45,22 +74,25 @@ pub async fn story(
         }
         // Also of the same step, what came later is first.
         steps.reverse();
-        steps.sort_by_key(|(seq, ..)| std::cmp::Reverse(*seq));
+        steps.sort_by_key(|step| std::cmp::Reverse(step.seq));
         let count = steps.len();
-        let entries: Vec<Value> = steps.into_iter().map(|(_, step)| step).collect();
-        let entries = &entries[..limit.min(count)];
-        Ok(json!({ "name": name, "entries": entries, "count": count }))
+        steps.truncate(limit);
+        Ok(Story {
+            name,
+            entries: steps,
+            count,
+        })
     };
     api.read(at, answer).await
 }
 
-/// A step that changed the state of an instance, with its sequence.
+/// The step of a fact, if it changed the state of an instance.
 fn step(
     number: usize,
     instance: Partition,
     entry: &HistoryEntry<Model>,
     db: &Snapshot<Model>,
-) -> Option<(u64, Value)> {
+) -> Option<Entry> {
     let fact = entry.fact();
     let to = match fact.kind() {
         FactKind::Create => "Missing",
@@ -93,13 +125,12 @@ fn step(
             .map(|run: JobRun| answers::id(run.id())),
         _ => None,
     };
-    let step = json!({
-        "seq": entry.seq(),
-        "time": entry.time().to_string(),
-        "event": event,
-        "instance": number,
-        "run": run,
-        "text": text,
-    });
-    Some((entry.seq().get(), step))
+    Some(Entry {
+        seq: entry.seq().get(),
+        time: entry.time().to_string(),
+        instance: number,
+        run,
+        text: text.to_owned(),
+        event,
+    })
 }

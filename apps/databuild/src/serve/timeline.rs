@@ -5,18 +5,49 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::State;
 use ironweave::prelude::*;
 use ironweave::{FactKind, HistoryEntry, ReadError, Seq, Snapshot};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::fresh::stands_on;
 use crate::model::build::{JobRun, Model, Partition, Want};
 use crate::rules::name;
 use crate::serve::answers;
-use crate::serve::api::{Answer, Api, entity};
+use crate::serve::api::{Api, Read, entity};
 use crate::serve::failure::{Asked, Failure, Named};
 use crate::serve::world::{At, World};
 
 /// The number of runs that are shown; those that were queued last.
 const RUNS_MAX: usize = 200;
+
+/// When what a want needs was built.
+#[derive(Serialize, JsonSchema)]
+pub struct Timeline {
+    /// The runs that were queued last, by when they were started.
+    #[schemars(length(max = RUNS_MAX))]
+    runs: Vec<Row>,
+    /// The number of all runs.
+    count: usize,
+    /// The partitions of the chain of runs that decided how long it took, the last one last.
+    critical: Vec<String>,
+}
+
+/// A run with its times.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TimelineRun")]
+struct Row {
+    /// Its id.
+    run: String,
+    /// The partition that it builds.
+    name: String,
+    /// Its state.
+    state: String,
+    /// When it was queued.
+    queued: Option<String>,
+    /// When it was started.
+    started: Option<String>,
+    /// When it ended.
+    ended: Option<String>,
+}
 
 /// When a run went on.
 #[derive(Clone, Default)]
@@ -49,7 +80,7 @@ pub async fn of_want(
     State(api): State<Api>,
     Named(id): Named,
     Asked(At { at }): Asked<At>,
-) -> Answer {
+) -> Read<Timeline> {
     let answer = move |api: &Api, World { db, .. }: &World| {
         let want: Want = entity(&id, "Want", db)?;
         timeline(want, db, |run| api.reader.history(run)).map_err(Failure::unreadable)
@@ -65,7 +96,7 @@ fn timeline(
     want: Want,
     db: &Snapshot<Model>,
     history: impl Fn(JobRun) -> Result<Vec<HistoryEntry<Model>>, ReadError>,
-) -> Result<Value, ReadError> {
+) -> Result<Timeline, ReadError> {
     let wanted = want
         .partitions(db)
         .filter_map(|reference| reference.current(db));
@@ -83,20 +114,21 @@ fn timeline(
     let critical = critical(&ended.collect(), db);
     let rows = shown.iter().map(|(run, partition, times)| {
         let text = |time: Option<Timestamp>| time.map(|time| time.to_string());
-        json!({
-            "run": answers::id(run.id()),
-            "name": name(*partition, db),
-            "state": run.state(db).to_string(),
-            "queued": text(times.queued),
-            "started": text(times.started),
-            "ended": text(times.ended),
-        })
+        Row {
+            run: answers::id(run.id()),
+            name: name(*partition, db).to_owned(),
+            state: run.state(db).to_string(),
+            queued: text(times.queued),
+            started: text(times.started),
+            ended: text(times.ended),
+        }
     });
-    Ok(json!({
-        "runs": rows.collect::<Vec<Value>>(),
-        "count": runs.len(),
-        "critical": critical.into_iter().map(|p| name(p, db)).collect::<Vec<&str>>(),
-    }))
+    let critical = critical.into_iter().map(|p| name(p, db).to_owned());
+    Ok(Timeline {
+        runs: rows.collect(),
+        count: runs.len(),
+        critical: critical.collect(),
+    })
 }
 
 /// The chain that ends with the partition that was built last: before each comes the one of its inputs that was built last.

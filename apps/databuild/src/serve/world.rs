@@ -3,18 +3,20 @@
 //! Requests are answered on threads that may block, a limited number at a time. Pages ask for several answers as of the same point, so
 //! the last graphs of the past are kept.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Json;
 use ironweave::{AsOf, Snapshot};
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use crate::model::build::Model;
 use crate::past::{self, Moment, NoMoment};
-use crate::serve::api::{Answer, Api, panicked};
+use crate::serve::api::{Answer, Api, Read, panicked};
 use crate::serve::failure::Failure;
 
 /// The number of graphs of the past that are kept.
@@ -23,11 +25,32 @@ const KEPT: usize = 8;
 const READERS: usize = 8;
 
 /// Which graph is asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct At {
-    /// The number of a step, or a time. Without it, the current graph is read.
+    /// The number of a step, or a time such as `2026-02-28T12:30:00Z`: the answer is as of then. 404 if the log does not have it.
     pub at: Option<String>,
+}
+
+/// The graph that an answer is about.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "At")]
+pub struct AnsweredAt {
+    /// The last step of the graph; null if the store is empty.
+    seq: Option<u64>,
+    /// Its time.
+    time: Option<String>,
+    /// Whether it is the graph of now.
+    live: bool,
+}
+
+/// An answer about a graph, which has the fields of `T`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Dated<T> {
+    #[serde(flatten)]
+    answer: T,
+    /// The graph that the answer is about.
+    at: AnsweredAt,
 }
 
 /// The graphs of the past that were read last.
@@ -75,13 +98,40 @@ pub struct World {
 
 impl World {
     /// The step and the time of the graph, for the answer.
-    fn at(&self) -> Value {
+    fn at(&self) -> AnsweredAt {
         let moment = Moment::of_snapshot(&self.db);
-        json!({
-            "seq": moment.as_ref().map(|moment| moment.seq),
-            "time": moment.map(|moment| moment.time),
-            "live": self.is_live,
-        })
+        AnsweredAt {
+            seq: moment.as_ref().map(|moment| moment.seq),
+            time: moment.map(|moment| moment.time),
+            live: self.is_live,
+        }
+    }
+}
+
+/// The schema of `T`, with the field `at`.
+impl<T: JsonSchema> JsonSchema for Dated<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        format!("{} at", T::schema_id()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = T::json_schema(generator);
+        let at = generator.subschema_for::<AnsweredAt>();
+        for (of_all, value) in [
+            ("properties", json!({ "at": at })),
+            ("required", json!(["at"])),
+        ] {
+            match (schema.get_mut(of_all), value) {
+                (Some(Value::Object(all)), Value::Object(more)) => all.extend(more),
+                (Some(Value::Array(all)), Value::Array(more)) => all.extend(more),
+                (_, value) => drop(schema.insert(of_all.to_owned(), value)),
+            }
+        }
+        schema
     }
 }
 
@@ -131,10 +181,10 @@ impl Api {
     ///
     /// # Errors
     /// Those of the answer; 500 if it panics.
-    pub async fn blocking(
+    pub async fn blocking<T: Send + 'static>(
         &self,
-        answer: impl FnOnce(&Self) -> Result<Value, Failure> + Send + 'static,
-    ) -> Answer {
+        answer: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
+    ) -> Answer<T> {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.worlds.readers).acquire_owned().await;
         let api = self.clone();
@@ -146,20 +196,22 @@ impl Api {
         answered.await.map_err(panicked)?.map(Json)
     }
 
-    /// Answers a request about a graph. The answer, which is an object, gets the field `at`.
+    /// Answers a request about a graph, which is named in the answer.
     ///
     /// # Errors
     /// As [`Api::blocking`], and as [`Api::world`].
-    pub async fn read(
+    pub async fn read<T: Send + 'static>(
         &self,
         at: Option<String>,
-        answer: impl FnOnce(&Self, &World) -> Result<Value, Failure> + Send + 'static,
-    ) -> Answer {
+        answer: impl FnOnce(&Self, &World) -> Result<T, Failure> + Send + 'static,
+    ) -> Read<T> {
         let answered = move |api: &Self| {
             let world = api.world(at.as_deref())?;
-            let mut answered = answer(api, &world)?;
-            answered["at"] = world.at();
-            Ok(answered)
+            let answer = answer(api, &world)?;
+            Ok(Dated {
+                answer,
+                at: world.at(),
+            })
         };
         self.blocking(answered).await
     }

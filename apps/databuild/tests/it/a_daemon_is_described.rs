@@ -1,103 +1,101 @@
-//! `openapi.json` describes the routes of the daemon and what they answer.
+//! The description of the API is made from the routes, and the daemon answers as described.
 
 use std::collections::BTreeSet;
 
-use databuild::serve::api::{OPENAPI, ROUTES};
+use databuild::serve::routes::{OPENAPI, ROUTES};
 use serde_json::{Value, json};
 
 use crate::daemon::{Daemon, JOBS};
+use crate::described::Document;
 use crate::support::Place;
 
-/// Why a value is not of a schema, if it is not.
-fn differs(value: &Value, schema: &Value, document: &Value, at: &str) -> Option<String> {
-    if let Some(name) = schema["$ref"].as_str() {
-        let pointer = name
-            .strip_prefix('#')
-            .expect("a reference into the document");
-        let schema = document
-            .pointer(pointer)
-            .unwrap_or_else(|| panic!("no {name}"));
-        return differs(value, schema, document, at);
+/// Clients may be generated from the committed file, and a change of it is reviewed like one of the code.
+#[test]
+fn the_committed_description_is_that_of_the_code() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    if std::env::var_os("IRONWEAVE_BLESS").is_some() {
+        std::fs::write(path, OPENAPI.as_str()).expect("it can be written");
     }
-    if let Some(any) = schema["anyOf"].as_array() {
-        let inner = any
-            .iter()
-            .map(|schema| differs(value, schema, document, at));
-        return inner.reduce(Option::and).flatten();
-    }
-    let is = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    let types = &schema["type"];
-    if types != is
-        && !types
-            .as_array()
-            .is_some_and(|types| types.contains(&json!(is)))
-    {
-        return Some(format!("{at} is {value}, not {types}"));
-    }
-    let items = value.as_array().into_iter().flatten();
-    let inner = items.map(|item| differs(item, &schema["items"], document, &format!("{at}[]")));
-    if let Some(why) = inner.flatten().next() {
-        return Some(why);
-    }
-    let Value::Object(fields) = value else {
-        return None;
-    };
-    let required = schema["required"].as_array().into_iter().flatten();
-    for field in required.filter_map(Value::as_str) {
-        if !fields.contains_key(field) {
-            return Some(format!("{at} has no `{field}`"));
-        }
-    }
-    fields.iter().find_map(|(name, value)| {
-        let schema = match (
-            schema["properties"].get(name),
-            &schema["additionalProperties"],
-        ) {
-            (Some(schema), _) | (None, schema @ Value::Object(_)) => schema,
-            (None, Value::Null) => return None,
-            (None, _) => return Some(format!("{at} has `{name}`, which is not described")),
-        };
-        differs(value, schema, document, &format!("{at}.{name}"))
-    })
+    let committed = std::fs::read_to_string(path).expect("it can be read");
+    assert!(
+        committed == *OPENAPI,
+        "apps/databuild/openapi.json is not what the code describes: `IRONWEAVE_BLESS=1 cargo test -p databuild --test it described` writes it"
+    );
 }
 
 #[test]
-fn the_routes_are_those_of_the_document() {
-    let document: Value = serde_json::from_str(OPENAPI).expect("it is JSON");
-    let paths = document["paths"].as_object().expect("paths");
-    let described: BTreeSet<(String, String)> = (paths.iter())
-        .flat_map(|(path, methods)| {
-            let methods = methods.as_object().expect("methods").keys();
-            methods.map(move |method| (method.clone(), path.clone()))
-        })
+fn each_route_parameter_and_field_has_a_description() {
+    fn check(value: &Value, at: &str) {
+        let Value::Object(fields) = value else { return };
+        if let Some(properties) = fields.get("properties").and_then(Value::as_object) {
+            for (name, property) in properties {
+                // A reference leads to a schema, which has one.
+                let about = property["description"]
+                    .as_str()
+                    .or(property["$ref"].as_str());
+                assert!(
+                    about.is_some_and(|about| !about.is_empty()),
+                    "{at}.{name}: {property}"
+                );
+            }
+        }
+        for (name, value) in fields {
+            check(value, &format!("{at}.{name}"));
+        }
+    }
+    let Document(document) = Document::new();
+    check(&document, "");
+    for (name, schema) in document["components"]["schemas"]
+        .as_object()
+        .expect("schemas")
+    {
+        assert!(schema["description"].is_string(), "{name}");
+    }
+    let paths = document["paths"].as_object().expect("paths").values();
+    let operations: Vec<&Value> = paths
+        .flat_map(|methods| methods.as_object().expect("methods").values())
         .collect();
-    let routes = ROUTES
+    assert_eq!(operations.len(), ROUTES.len());
+    let ids: BTreeSet<_> = operations
         .iter()
-        .map(|(method, path)| ((*method).to_owned(), path.replace("{*", "{")));
-    assert_eq!(described, routes.collect());
+        .map(|one| one["operationId"].as_str())
+        .collect();
+    assert_eq!(ids.len(), ROUTES.len(), "two operations have one id");
+    for operation in operations {
+        assert!(
+            operation["summary"]
+                .as_str()
+                .is_some_and(|summary| summary.ends_with('.')),
+            "{operation}"
+        );
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string(), "{operation}");
+        }
+    }
+    let limit = &document["paths"]["/api/wants"]["get"]["parameters"][2];
+    assert_eq!(
+        (
+            &limit["name"],
+            &limit["schema"]["minimum"],
+            &limit["schema"]["maximum"]
+        ),
+        (&json!("limit"), &json!(1), &json!(1000))
+    );
+    let want = &document["components"]["schemas"]["NewWant"];
+    assert_eq!(want["properties"]["refs"]["maxItems"], 10_000);
+    assert_eq!(want["properties"]["priority"]["format"], "int32");
+    assert_eq!(want["additionalProperties"], false);
 }
 
 #[test]
 fn the_answers_are_as_described() {
     let place = Place::with_jobs(JOBS);
     let daemon = Daemon::start(&place);
-    let document: Value = serde_json::from_str(OPENAPI).expect("it is JSON");
-    assert_eq!(daemon.get("/api/openapi.json"), (200, document.clone()));
+    let document = Document::new();
+    assert_eq!(daemon.get("/api/openapi.json"), (200, document.0.clone()));
     let mut answered = BTreeSet::new();
     let mut check = |method: &str, described: &str, (status, answer): (u16, Value)| {
-        let responses = &document["paths"][described][method]["responses"];
-        let of_status = responses
-            .get(status.to_string())
-            .unwrap_or(&responses["default"]);
-        let schema = &of_status["content"]["application/json"]["schema"];
-        let why = differs(&answer, schema, &document, "the answer");
+        let why = document.wrong(method, described, status, &answer);
         assert_eq!(why, None, "{method} {described}: {status} {answer}");
         answered.insert((method.to_owned(), described.to_owned()));
     };
@@ -209,10 +207,9 @@ fn the_answers_are_as_described() {
         daemon.delete(&format!("/api/wants/{id}")),
     );
     let (_, mut events) = daemon.events("/api/events", Some("0"));
-    let schema = json!({ "$ref": "#/components/schemas/Event" });
     for _ in 0..10 {
         let (_, event) = events.next().expect("there are more");
-        assert_eq!(differs(&event, &schema, &document, "the event"), None);
+        assert_eq!(document.wrong_event(&event), None);
     }
     answered.insert(("get".into(), "/api/events".into()));
     // The metrics are no JSON.

@@ -23,6 +23,7 @@ mod checked;
 mod compiled_arcs_do_what_the_interpreter_does;
 mod contents_come_out_the_same;
 mod daemon;
+mod described;
 mod digest_commands;
 mod failures_are_remembered;
 mod failures_are_reported;
