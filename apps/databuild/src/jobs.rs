@@ -369,6 +369,11 @@ impl Jobs {
         &self.pools
     }
 
+    /// The path of the file, for messages.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// All jobs, in the order of the file.
     pub fn all(&self) -> &[Job] {
         &self.jobs

@@ -16,7 +16,7 @@
 //! | checkpoints of the store, and what is kept of old runs | [`upkeep`] |
 //! | the daemon, its API and its clients | [`serve`] |
 //! | stores of earlier versions | [`migrate`] |
-//! | when partitions will be ready | [`simulate`] |
+//! | when partitions will be ready, and what is built for them | [`simulate`], [`plan`] |
 //! | what is printed of a store | [`status`], [`answers`], [`lineage`], [`show`], [`logs`] |
 //! | points in the past, and what has changed between two | [`past`], [`diff`] |
 //! | partitions by names and times, for pages | [`grid`] |
@@ -44,6 +44,7 @@ pub mod model;
 pub mod orphans;
 pub mod past;
 pub mod pattern;
+pub mod plan;
 pub mod present;
 pub mod program;
 pub mod progress;

@@ -177,6 +177,13 @@ pub(super) enum Cmd {
         #[command(subcommand)]
         what: What,
     },
+    /// Print what would be built, in which order and how long it takes, without building anything
+    Plan {
+        #[command(flatten)]
+        options: Planned,
+        #[command(subcommand)]
+        what: Asked,
+    },
     /// Draw the model with the numbers of entities and links, as SVG
     Model {
         /// The file to write
@@ -293,6 +300,37 @@ pub(super) struct Simulated {
     /// Print JSON
     #[arg(long, global = true)]
     pub(super) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(super) struct Planned {
+    #[command(flatten)]
+    pub(super) show: Show,
+    /// The jobs file [default: the jobs of the demo, if it ran in this directory]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) jobs: Option<PathBuf>,
+    /// The maximum number of jobs that run at a time [default: the number of cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs_max: Option<u16>,
+    /// Print JSON
+    #[arg(long, global = true, conflicts_with = "full")]
+    pub(super) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Asked {
+    /// If these partitions are wanted
+    Want {
+        /// Their names
+        #[arg(required = true, value_name = "REF")]
+        refs: Vec<String>,
+    },
+    /// If these partitions change, and all that is made from them is wanted
+    Change {
+        /// Their names
+        #[arg(required = true, value_name = "REF")]
+        refs: Vec<String>,
+    },
 }
 
 #[derive(clap::Args)]

@@ -10,12 +10,13 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 
 use crate::answers;
-use crate::cli::args::{Build, Cli, Cmd, Then, What};
+use crate::cli::args::{Asked, Build, Cli, Cmd, Then, What};
 use crate::cli::build::{Jobmaker, build, build_from};
 use crate::engine::Limits;
 use crate::lineage::{Direction, lineage};
+use crate::plan::Question;
 use crate::requests::{self, Request};
-use crate::{demo, draw, job, logs, serve, show, signals, simulate};
+use crate::{demo, draw, job, logs, plan, serve, show, signals, simulate};
 
 /// Runs databuild, and reports errors on stderr.
 pub fn main() -> ExitCode {
@@ -168,6 +169,20 @@ fn run(command: Cmd) -> Result<ExitCode> {
                 json: options.json,
             };
             simulate::simulate(&dirs, &once(refs), &options).map(|()| ExitCode::SUCCESS)
+        }
+        Cmd::Plan { options, what } => {
+            let question = match what {
+                Asked::Want { refs } => Question::Want(once(refs)),
+                Asked::Change { refs } => Question::Change(once(refs)),
+            };
+            let dirs = options.show.dir.dirs()?;
+            let options = plan::print::Options {
+                jobs: options.jobs,
+                jobs_max: jobs_max(options.jobs_max),
+                json: options.json,
+                full: options.show.full,
+            };
+            plan::print::plan(&dirs, &question, &options).map(|()| ExitCode::SUCCESS)
         }
         Cmd::Model { svg, entity, dir } => {
             draw::model(&dir.dirs()?, &svg, entity.as_deref()).map(|()| ExitCode::SUCCESS)

@@ -9,12 +9,12 @@
 
 mod assumptions;
 mod chain;
-mod past;
+pub(crate) mod past;
 mod print;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ pub struct Options {
 /// Prints when partitions will be ready if they are wanted now.
 pub fn simulate(dirs: &Dirs, refs: &[String], options: &Options) -> Result<()> {
     refs.iter().try_for_each(|name| check_name(name))?;
-    let jobs = jobs(dirs, options)?;
+    let jobs = jobs(dirs, options.jobs.as_deref())?;
     for name in refs {
         jobs.iter()
             .try_for_each(|jobs| jobs.job_for(name).map(drop))?;
@@ -73,7 +73,7 @@ pub fn simulate(dirs: &Dirs, refs: &[String], options: &Options) -> Result<()> {
         Some(jobs) => check_refs(jobs, &store, refs)?,
         None => check_known(&store, refs)?,
     }
-    let past = Past::read(&store, jobs.as_ref())
+    let past = Past::read(&store.reader(), &store, jobs.as_ref())
         .with_context(|| format!("cannot read the log in {}", dirs.shown().display()))?;
     if past.is_empty() {
         bail!(
@@ -143,9 +143,9 @@ struct Found<'o> {
 }
 
 /// The jobs in a file, or those of the demo in the directory, if there are any.
-fn jobs(dirs: &Dirs, options: &Options) -> Result<Option<Jobs>> {
+pub(crate) fn jobs(dirs: &Dirs, given: Option<&Path>) -> Result<Option<Jobs>> {
     let of_demo = demo::jobs_file(dirs);
-    match &options.jobs {
+    match given {
         Some(file) => Jobs::load(file).map(Some),
         None if of_demo.is_file() => Jobs::load(&of_demo).map(Some),
         None => Ok(None),
@@ -187,8 +187,6 @@ impl Scene {
         refs: &[String],
         jobs_max: usize,
     ) -> Self {
-        let now = Timestamp::now();
-        // If no databuild runs, what a killed one has started has no effect any more.
         let is_in_use = is_in_use(dirs);
         let mut scene = Self {
             past,
@@ -200,15 +198,9 @@ impl Scene {
             lost: Vec::new(),
             gone: Vec::new(),
         };
-        for (run, since) in &scene.past.running {
-            let Some(token) = run.in_state::<Running>(store) else {
-                continue;
-            };
-            if is_in_use && is_process(token.pid(store)) {
-                let misses = scene.misses(run.label(store), store);
-                let passed = now.duration_since(*since);
-                scene.running.insert(*run, (passed, misses));
-            }
+        for (run, passed) in still_running(store, &scene.past, is_in_use) {
+            let misses = scene.misses(run.label(store), store);
+            scene.running.insert(run, (passed, misses));
         }
         let unfinished = store.place::<JobRun, (Queued, Running)>();
         let live = store.place::<Partition, Live>().map(|p| p.any());
@@ -287,30 +279,9 @@ impl Scene {
         current(reference, db).is_some_and(|partition| partition.is::<Live>(db))
     }
 
-    /// What the next databuild does first: it records lost runs, cancels the wants of a killed one, replaces what has failed for a cause that
-    /// may be gone, finds what is gone, and wants the references.
+    /// What the next databuild does first: it recovers, and wants the references.
     fn start(&self, store: &mut BuildStore) {
-        for run in &self.lost {
-            store.step(RunLost { run: *run });
-        }
-        if !self.is_in_use {
-            for want in open_wants(store) {
-                store.step(WantCanceled { want });
-            }
-        }
-        let backoffs = store.place::<Partition, Backoff>().map(|p| p.any());
-        for partition in backoffs.collect::<Vec<_>>() {
-            store.step(BackoffEnded { partition });
-        }
-        let failed = store.place::<Partition, Failed>();
-        let failed = failed.filter(|p| p.again(store)).map(|p| p.any());
-        for partition in failed.collect::<Vec<_>>() {
-            store.step(PartitionReplaced { partition });
-        }
-        if !self.gone.is_empty() {
-            let partitions = self.gone.clone();
-            store.step(SourcesChanged { partitions });
-        }
+        recover(store, &self.lost, self.is_in_use, &self.gone);
         for name in &self.refs {
             let partitions = vec![Ensure::from(name.as_str())];
             store.step(WantCreated {
@@ -415,6 +386,53 @@ fn simulation(scene: &Arc<Scene>, intervals: &Arc<Mutex<Intervals>>) -> Simulati
         simulation = simulation.first(reference, move |db| Scene::is_ready(&of, db));
     }
     simulation.until(move |db| of_until.refs.iter().all(|name| Scene::is_ready(name, db)))
+}
+
+/// The runs of a databuild that is running, with how long they have run. If none is, what a killed one has started has no effect any more.
+pub(crate) fn still_running(
+    db: &impl Db,
+    past: &Past,
+    is_in_use: bool,
+) -> BTreeMap<JobRun, Duration> {
+    let now = Timestamp::now();
+    let running = past.running.iter().filter(|(run, _)| {
+        let run = run.in_state::<Running>(db);
+        is_in_use && run.is_some_and(|run| is_process(run.pid(db)))
+    });
+    running
+        .map(|(run, since)| (*run, now.duration_since(*since)))
+        .collect()
+}
+
+/// What the next databuild does first: it records lost runs, cancels the wants of a killed one, replaces what has failed for a cause that
+/// may be gone, and records what is not up to date any more.
+pub(crate) fn recover(
+    store: &mut BuildStore,
+    lost: &[JobRun],
+    is_in_use: bool,
+    outdated: &[Partition],
+) {
+    for run in lost {
+        store.step(RunLost { run: *run });
+    }
+    if !is_in_use {
+        for want in open_wants(store) {
+            store.step(WantCanceled { want });
+        }
+    }
+    let backoffs = store.place::<Partition, Backoff>().map(|p| p.any());
+    for partition in backoffs.collect::<Vec<_>>() {
+        store.step(BackoffEnded { partition });
+    }
+    if !outdated.is_empty() {
+        let partitions = outdated.to_vec();
+        store.step(SourcesChanged { partitions });
+    }
+    let failed = store.place::<Partition, Failed>();
+    let failed = failed.filter(|p| p.again(store)).map(|p| p.any());
+    for partition in failed.collect::<Vec<_>>() {
+        store.step(PartitionReplaced { partition });
+    }
 }
 
 /// Returns whether a process has this id.

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ironweave::ReadError;
 use ironweave::prelude::*;
 use ironweave::simulate::{Delay, Stay, Stays};
+use ironweave::{ReadError, StoreReader};
 
-use crate::engine::BuildStore;
 use crate::jobs::Jobs;
 use crate::model::build::state::{DepMiss, Failed, Running, Succeeded};
-use crate::model::build::{DepMissed, JobRun, JobSucceeded};
+use crate::model::build::{DepMissed, JobRun, JobSucceeded, Model};
 
 /// How a run ends, if it does not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +33,8 @@ enum Basis {
 /// How long some runs took.
 struct Times {
     durations: Vec<Duration>,
+    /// Their median.
+    typical: Duration,
     delay: Delay,
 }
 
@@ -80,9 +81,13 @@ fn outcome(stay: &Stay<JobRun>) -> Option<Outcome> {
 }
 
 impl Past {
-    /// Reads the whole log.
-    pub fn read(store: &BuildStore, jobs: Option<&Jobs>) -> Result<Self, ReadError> {
-        let stays = Stays::<JobRun, Running>::of(crate::past::records(&store.reader())?)?;
+    /// Reads the whole log, and from the graph what the runs needed.
+    pub fn read(
+        reader: &StoreReader<Model>,
+        store: &impl Db,
+        jobs: Option<&Jobs>,
+    ) -> Result<Self, ReadError> {
+        let stays = Stays::<JobRun, Running>::of(crate::past::records(reader)?)?;
         let mut durations: BTreeMap<(Outcome, Basis), Vec<Duration>> = BTreeMap::new();
         for stay in stays.ended() {
             let Some(outcome) = outcome(stay) else {
@@ -102,7 +107,13 @@ impl Past {
         }
         let times = durations.into_iter().filter_map(|(of, durations)| {
             let delay = Delay::samples(durations.iter().copied()).ok()?;
-            Some((of, Times { durations, delay }))
+            let typical = median(&durations)?;
+            let times = Times {
+                durations,
+                typical,
+                delay,
+            };
+            Some((of, times))
         });
         let ended = store.count::<JobRun, Succeeded>() + store.count::<JobRun, DepMiss>();
         let failed = store.count::<JobRun, Failed>();
@@ -160,6 +171,17 @@ impl Past {
         times.map_or_else(Delay::never, |(_, times)| times.delay.clone())
     }
 
+    /// The median of how long a run takes, and where that is known from.
+    pub fn typical(
+        &self,
+        name: &str,
+        outcome: Outcome,
+        jobs: Option<&Jobs>,
+    ) -> Option<(KnownFrom, Duration)> {
+        let (from, times) = self.times(name, outcome, jobs)?;
+        Some((from, times.typical))
+    }
+
     /// How long a run takes from now on that began some time ago: what is left of the durations that are longer. If it has taken
     /// longer than all of them, it ends now.
     pub fn rest(
@@ -204,8 +226,15 @@ impl Past {
     }
 }
 
+/// The middle one of some durations. Of an even number, the smaller one of the two in the middle.
+fn median(durations: &[Duration]) -> Option<Duration> {
+    let mut sorted = durations.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
+}
+
 /// What the runs for each partition need.
-fn needs(store: &BuildStore) -> BTreeMap<String, Needs> {
+fn needs(store: &impl Db) -> BTreeMap<String, Needs> {
     let mut needs: BTreeMap<String, Needs> = BTreeMap::new();
     let mut reads: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut runs: Vec<JobRun> = store.place::<JobRun, Any>().collect();

@@ -25,9 +25,9 @@ command = ['x']
 ";
 
 /// The store of a databuild, whose runs take as long as the clock is moved.
-struct Past {
-    place: Place,
-    store: Store<build::Model>,
+pub struct Past {
+    pub place: Place,
+    pub store: Store<build::Model>,
     clock: ManualClock,
 }
 
@@ -52,7 +52,7 @@ impl Past {
         }
     }
 
-    fn want(&mut self, name: &str) {
+    pub fn want(&mut self, name: &str) {
         let partitions = vec![name.into()];
         self.store.step(WantCreated {
             partitions,
@@ -62,7 +62,7 @@ impl Past {
         });
     }
 
-    fn start(&mut self, name: &str, pid: u32) -> JobRun<Running> {
+    pub fn start(&mut self, name: &str, pid: u32) -> JobRun<Running> {
         let partition = current(name, &self.store).unwrap();
         let queued = JobQueued {
             attempt: 1,
@@ -76,7 +76,7 @@ impl Past {
         self.store.step(JobStarted { run, pid }).bound.run
     }
 
-    fn build(&mut self, name: &str, seconds: u64, reads: &[&str]) {
+    pub fn build(&mut self, name: &str, seconds: u64, reads: &[&str]) {
         let run = self.start(name, 1);
         self.clock.advance(Duration::from_secs(seconds));
         let reads: Vec<Partition> = reads
@@ -93,7 +93,7 @@ impl Past {
         std::fs::create_dir_all(self.place.path("out/data").join(name)).unwrap();
     }
 
-    fn miss(&mut self, name: &str, seconds: u64, missed: &[&str]) {
+    pub fn miss(&mut self, name: &str, seconds: u64, missed: &[&str]) {
         let run = self.start(name, 1);
         self.clock.advance(Duration::from_secs(seconds));
         self.store.step(DepMissed {
@@ -104,7 +104,7 @@ impl Past {
         });
     }
 
-    fn make_stale(&mut self, names: &[&str]) {
+    pub fn make_stale(&mut self, names: &[&str]) {
         let partitions = names
             .iter()
             .map(|name| current(name, &self.store).unwrap())
@@ -113,7 +113,7 @@ impl Past {
     }
 
     /// Builds a stale partition again.
-    fn build_again(&mut self, name: &str, seconds: u64, reads: &[&str]) {
+    pub fn build_again(&mut self, name: &str, seconds: u64, reads: &[&str]) {
         self.want(name);
         let partition = current(name, &self.store).unwrap();
         self.store.step(PartitionReplaced { partition });
@@ -122,7 +122,7 @@ impl Past {
 
     /// A report of two parts was built, and all of them are stale. A run for the report asks for the parts in one second; the parts take 10
     /// and 20 seconds, and the report 5.
-    fn of_a_report() -> Self {
+    pub fn of_a_report() -> Self {
         let mut past = Self::new();
         past.want("report");
         past.miss("report", 1, &["part/a", "part/b"]);
