@@ -8,16 +8,18 @@ import * as partition from "./pages/partition.js";
 import * as runPage from "./pages/run.js";
 import * as want from "./pages/want.js";
 import * as build from "./pages/build.js";
+import * as plan from "./pages/plan.js";
 import * as diff from "./pages/diff.js";
 
 run({
-  pages: { "": home, grid, partition, run: runPage, want, build, diff },
+  pages: { "": home, grid, partition, run: runPage, want, build, plan, diff },
   start: "",
   home: "Show what is built now",
   navigation: [
     [".", "Home"],
     ["grid", "Grid"],
     ["build", "Build"],
+    ["plan", "Plan"],
     ["diff", "Compare"],
     ["explore/places", "Explore"],
   ],

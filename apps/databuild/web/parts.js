@@ -28,6 +28,11 @@ const STATES = {
   Lost: ["idle", "?", "lost"],
   Canceled: ["idle", "–", "canceled"],
   Replaced: ["idle", "–", "replaced"],
+  // What a plan does with a partition.
+  build: ["run", "▸", "to build"],
+  check: ["stale", "≟", "to check"],
+  keep: ["good", "✓", "live again"],
+  blocked: ["blocked", "!", "not built"],
 };
 
 /** The colour, the sign and the word of a state; one that is not known here has its own name. */

@@ -17,6 +17,7 @@ pub mod rehearsal;
 pub mod scene;
 pub mod steps;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What is asked.
@@ -47,7 +48,7 @@ impl Question {
 }
 
 /// What would be built.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Plan {
     /// The partitions for which something is done, or that cannot be built, in the order in which they are built.
     pub steps: Vec<Step>,
@@ -72,7 +73,8 @@ pub struct Plan {
 }
 
 /// How many partitions there are by what happens to them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "PlanCounts")]
 pub struct Counts {
     /// A run builds them.
     pub build: usize,
@@ -85,7 +87,7 @@ pub struct Counts {
 }
 
 /// What happens to a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// A run builds it.
@@ -99,7 +101,7 @@ pub enum Action {
 }
 
 /// Where the duration of a run is known from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KnownFrom {
     /// Runs for the same partition.
@@ -115,7 +117,8 @@ pub enum KnownFrom {
 }
 
 /// A partition of a plan.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "PlanStep")]
 pub struct Step {
     /// Its name.
     pub name: String,
@@ -140,7 +143,7 @@ pub struct Step {
 }
 
 /// A partition of a critical path.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PathStep {
     /// Its name.
     pub name: String,
@@ -149,7 +152,8 @@ pub struct PathStep {
 }
 
 /// A list of names that may be cut.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "PlanNames")]
 pub struct Names {
     /// The first ones.
     pub items: Vec<String>,
@@ -169,15 +173,20 @@ impl Names {
     }
 }
 
+/// The number of names of a list of a plan that is cut.
+const NAMES_MAX: usize = 100;
+/// The number of ends of a plan that is cut, which are as many as can be wanted at once.
+const ENDS_MAX: usize = 10_000;
+
 impl Plan {
     /// Leaves out the steps after a number of them, and the ends of long lists.
-    pub fn cut(&mut self, steps_max: usize, names_max: usize) {
+    pub fn cut(&mut self, steps_max: usize) {
         self.steps.truncate(steps_max);
         for step in &mut self.steps {
-            step.needs.truncate(names_max);
+            step.needs.truncate(NAMES_MAX);
         }
         self.critical_path.truncate(steps_max);
-        self.ends.cut(names_max);
-        self.unknown.cut(names_max);
+        self.ends.cut(ENDS_MAX);
+        self.unknown.cut(NAMES_MAX);
     }
 }

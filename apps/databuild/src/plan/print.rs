@@ -42,7 +42,7 @@ pub fn plan(dirs: &Dirs, question: &Question, options: &Options) -> Result<()> {
         false => open_read_only(dirs)?,
     };
     let names = names(question, &store, jobs.as_ref())?;
-    let past = Past::read(&store.reader(), &store, jobs.as_ref())
+    let past = Past::read(&store.reader(), (&store, store.seq()), jobs.as_ref())
         .with_context(|| format!("cannot read the log in {}", dirs.shown().display()))?;
     let scene = Scene {
         db: store.snapshot(),

@@ -25,6 +25,7 @@ use crate::serve::inbox::{JobsFile, Mailbox};
 use crate::serve::metrics::Metrics;
 use crate::serve::observed::Observed;
 use crate::serve::pages;
+use crate::serve::plan::LastPast;
 use crate::serve::presence::Presence;
 use crate::serve::routes::routes;
 use crate::serve::world::{Dated, Worlds};
@@ -68,6 +69,8 @@ pub struct Shared {
     pub jobs: Mutex<(JobsFile, Arc<Jobs>)>,
     /// The graphs of the past that were read last.
     pub worlds: Worlds,
+    /// The runs of the past, for plans.
+    pub last_past: LastPast,
     /// When it began.
     pub began: SystemTime,
 }

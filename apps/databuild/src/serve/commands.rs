@@ -19,7 +19,7 @@ use crate::serve::openapi::{Operation, Output};
 use crate::text::{COMMENT_MAX, comment as comment_of};
 
 /// The number of names in a request at most.
-const REFS_MAX: usize = 10_000;
+pub const REFS_MAX: usize = 10_000;
 
 /// What is wanted.
 #[derive(Deserialize, JsonSchema)]
@@ -41,10 +41,10 @@ pub struct NewWant {
 ///
 /// # Errors
 /// 400 if there are none, or too many.
-fn once(refs: Vec<String>) -> Result<Vec<String>, Failure> {
+pub fn once(field: &str, refs: Vec<String>) -> Result<Vec<String>, Failure> {
     if !(1..=REFS_MAX).contains(&refs.len()) {
         let count = refs.len();
-        let why = format!("`refs` has {count} names: name 1 to {REFS_MAX} partitions");
+        let why = format!("`{field}` has {count} names: name 1 to {REFS_MAX} partitions");
         return Err(Failure::invalid(why));
     }
     let mut seen = HashSet::new();
@@ -86,7 +86,7 @@ pub async fn want(
     _: Asked<Nothing>,
     Body(asked): Body<NewWant>,
 ) -> Result<Created<CreatedWant>, Failure> {
-    let refs = once(asked.refs)?;
+    let refs = once("refs", asked.refs)?;
     let comment = comment_of(&asked.comment).map_err(Failure::invalid)?;
     let priority = asked.priority;
     let command = |reply| {
@@ -161,7 +161,7 @@ pub async fn retry(
 ) -> Answer<Retried> {
     let refs = match (refs.is_empty(), all) {
         (true, true) => refs,
-        (false, false) => once(refs)?,
+        (false, false) => once("refs", refs)?,
         _ => return Err(Failure::invalid("give either `refs` or `\"all\": true`")),
     };
     let request = Request {

@@ -18,6 +18,7 @@
 //! | [`access`](mod@access) | who may send requests, and bounds of these |
 //! | [`pages`] | the pages for people, with the explorer of the store |
 //! | [`story`], [`timeline`] | what happened to a partition, and when what a want needs was built |
+//! | [`plan`] | what would be built |
 //! | [`presence`] | the file by which other databuilds find the daemon |
 //! | [`demo`] | what `serve --demo` opens on |
 //! | [`client`], [`follow`] | the commands of databuild as clients of the daemon |
@@ -46,6 +47,7 @@ pub mod metrics;
 pub mod observed;
 pub mod openapi;
 pub mod pages;
+pub mod plan;
 pub mod presence;
 pub mod reads;
 pub mod routes;
@@ -74,6 +76,7 @@ use crate::serve::events::Rendered;
 use crate::serve::inbox::JobsFile;
 use crate::serve::metrics::Metrics;
 use crate::serve::observed::Observed;
+use crate::serve::plan::LastPast;
 use crate::serve::presence::Presence;
 use crate::serve::world::Worlds;
 use crate::start;
@@ -177,6 +180,7 @@ pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
             Arc::new(Jobs::load(&presence.jobs)?),
         )),
         worlds: Worlds::default(),
+        last_past: LastPast::default(),
         began,
     };
     let http = std::thread::Builder::new().name("http".to_owned());

@@ -18,13 +18,14 @@ use crate::serve::failure::Failure;
 /// The document of all pages.
 const DOCUMENT: &str = include_str!("../../web/index.html");
 /// The paths of the pages.
-pub const PAGES: [&str; 7] = [
+pub const PAGES: [&str; 8] = [
     "/",
     "/grid",
     "/partition",
     "/run",
     "/want",
     "/build",
+    "/plan",
     "/diff",
 ];
 
@@ -53,6 +54,7 @@ files! {
     "pages/run.js": SCRIPT,
     "pages/want.js": SCRIPT,
     "pages/build.js": SCRIPT,
+    "pages/plan.js": SCRIPT,
     "pages/diff.js": SCRIPT,
 }
 

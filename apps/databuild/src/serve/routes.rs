@@ -18,7 +18,7 @@ use crate::serve::lists::{partitions, runs, wants};
 use crate::serve::metrics::metrics;
 use crate::serve::openapi::{Document, Operation, Output};
 use crate::serve::single::{health, one_partition, one_run, one_want, status};
-use crate::serve::{logs, reads, story, timeline};
+use crate::serve::{logs, plan, reads, story, timeline};
 
 macro_rules! routes {
     ($($(#[doc = $about:literal])+ $method:ident $path:literal $id:ident($($error:literal)*) => $handler:expr;)*) => {
@@ -65,6 +65,8 @@ routes! {
     get "/api/wants/{id}/timeline" timeline() => timeline::of_want;
     /// Forgets failures, so that the partitions are built again when they are wanted.
     post "/api/retry" retry(409 503) => retry;
+    /// What would be built for partitions that are wanted or that change, and when. Nothing is changed.
+    post "/api/plan" plan() => plan::plan;
     /// The partitions, in the order in which they were first wanted.
     get "/api/partitions" partitions(404) => partitions;
     /// A partition, with what it is made from.

@@ -73,7 +73,7 @@ pub fn simulate(dirs: &Dirs, refs: &[String], options: &Options) -> Result<()> {
         Some(jobs) => check_refs(jobs, &store, refs)?,
         None => check_known(&store, refs)?,
     }
-    let past = Past::read(&store.reader(), &store, jobs.as_ref())
+    let past = Past::read(&store.reader(), (&store, store.seq()), jobs.as_ref())
         .with_context(|| format!("cannot read the log in {}", dirs.shown().display()))?;
     if past.is_empty() {
         bail!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ironweave::prelude::*;
 use ironweave::simulate::{Delay, Stay, Stays};
-use ironweave::{ReadError, StoreReader};
+use ironweave::{ReadError, Seq, StoreReader};
 
 use crate::jobs::Jobs;
 use crate::model::build::state::{DepMiss, Failed, Running, Succeeded};
@@ -81,13 +81,19 @@ fn outcome(stay: &Stay<JobRun>) -> Option<Outcome> {
 }
 
 impl Past {
-    /// Reads the whole log, and from the graph what the runs needed.
+    /// Reads the log up to a graph and its last step, and from the graph what the runs needed.
     pub fn read(
         reader: &StoreReader<Model>,
-        store: &impl Db,
+        (store, last): (&impl Db, Option<Seq>),
         jobs: Option<&Jobs>,
     ) -> Result<Self, ReadError> {
-        let stays = Stays::<JobRun, Running>::of(crate::past::records(reader)?)?;
+        let records = crate::past::records(reader)?;
+        // The log may grow meanwhile.
+        let records = records.take_while(|record| match record {
+            Ok(record) => Some(record.seq()) <= last,
+            Err(_) => true,
+        });
+        let stays = Stays::<JobRun, Running>::of(records)?;
         let mut durations: BTreeMap<(Outcome, Basis), Vec<Duration>> = BTreeMap::new();
         for stay in stays.ended() {
             let Some(outcome) = outcome(stay) else {

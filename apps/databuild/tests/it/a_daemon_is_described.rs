@@ -182,6 +182,14 @@ fn the_answers_are_as_described() {
     for query in ["?from=0", "?from=1&to=5", ""] {
         check("get", "/api/diff", get(&format!("/api/diff{query}")));
     }
+    for question in [
+        json!({ "want": ["top/new", "needs-bad"] }),
+        json!({ "change": ["slow/a", "bad"], "limit": 1 }),
+        json!({ "want": ["nowhere"] }),
+        json!({}),
+    ] {
+        check("post", "/api/plan", daemon.post("/api/plan", &question));
+    }
     check(
         "post",
         "/api/retry",

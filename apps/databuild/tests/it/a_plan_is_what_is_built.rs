@@ -9,7 +9,8 @@ use databuild::model::build::{JobFailed, JobRun, Partition};
 use databuild::rules::current;
 use serde_json::{Value, json};
 
-use crate::support::Place;
+use crate::daemon::{Daemon, JOBS};
+use crate::support::{Place, wait_until};
 use crate::the_time_of_a_build_is_predicted::Past;
 
 /// Random numbers of a seed.
@@ -367,6 +368,110 @@ fn and_names_that_no_job_makes_are_refused() {
         seen.stdout,
         "nothing is to be built\nassumed: not built, so nothing becomes stale with these: part/z\n"
     );
+}
+
+#[test]
+fn over_http_beside_what_is_being_built() {
+    let place = Place::with_jobs(JOBS);
+    let daemon = Daemon::start(&place);
+    let want = daemon.want(&["top/a", "needs-bad"]);
+    daemon.wait_for_run("slow/a");
+    wait_until("bad has failed", || {
+        daemon.get("/api/partitions/bad").1["state"] == "Failed"
+    });
+    let ask = |question: &Value| {
+        let (status, plan) = daemon.post("/api/plan", question);
+        assert_eq!(status, 200, "{plan}");
+        plan
+    };
+    let before = daemon.get("/api/status").1["seq"].clone();
+    // What runs goes on, and what waits for it is built then. What has failed is not tried.
+    let plan = ask(&json!({ "want": ["top/a", "needs-bad", "quick/1"] }));
+    assert_eq!(
+        steps(&plan, &["build"]),
+        ["quick/1", "slow/a", "top/a"].map(str::to_owned).into()
+    );
+    assert_eq!(
+        steps(&plan, &["blocked"]),
+        ["bad", "needs-bad"].map(str::to_owned).into()
+    );
+    let named = |plan: &Value, name: &str| {
+        let all = plan["steps"].as_array().unwrap().iter();
+        all.clone()
+            .find(|step| step["name"] == name)
+            .unwrap()
+            .clone()
+    };
+    let why = named(&plan, "slow/a")["why"].as_str().unwrap().to_owned();
+    assert!(why.ends_with(" builds it now"), "{plan:#}");
+    assert_eq!(named(&plan, "top/a")["state"], "UpstreamBuilding");
+    assert_eq!(named(&plan, "top/a")["needs"], json!(["slow/a"]));
+    assert!(
+        plan["notes"].to_string().contains("a want is open already"),
+        "{plan:#}"
+    );
+    let cut = ask(&json!({ "want": ["top/a", "quick/{1..9}"], "limit": 3 }));
+    assert_eq!(
+        (cut["steps"].as_array().unwrap().len(), &cut["count"]),
+        (3, &json!(11))
+    );
+    for (question, status, words) in [
+        (json!({ "want": ["nowhere"] }), 422, "makes `nowhere`"),
+        (
+            json!({ "change": ["nowhere", "quick/1"] }),
+            422,
+            "makes `nowhere`",
+        ),
+        (json!({ "want": ["quick/{1.."] }), 422, "not closed"),
+        (
+            json!({ "want": ["quick/1"], "change": ["bad"] }),
+            400,
+            "either in `want` or in `change`",
+        ),
+        (
+            json!({ "want": [] }),
+            400,
+            "either in `want` or in `change`",
+        ),
+        (
+            json!({ "want": ["quick/1"], "limit": 0 }),
+            400,
+            "`limit` is 0",
+        ),
+        (json!({ "want": ["quick/1"], "wants": 0 }), 422, "wants"),
+    ] {
+        let (answered, error) = daemon.post("/api/plan", &question);
+        assert_eq!(answered, status, "{question} {error}");
+        assert!(error.to_string().contains(words), "{question} {error}");
+    }
+    assert_eq!(daemon.get("/api/status").1["seq"], before);
+    // The command line reads the same store beside the daemon.
+    let seen = place
+        .databuild(&[
+            "plan",
+            "--jobs",
+            "jobs.toml",
+            "--json",
+            "want",
+            "top/a",
+            "needs-bad",
+            "quick/1",
+        ])
+        .success();
+    let beside: Value = serde_json::from_str(&seen.stdout).unwrap();
+    assert_eq!(beside["counts"], plan["counts"]);
+    // As soon as there are durations, a plan has them, and nothing of it is left when it is built.
+    place.write("leave", "");
+    daemon.wait_for(&want, "UpstreamFailed");
+    let plan = ask(&json!({ "change": ["slow/a"] }));
+    assert_eq!(
+        steps(&plan, &["build", "check"]),
+        ["slow/a", "top/a"].map(str::to_owned).into()
+    );
+    assert_eq!(named(&plan, "slow/a")["known_from"], "partition");
+    assert!(plan["seconds"].as_f64().unwrap() > 0.0, "{plan:#}");
+    assert_eq!(plan["ends"]["items"], json!(["top/a"]));
+    assert_eq!(ask(&json!({ "want": ["top/a"] }))["count"], 0);
 }
 
 #[test]

@@ -79,6 +79,11 @@ fn all_pages_are_complete_in_all_windows_and_stay_where_they_are_while_the_daemo
             "build?refs=quick/2026-01-10".to_owned(),
             "How to name",
         ),
+        (
+            "plan",
+            "plan?want=top/a+quick/2026-01-11+needs-bad".to_owned(),
+            "Critical path",
+        ),
         ("diff", "diff?from=3".to_owned(), "differ"),
         ("explore", "explore/places".to_owned(), "PartitionRef"),
     ];
@@ -274,4 +279,66 @@ fn a_token_is_entered_once() {
     // Also for the stream of the page and for the explorer.
     page.open(&url(&daemon, "explore/places"), &shows("PartitionRef"));
     page.wait("document.getElementById('status').textContent === ''");
+}
+
+#[test]
+fn a_plan_is_made_of_names_and_then_built() {
+    let place = Place::with_jobs(JOBS);
+    let (daemon, want) = daemon(&place);
+    place.write("leave", "");
+    daemon.wait_for(&want, "Successful");
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let mut page = browser.page(Window::PHONE);
+    // From the page of a partition, by the keyboard.
+    page.open(&url(&daemon, "partition?ref=slow/a"), &shows("Lineage"));
+    page.eval("document.querySelector('.title a').focus()");
+    page.press("Enter");
+    page.wait(&shows("its input slow/a is stale"));
+    assert_eq!(page.eval("location.search"), "?change=slow%2Fa");
+    assert_eq!(
+        page.eval("document.getElementById('of-change').checked"),
+        true
+    );
+    page.keep_screenshot("plan-change-phone");
+    assert_good(&mut page, "plan of a change");
+    // Names are typed, and a mistake is said without losing them.
+    let select =
+        "document.getElementById('refs').focus(), document.getElementById('refs').select()";
+    page.eval(select);
+    page.type_text("quick/2026-02-{01..03} nowhere");
+    page.eval("document.getElementById('of-change').focus()");
+    page.press("ArrowUp");
+    page.eval("document.querySelector('form .primary').focus()");
+    page.press("Enter");
+    page.wait("document.querySelector('[role=alert]')");
+    assert_eq!(
+        page.eval("document.getElementById('refs').value"),
+        "quick/2026-02-{01..03} nowhere"
+    );
+    page.problems();
+    page.eval(select);
+    page.type_text("quick/2026-02-{01..03}");
+    page.click("form .primary");
+    page.wait(&shows("quick/2026-02-03"));
+    assert_eq!(
+        page.eval("document.querySelectorAll('.steps tbody tr').length"),
+        3
+    );
+    page.click(".panel .actions button.primary:not(form *)");
+    page.wait("location.pathname === '/want'");
+    page.wait(&shows("successful"));
+    assert_eq!(
+        daemon.get("/api/partitions/quick/2026-02-03").1["state"],
+        "Live"
+    );
+    // Back to the plan: it is made again, and nothing is left.
+    page.eval("history.back()");
+    page.wait(&shows("Nothing is to be built"));
+    assert_eq!(
+        page.eval("document.getElementById('refs').value"),
+        "quick/2026-02-{01..03}"
+    );
+    assert_good(&mut page, "plan of a want");
 }

@@ -30,7 +30,7 @@ export function view(data, parameters, go) {
       "section",
       { class: "panel plan", "aria-label": "What is to be built" },
       h("label", { class: "control wide" }, h("span", {}, "Names, one a line; ranges, choices and patterns as below"), h("textarea", { id: "refs", rows: "6", spellcheck: "false", placeholder: "report/2026-01", "data-raw": "refs" }, data.refs.join("\n"))),
-      h("div", { class: "actions" }, action("Build", build, { kind: "primary" }), h("a", { href: href("grid") }, "Select in the grid")),
+      h("div", { class: "actions" }, action("Build", build, { kind: "primary" }), h("a", { href: href("plan") }, "Plan it first"), h("a", { href: href("grid") }, "Select in the grid")),
     ),
     h(
       "section",

@@ -36,7 +36,7 @@ export function view(data) {
       "div",
       { class: "title" },
       heading(data.name, " ", state(data.state)),
-      h("div", { class: "actions" }, isFailed ? action("Retry", retry, { kind: "primary" }) : null, action("Build", build, { kind: isFailed ? null : "primary" })),
+      h("div", { class: "actions" }, isFailed ? action("Retry", retry, { kind: "primary" }) : null, action("Build", build, { kind: isFailed ? null : "primary" }), h("a", { href: href("plan", { change: data.name }) }, "What if it changed?")),
     ),
     h(
       "div",

@@ -1,0 +1,106 @@
+//! `POST /api/plan`: what would be built for partitions that are wanted, or because some have changed. It changes nothing.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use ironweave::{Seq, Snapshot};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::jobs::Jobs;
+use crate::model::build::Model;
+use crate::plan::scene::{Scene, names};
+use crate::plan::{Plan, Question};
+use crate::serve::api::{Api, Read};
+use crate::serve::commands::{REFS_MAX, once};
+use crate::serve::failure::{Asked, Body, Failure, Nothing};
+use crate::serve::lists::number;
+use crate::serve::world::World;
+use crate::simulate::past::Past;
+
+/// The number of steps of an answer at most, and without a `limit`.
+const STEPS_MAX: usize = 1000;
+const STEPS: usize = 200;
+
+/// What is planned: either `want` or `change`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanQuestion {
+    /// The partitions that are wanted. A name may select several, as in `votes/2026-01-{01..31}`.
+    #[serde(default)]
+    #[schemars(length(max = REFS_MAX))]
+    want: Vec<String>,
+    /// The partitions that change, so that all that is made from them is built again.
+    #[serde(default)]
+    #[schemars(length(max = REFS_MAX))]
+    change: Vec<String>,
+    /// The number of steps at most [default: 200].
+    #[schemars(range(min = 1, max = STEPS_MAX))]
+    limit: Option<usize>,
+}
+
+/// What the log said of the runs of the past when it was read last.
+#[derive(Default)]
+pub struct LastPast(Mutex<Option<Known>>);
+
+/// The last step that was read, the jobs, and what was read.
+type Known = (Option<Seq>, Arc<Jobs>, Arc<Past>);
+
+impl LastPast {
+    /// The runs of the past up to a graph. The log is read again if it has grown or the jobs have changed.
+    fn of(&self, api: &Api, db: &Snapshot<Model>, jobs: &Arc<Jobs>) -> Result<Arc<Past>, Failure> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((seq, of, past)) = &*last
+            && *seq == db.seq()
+            && Arc::ptr_eq(of, jobs)
+        {
+            return Ok(Arc::clone(past));
+        }
+        let past = Past::read(&api.reader, (db, db.seq()), Some(jobs));
+        let past = Arc::new(past.map_err(Failure::unreadable)?);
+        *last = Some((db.seq(), Arc::clone(jobs), Arc::clone(&past)));
+        Ok(past)
+    }
+}
+
+/// `POST /api/plan`.
+pub async fn plan(
+    State(api): State<Api>,
+    _: Asked<Nothing>,
+    Body(asked): Body<PlanQuestion>,
+) -> Read<Plan> {
+    let most = number("limit", asked.limit, STEPS, STEPS_MAX)?;
+    let question = match (asked.want.is_empty(), asked.change.is_empty()) {
+        (false, true) => Question::Want(once("want", asked.want)?),
+        (true, false) => Question::Change(once("change", asked.change)?),
+        _ => {
+            return Err(Failure::invalid(
+                "name partitions either in `want` or in `change`",
+            ));
+        }
+    };
+    let answer = move |api: &Api, World { db, .. }: &World| {
+        let jobs = api.jobs()?;
+        let refused =
+            |e: anyhow::Error| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{e:#}"));
+        let names = names(&question, db, Some(&jobs)).map_err(refused)?;
+        let past = api.last_past.of(api, db, &jobs)?;
+        let scene = Scene {
+            db: db.clone(),
+            past: &past,
+            jobs: Some(&jobs),
+            dirs: &api.dirs,
+            jobs_max: api.jobs_max,
+            is_in_use: true,
+        };
+        let plan = scene.plan(&question.about(names));
+        let mut plan = plan.map_err(|e| {
+            let why = format!("the plan cannot be made: {e:#}");
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, why)
+        })?;
+        plan.cut(most);
+        Ok(plan)
+    };
+    api.read(None, answer).await
+}
