@@ -17,7 +17,7 @@
 //! | the daemon, its API and its clients | [`serve`] |
 //! | stores of earlier versions | [`migrate`] |
 //! | when partitions will be ready, and what is built for them | [`simulate`], [`plan`] |
-//! | what is printed of a store | [`status`], [`answers`], [`lineage`], [`show`], [`logs`] |
+//! | what is printed of a store | [`status`], [`answers`], [`lineage`], [`story`], [`show`], [`logs`] |
 //! | points in the past, and what has changed between two | [`past`], [`diff`] |
 //! | partitions by names and times, for pages | [`grid`] |
 //! | the demo | [`demo`], [`job`] |
@@ -63,6 +63,7 @@ pub mod stale;
 pub mod start;
 pub mod status;
 pub mod stop;
+pub mod story;
 pub mod summary;
 pub mod text;
 pub mod upkeep;

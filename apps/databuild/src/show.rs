@@ -1,4 +1,4 @@
-//! `databuild log`, `status`, `as-of`, `diff`, `history` and `what-if`, which read a store, also while a databuild writes
+//! `databuild log`, `status`, `as-of`, `diff`, `history --facts` and `what-if`, which read a store, also while a databuild writes
 //! it. Long lists are shortened unless `--full` is given.
 
 use std::collections::HashSet;
@@ -111,7 +111,7 @@ fn earlier_status(graph: GraphView<'_>) -> Result<String> {
 }
 
 /// Prints each fact about a partition, its reference and its earlier instances, with its step and event.
-pub fn history(dirs: &Dirs, name: &str, full: bool) -> Result<()> {
+pub fn facts(dirs: &Dirs, name: &str, full: bool) -> Result<()> {
     let store = open_read_only(dirs)?;
     let Some(reference) = store.find::<PartitionRef>(name) else {
         anyhow::bail!(

@@ -155,11 +155,14 @@ pub(super) enum Cmd {
         #[command(flatten)]
         show: Show,
     },
-    /// Print every change of a partition
+    /// Print what happened to a partition: when it was built, by which run, what has read it, and why it was built again
     History {
         /// Its name
         #[arg(value_name = "REF")]
         name: String,
+        /// Print every change of its fields, links and states instead
+        #[arg(long)]
+        facts: bool,
         #[command(flatten)]
         show: Show,
     },

@@ -16,7 +16,7 @@ use crate::engine::Limits;
 use crate::lineage::{Direction, lineage};
 use crate::plan::Question;
 use crate::requests::{self, Request};
-use crate::{demo, draw, job, logs, plan, serve, show, signals, simulate};
+use crate::{demo, draw, job, logs, plan, serve, show, signals, simulate, story};
 
 /// Runs databuild, and reports errors on stderr.
 pub fn main() -> ExitCode {
@@ -148,8 +148,12 @@ fn run(command: Cmd) -> Result<ExitCode> {
             show,
             what: Then::Status,
         } => show::status_as_of(&show.dir.dirs()?, &when, show.full).map(|()| ExitCode::SUCCESS),
-        Cmd::History { name, show } => {
-            show::history(&show.dir.dirs()?, &name, show.full).map(|()| ExitCode::SUCCESS)
+        Cmd::History { name, facts, show } => {
+            let history = match facts {
+                true => show::facts,
+                false => story::history,
+            };
+            history(&show.dir.dirs()?, &name, show.full).map(|()| ExitCode::SUCCESS)
         }
         Cmd::WhatIf {
             show,

@@ -82,7 +82,7 @@ routes! {
     /// Why a partition is in its state.
     get "/api/why/{*ref}" why() => reads::why;
     /// The steps that changed the state of an instance of a partition, the latest first.
-    get "/api/history/{*ref}" history() => story::story;
+    get "/api/history/{*ref}" history() => story::of_partition;
     /// Partitions by name and time: a column is a time in a name, or the value of a field.
     get "/api/grid" grid(404) => reads::grid;
     /// The first and the last step of the log, and some between them.

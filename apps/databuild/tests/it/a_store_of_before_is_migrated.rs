@@ -94,7 +94,10 @@ fn databuild_goes_on_where_the_earlier_one_was_killed() {
     assert_eq!(copy.inputs(&store).next(), source.current(&store));
 
     // The past of both epochs is read.
-    let history = place.databuild(&["history", "copy/a"]).success().stdout;
+    let history = place
+        .databuild(&["history", "copy/a", "--facts"])
+        .success()
+        .stdout;
     for words in [
         "WantCreated: create Partition \"copy/a\" in Missing",
         "JobSucceeded: move Partition \"copy/a\" Building -> Live",

@@ -51,7 +51,10 @@ fn as_of_shows_the_status_after_a_step_and_at_a_time() {
 #[test]
 fn history_shows_the_changes_of_a_partition() {
     let place = built();
-    let history = place.databuild(&["history", "b"]).success().stdout;
+    let history = place
+        .databuild(&["history", "b", "--facts"])
+        .success()
+        .stdout;
     let events: Vec<&str> = (history.lines())
         .filter_map(|line| line.split_whitespace().nth(2))
         .collect();
@@ -69,14 +72,17 @@ fn history_shows_the_changes_of_a_partition() {
         "{history}"
     );
     place
-        .databuild(&["history", "c"])
+        .databuild(&["history", "c", "--facts"])
         .refused(&["there is no partition c in"]);
 }
 
 #[test]
 fn log_and_history_show_times_in_rfc_3339() {
     let place = built();
-    let history = place.databuild(&["history", "b"]).success().stdout;
+    let history = place
+        .databuild(&["history", "b", "--facts"])
+        .success()
+        .stdout;
     for text in [&history, &place.log()] {
         let mut times = text.split(".at = ").skip(1);
         let is_time = |text: &str| {
@@ -127,7 +133,7 @@ command = ["true"]
     assert_eq!(log.lines().count(), all.lines().count());
 
     let history = |full: &[&str]| {
-        let args = [&["history", "all"], full].concat();
+        let args = [&["history", "all", "--facts"], full].concat();
         place.databuild(&args).success().stdout
     };
     let (short, all) = (history(&[]), history(&["--full"]));

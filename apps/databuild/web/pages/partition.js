@@ -4,10 +4,12 @@ import { ask, below, send } from "../api.js";
 import { h } from "../../explore/assets/dom.js";
 import { heading, href, number, panel, plural, time } from "../../explore/assets/parts.js";
 import { drawLineage } from "../lineage.js";
-import { action, chain, list, partition, retryAndBuild, run, state, want } from "../parts.js";
+import { action, chain, list, partition, retryAndBuild, run, seconds, state, want } from "../parts.js";
 
 /** The number of partitions that are drawn. */
 const DRAWN_MAX = 40;
+/** The number of readers of a version that are named in its history. */
+const READERS_MAX = 6;
 
 export const title = (data) => data.name;
 
@@ -81,7 +83,17 @@ function story(data) {
         { "data-key": `s${one.seq}-${one.event}-${one.instance}` },
         h("a", { class: "seq", href: href("partition", { ref: data.name }, one.seq) }, `#${one.seq}`),
         time(one.time),
-        h("span", { class: "text" }, one.text, one.instance > 1 ? h("span", { class: "tag" }, `version ${one.instance}`) : null, one.run ? [" ", run(one.run)] : null),
+        h(
+          "span",
+          { class: "text" },
+          one.text,
+          one.instance > 1 ? [" ", h("span", { class: "tag" }, `version ${one.instance}`)] : null,
+          one.run ? [" ", run(one.run)] : null,
+          one.seconds === null ? null : h("span", { class: "dim" }, ` ${seconds(one.seconds)}`),
+          one.because ? h("span", { class: "dim" }, `: ${one.because}`) : null,
+          one.digest ? [" ", h("code", {}, one.digest)] : null,
+          one.read_by.length ? [h("span", { class: "dim" }, " → read by "), one.read_by.slice(0, READERS_MAX).map((name, ix) => [ix ? ", " : null, partition(name)]), one.read_by.length > READERS_MAX ? h("span", { class: "dim" }, ` and ${number(one.read_by.length - READERS_MAX)} more`) : null] : null,
+        ),
       ),
     ),
   );
