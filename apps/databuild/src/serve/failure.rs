@@ -10,14 +10,13 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The message of a daemon that is ending.
-pub const ENDING: &str = "the daemon is ending, and takes no more requests; start it again";
-
 /// The answer to a request that failed.
 #[derive(Serialize, JsonSchema)]
 pub struct Error {
     /// A sentence that says what happened and what to do.
     error: String,
+    /// The status of the answer.
+    status: u16,
 }
 
 /// A failed request.
@@ -46,7 +45,8 @@ impl Failure {
 
     /// 503: the daemon is ending.
     pub fn ending() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, ENDING)
+        let message = "the daemon is ending, and takes no more requests; start it again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
     /// 500: the log cannot be read.
@@ -56,10 +56,18 @@ impl Failure {
     }
 }
 
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self {
+            error: failure.message,
+            status: failure.status.as_u16(),
+        }
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let error = self.message;
-        (self.status, Json(Error { error })).into_response()
+        (self.status, Json(Error::from(self))).into_response()
     }
 }
 

@@ -42,7 +42,6 @@ const ERRORS: [(u16, &str, &str); 13] = [
         "Conflict",
         "The state of what is named does not permit it.",
     ),
-    (410, "Gone", "The log does not have these steps any more."),
     (413, "TooLarge", "The body is too large."),
     (414, "TooLong", "The path and its query are too long."),
     (
@@ -70,9 +69,14 @@ const ERRORS: [(u16, &str, &str); 13] = [
         "Unavailable",
         "The daemon is ending, or has too many clients.",
     ),
+    (
+        504,
+        "Late",
+        "The answer took too long. The effect of the request, if it has one, may still come.",
+    ),
 ];
 /// Those that each answer may have.
-const ALWAYS: [u16; 6] = [400, 401, 403, 414, 421, 500];
+const ALWAYS: [u16; 7] = [400, 401, 403, 414, 421, 500, 504];
 /// What the title of the document is followed by.
 const ABOUT: &str = "A daemon that builds partitions of data. A query or a body with a field that is not described here is refused. \
                      An answer may get further fields in later versions. An error has the field `error`. If the daemon has a token, \

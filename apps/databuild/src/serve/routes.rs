@@ -90,7 +90,7 @@ routes! {
     /// What has changed between two steps or times.
     get "/api/diff" diff(404) => reads::diff;
     /// The transactions as server-sent events, as they become durable. The id of an event is the position of its transaction.
-    get "/api/events" events(404 409 410 503) => events;
+    get "/api/events" events(404 409 503) => events;
 }
 
 /// The description of the API, as an answer.

@@ -15,7 +15,7 @@ use crate::serve::answers::{
     WantInFull,
 };
 use crate::serve::api::{Api, Read, entity, reference};
-use crate::serve::failure::{Asked, ENDING, Failure, Named, Nothing};
+use crate::serve::failure::{Asked, Error, Failure, Named, Nothing};
 use crate::serve::openapi::{Operation, Output};
 use crate::serve::world::{At, World};
 
@@ -26,9 +26,10 @@ pub struct Health {
     ok: bool,
     /// A text that no other daemon has.
     instance: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// An answer that says that it does not has the fields of an error too.
+    #[serde(flatten)]
     #[schemars(skip)]
-    error: Option<&'static str>,
+    error: Option<Error>,
 }
 
 impl Output for (StatusCode, Json<Health>) {
@@ -47,7 +48,7 @@ pub async fn health(State(api): State<Api>, _: Asked<Nothing>) -> (StatusCode, J
     let health = Health {
         ok: !ending,
         instance: api.presence.instance.clone(),
-        error: ending.then_some(ENDING),
+        error: ending.then(|| Failure::ending().into()),
     };
     (status, Json(health))
 }

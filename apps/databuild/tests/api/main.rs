@@ -1,0 +1,15 @@
+//! Tests of the API of a daemon by clients that know its description alone, and by clients that keep no rules.
+
+#![allow(clippy::doc_markdown)]
+
+#[allow(dead_code)]
+#[path = "../it/daemon.rs"]
+mod daemon;
+#[allow(dead_code)]
+#[path = "../it/described.rs"]
+mod described;
+#[allow(dead_code)]
+#[path = "../it/support.rs"]
+mod support;
+
+mod hostile_requests_are_answered;
