@@ -157,7 +157,7 @@ pub fn of(words: &[String], vars: &[Var], env: &Environment) -> Command {
 }
 
 /// The words of a command with variables replaced, except in scripts for a shell.
-fn expand(words: &[String], vars: &[Var]) -> Vec<String> {
+pub fn expand(words: &[String], vars: &[Var]) -> Vec<String> {
     let scripts = scripts(words);
     words
         .iter()

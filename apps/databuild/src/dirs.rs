@@ -6,6 +6,7 @@
 //! DIR/runs/<run>/         one directory for each run that has not succeeded
 //! DIR/jobs/               the jobs file of the demo
 //! DIR/logs/<run>.stderr    what a run wrote to stderr, if it wrote something, and beside it to stdout
+//! DIR/logs/<run>.commands  the commands of this run and the next ones
 //! DIR/daemon.json         where the daemon listens, if one runs
 //! DIR/requests/           requests to the databuild that runs, and its answers
 //! ```
@@ -35,6 +36,9 @@ use crate::command::Secrets;
 
 /// Of what a run wrote to stderr, so much of the end is kept if it has secrets.
 const REDACTED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The number of runs whose commands are in one file.
+const RUNS_PER_FILE: u32 = 1024;
 
 /// The directories of one databuild.
 #[derive(Clone, Debug)]
@@ -110,6 +114,14 @@ impl Dirs {
     /// The file for the stdout of a run, without the lines for databuild.
     pub fn stdout(&self, run: &str) -> PathBuf {
         self.logs().join(format!("{run}.stdout"))
+    }
+
+    /// The file with the command of a run, and with those of others.
+    pub fn commands(&self, run: &str) -> PathBuf {
+        let slot = run.split('.').next().and_then(|slot| slot.parse().ok());
+        let slot: u32 = slot.unwrap_or_default();
+        let first = slot - slot % RUNS_PER_FILE;
+        self.logs().join(format!("{first}.commands"))
     }
 
     /// The paths of what is kept of a run, relative if `--dir` is, for messages.

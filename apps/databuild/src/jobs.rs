@@ -41,7 +41,7 @@
 //! replaced by the name, as in `[API_TOKEN]`.
 //!
 //! What a run writes to stderr is kept in `DIR/logs/RUN.stderr`. What it prints on stdout is kept in `DIR/logs/RUN.stdout`, without the lines with
-//! which it reports what it did. Each of these is a JSON object:
+//! which it reports what it did. The command of the run, without secrets, is kept in `DIR/logs` too. Each line for databuild is a JSON object:
 //!
 //! | line | meaning |
 //! |---|---|

@@ -10,7 +10,7 @@
 //! | how partitions are selected on the command line | [`selection`] |
 //! | how wants become data | [`engine`], [`queue`], [`work`], [`stop`], [`verdict`], [`seal`] |
 //! | how wants are canceled, and failures retried | [`requests`] |
-//! | how processes are run | [`child`], [`program`], [`protocol`] |
+//! | how processes are run, and what is kept of them | [`child`], [`program`], [`protocol`], [`invoked`] |
 //! | recovery after a kill | [`start`], [`orphans`], [`dirs`] |
 //! | staleness, and contents that come out the same | [`fresh`], [`present`], [`stale`], [`content`] |
 //! | checkpoints of the store, and what is kept of old runs | [`upkeep`] |
@@ -35,6 +35,7 @@ pub mod draw;
 pub mod engine;
 pub mod fresh;
 pub mod grid;
+pub mod invoked;
 pub mod job;
 pub mod jobs;
 pub mod lineage;

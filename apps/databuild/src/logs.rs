@@ -10,21 +10,31 @@ use ironweave::prelude::*;
 
 use crate::dirs::Dirs;
 use crate::engine::BuildStore;
+use crate::invoked;
 use crate::model::build::JobRun;
 use crate::model::build::state::{Queued, Running};
 use crate::rules::current;
 use crate::start::{is_in_use, open_read_only};
-use crate::text::shown;
+use crate::text::{one_line, shown};
 
 /// How often a run that is followed is looked at.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints what a run wrote: its stdout without the lines for databuild, then its stderr. The run is named by its number, or by the
-/// partition whose last run it is. With `follow`, goes on until the run has ended, with what it writes to either as it arrives.
+/// partition whose last run it is. A line on stderr has its command, if that is kept. With `follow`, goes on until the run has ended, with what it writes to either as it arrives.
 pub fn logs(dirs: &Dirs, which: &str, follow: bool) -> Result<()> {
     let mut store = open_read_only(dirs)?;
     let run = find(&store, dirs, which)?;
     let id = run.id().to_string();
+    if let Some(command) = invoked::find(dirs, &id) {
+        let (label, command) = (run.label(&store), invoked::in_shell(&command));
+        // A closed stderr is not an error.
+        drop(writeln!(
+            std::io::stderr(),
+            "{}",
+            lines(&format!("run {id} for {label}: {command}"))
+        ));
+    }
     let mut files = [Tail::of(dirs.stdout(&id)), Tail::of(dirs.stderr(&id))];
     let mut out = std::io::stdout().lock();
     loop {
@@ -52,6 +62,14 @@ pub fn logs(dirs: &Dirs, which: &str, follow: bool) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// A text of several lines, with other control characters escaped.
+fn lines(text: &str) -> String {
+    text.split('\n')
+        .map(one_line)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The run with a number, or the last one of a partition.

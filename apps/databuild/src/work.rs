@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 use ironweave::prelude::*;
 
 use crate::child::{self, Ended, Spec};
-use crate::command::Secrets;
+use crate::command::{Secrets, expand};
 use crate::engine::{Engine, STDERR_LINES_MAX, step_error};
+use crate::invoked;
 use crate::jobs::{Job, Jobs};
 use crate::model::build::state::{Failed, Live, Queued, Running, Stale};
 use crate::model::build::{
@@ -160,6 +161,7 @@ impl Engine {
         vars.extend(job.fields(name));
         let live = self.live(&job.live);
         let secrets = job.env.secrets();
+        invoked::keep(&self.dirs, &id, expand(&job.command, &vars), &secrets);
         let mut output = RunOutput::of(name)
             .hashing(dir.clone())
             .reporting(self.reporter(run));

@@ -336,6 +336,8 @@ pub struct RunInFull {
     pub run: RunAnswer,
     /// The version of its job.
     pub version: String,
+    /// The program and its arguments, without secrets; null if that is not kept any more.
+    pub command: Option<Vec<String>>,
     /// What it builds.
     pub builds: Names,
     /// What it has read.
@@ -366,6 +368,7 @@ impl RunInFull {
         let mut answer = Self {
             run,
             version: of.version(db).to_owned(),
+            command: None,
             builds: names(of.builds(db), db),
             reads: names(of.reads(db), db),
             missed: List::of(missed.map(|reference| reference.name(db))),

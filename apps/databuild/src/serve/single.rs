@@ -7,6 +7,7 @@ use ironweave::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::invoked;
 use crate::model::build::state::{Failed, Running};
 use crate::model::build::{JobRun, Partition, Want};
 use crate::rules::open_wants;
@@ -154,7 +155,10 @@ pub async fn one_run(
         let run: JobRun = entity(&id, "JobRun", db)?;
         let mut history = api.reader.history(run).map_err(Failure::unreadable)?;
         history.retain(|entry| Some(entry.seq()) <= db.seq());
-        Ok(RunInFull::of(run, &history, db))
+        Ok(RunInFull {
+            command: invoked::find(&api.dirs, &id),
+            ..RunInFull::of(run, &history, db)
+        })
     };
     api.read(at, answer).await
 }

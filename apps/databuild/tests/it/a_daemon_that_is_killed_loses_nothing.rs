@@ -149,8 +149,7 @@ secrets = ["CARGO_PKG_NAME"]
     daemon.want(&["a"]);
     place.wait_for("there");
     assert_eq!(daemon.end().code, Some(0));
-    let kept = std::fs::read_dir(place.path("out/logs")).expect("the logs");
-    let kept: Vec<_> = kept.map(|file| file.expect("a file").path()).collect();
+    let kept = place.kept();
     assert_eq!(kept.len(), 1, "{kept:?}");
     let text = std::fs::read_to_string(&kept[0]).expect("a text");
     assert_eq!(text, "with [CARGO_PKG_NAME]\n");

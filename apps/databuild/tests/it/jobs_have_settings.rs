@@ -60,8 +60,7 @@ secrets = ["TOKEN"]
     let log = place.log();
     assert!(log.contains("with [TOKEN]"), "{log}");
     let mut kept = String::new();
-    for file in std::fs::read_dir(place.path("out/logs")).expect("the logs") {
-        let path = file.expect("a file").path();
+    for path in place.kept() {
         assert!(
             seen.stderr
                 .contains(&format!("(all that it wrote: {})", path.display())),
@@ -95,8 +94,7 @@ command = ["true"]
     );
     assert_eq!(run_with(&place, &[("TOKEN", "s3cr3t")], &["a"]).code, None);
     run_with(&place, &[("TOKEN", "s3cr3t")], &["b"]).success();
-    let kept = std::fs::read_dir(place.path("out/logs")).expect("the logs");
-    let kept: Vec<_> = kept.map(|file| file.expect("a file").path()).collect();
+    let kept = place.kept();
     assert_eq!(kept.len(), 1, "{kept:?}");
     let text = std::fs::read_to_string(&kept[0]).expect("a text");
     assert_eq!(text, "with [TOKEN]\n");
@@ -111,8 +109,7 @@ fn other_lines_on_stdout_are_kept_unless_it_is_strict() {
     };
     let place = Place::with_jobs(&jobs(""));
     assert_eq!(place.run(&["a"]).success().counts(), (1, 0));
-    let kept = std::fs::read_dir(place.path("out/logs")).expect("the logs");
-    let kept: Vec<_> = kept.map(|file| file.expect("a file").path()).collect();
+    let kept = place.kept();
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert_eq!(
         std::fs::read_to_string(&kept[0]).expect("a text"),

@@ -15,6 +15,7 @@ mod a_daemon_that_is_killed_loses_nothing;
 mod a_log_of_an_earlier_version_is_read;
 mod a_partition_has_a_story;
 mod a_plan_is_what_is_built;
+mod a_run_has_a_command;
 mod a_store_of_before_a_want_kept_going_is_opened;
 mod a_store_of_before_is_migrated;
 mod a_value_is_never_a_script;

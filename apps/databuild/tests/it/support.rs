@@ -95,6 +95,15 @@ impl Place {
         self.databuild(&["log", "--full"]).success().stdout
     }
 
+    /// The files with what runs wrote.
+    pub fn kept(&self) -> Vec<PathBuf> {
+        let files = fs::read_dir(self.path("out/logs")).expect("the logs");
+        let files = files.map(|file| file.expect("a file").path());
+        files
+            .filter(|path| path.extension().is_none_or(|end| end != "commands"))
+            .collect()
+    }
+
     pub fn status(&self) -> String {
         self.databuild(&["status"]).success().stdout
     }

@@ -60,6 +60,9 @@ function follow(id) {
   }, POLL_INTERVAL);
 }
 
+/** A word as a shell would read it. */
+const inShell = (word) => (/^[\w\-./=:,@%+]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
 export function view(data) {
   return [
     h("div", { class: "title" }, heading(`Run ${data.id}`, " ", state(data.state))),
@@ -72,7 +75,7 @@ export function view(data) {
           "dl",
           { class: "values" },
           pair("Builds", list(data.builds, (name) => partition(name))),
-          data.command ? pair("Command", h("code", {}, Array.isArray(data.command) ? data.command.join(" ") : data.command)) : null,
+          data.command ? pair("Command", h("pre", { class: "command", tabindex: "0", role: "region", "aria-label": "Command" }, data.command.map(inShell).join(" "))) : null,
           data.attempt > 1 ? pair("Attempt", String(data.attempt)) : null,
           data.pid ? pair("Process", String(data.pid)) : null,
           data.exit !== null && data.exit !== undefined ? pair("Exit status", String(data.exit)) : null,
