@@ -257,6 +257,12 @@ pub(super) struct Served {
     /// How long runs may go on after a signal
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(super) grace: Duration,
+    /// How many clients may be connected at a time; further ones are refused [default: 4000, or what the limit on open files permits]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 4000, hide_default_value = true)]
+    pub(super) clients_max: u16,
+    /// How long a connection may be without a request, or its client not read what it is sent; then it is closed
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    pub(super) idle_max: Duration,
 }
 
 #[derive(clap::Args)]

@@ -16,6 +16,7 @@ use crate::engine::Limits;
 use crate::lineage::{Direction, lineage};
 use crate::plan::Question;
 use crate::requests::{self, Request};
+use crate::serve::http::Bounds;
 use crate::{demo, draw, job, logs, plan, serve, show, signals, simulate, story};
 
 /// Runs databuild, and reports errors on stderr.
@@ -93,6 +94,10 @@ fn run(command: Cmd) -> Result<ExitCode> {
                     comment: String::new(),
                 },
                 grace: served.grace,
+                bounds: Bounds {
+                    connections: usize::from(served.clients_max),
+                    idle: served.idle_max,
+                },
             };
             serve::serve(&dirs, options).map(|()| ExitCode::SUCCESS)
         }

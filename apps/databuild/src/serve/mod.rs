@@ -15,6 +15,7 @@
 //! | [`world`] | the graph that a request reads: the current one or a past one |
 //! | [`events`], [`metrics`] | server-sent events, and metrics for Prometheus |
 //! | [`observed`] | what the store does, in the metrics and on stderr |
+//! | [`http`](mod@http) | connections and their limits |
 //! | [`access`](mod@access) | who may send requests, and bounds of these |
 //! | [`pages`] | the pages for people, with the explorer of the store |
 //! | [`story`], [`timeline`] | what happened to a partition, and when what a want needs was built |
@@ -40,6 +41,7 @@ pub mod demo;
 pub mod events;
 pub mod failure;
 pub mod follow;
+pub mod http;
 pub mod inbox;
 pub mod lists;
 pub mod logs;
@@ -73,6 +75,7 @@ use crate::serve::access::{access, read_token};
 use crate::serve::api::Shared;
 use crate::serve::client::Client;
 use crate::serve::events::Rendered;
+use crate::serve::http::Bounds;
 use crate::serve::inbox::JobsFile;
 use crate::serve::metrics::Metrics;
 use crate::serve::observed::Observed;
@@ -82,12 +85,14 @@ use crate::serve::world::Worlds;
 use crate::start;
 use crate::text::shown;
 
-/// How long answers may take that have begun when the daemon ends.
-const LAST_ANSWERS_MAX: Duration = Duration::from_secs(5);
 /// The threads that answer requests. Handlers are short; what reads the log has threads of its own.
 const HTTP_THREADS: usize = 2;
 /// The number of open files that a daemon asks for, because each client has one.
 const FILES: u64 = 8192;
+/// The number of connections at most that wait until they are accepted.
+const WAITING_MAX: i32 = 4096;
+/// The number of open files that are left for the store and for runs, and not for clients.
+const FILES_OF_RUNS: u64 = 256;
 
 /// What a daemon is started with.
 pub struct Options {
@@ -103,6 +108,8 @@ pub struct Options {
     pub limits: Limits,
     /// How long runs may go on after a signal.
     pub grace: Duration,
+    /// Limits of connections.
+    pub bounds: Bounds,
 }
 
 /// Serves a directory until a signal arrives.
@@ -129,7 +136,10 @@ pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
         anyhow::anyhow!("cannot listen at {address}: {e}: choose another address with --listen, such as 127.0.0.1:0")
     })?;
     listener.set_nonblocking(true)?;
-    allow_many_files();
+    // With the 128 of the standard library, some of many clients that come at once would wait for seconds.
+    rustix::net::listen(&listener, WAITING_MAX)?;
+    let mut bounds = options.bounds;
+    bounds.connections = bounds.connections.min(allow_many_files());
     dirs.create()?;
     let store = start::open(dirs)?;
     let (reader, observed) = (store.reader(), Observed::of(&store));
@@ -184,7 +194,7 @@ pub fn serve(dirs: &Dirs, options: Options) -> Result<()> {
         began,
     };
     let http = std::thread::Builder::new().name("http".to_owned());
-    let http = http.spawn(move || answer(listener, shared, ends))?;
+    let http = http.spawn(move || answer(listener, shared, bounds, ends))?;
     let written = presence.write(dirs)?;
     let hello = format!(
         "databuild serves {} at http://{}\n",
@@ -229,10 +239,11 @@ fn address(text: &str) -> Result<SocketAddr> {
     all.next().with_context(wrong)
 }
 
-/// Raises the limit on the number of open files, as far as that is permitted.
-fn allow_many_files() {
+/// Raises the limit on the number of open files, as far as that is permitted. Returns how many clients there may be then.
+fn allow_many_files() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
+    let mut files = limit.current;
     if let Some(current) = limit.current.filter(|current| *current < FILES) {
         let most = limit.maximum.map_or(FILES, |maximum| maximum.min(FILES));
         let raised = Rlimit {
@@ -240,32 +251,28 @@ fn allow_many_files() {
             maximum: limit.maximum,
         };
         // With fewer files, there can be fewer clients.
-        let _ = setrlimit(Resource::Nofile, raised);
+        if setrlimit(Resource::Nofile, raised).is_ok() {
+            files = raised.current;
+        }
     }
+    let clients = files.map_or(u64::MAX, |files| {
+        files.saturating_sub(FILES_OF_RUNS).max(files / 2)
+    });
+    usize::try_from(clients).unwrap_or(usize::MAX)
 }
 
 /// Answers requests until the daemon ends, and then those that have begun, for a limited time.
-fn answer(listener: TcpListener, shared: Shared, ends: watch::Receiver<bool>) -> Result<()> {
+fn answer(
+    listener: TcpListener,
+    shared: Shared,
+    bounds: Bounds,
+    ends: watch::Receiver<bool>,
+) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(HTTP_THREADS)
         .enable_all()
         .build()?;
-    let ended = |mut ends: watch::Receiver<bool>| async move {
-        let _ = ends.wait_for(|ends| *ends).await;
-    };
-    let limit = ends.clone();
-    let served = runtime.block_on(async move {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        let served = axum::serve(listener, api::router(shared)).with_graceful_shutdown(ended(ends));
-        let served = tokio::spawn(served.into_future());
-        ended(limit).await;
-        match tokio::time::timeout(LAST_ANSWERS_MAX, served).await {
-            Ok(Ok(served)) => served,
-            Ok(Err(e)) => Err(std::io::Error::other(e)),
-            // A client that does not read its answer does not keep the daemon from ending.
-            Err(_) => Ok(()),
-        }
-    });
+    let served = runtime.block_on(http::answer(listener, api::router(shared), bounds, ends));
     runtime.shutdown_background();
     served.context("requests cannot be answered any more")
 }

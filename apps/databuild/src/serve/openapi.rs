@@ -76,7 +76,7 @@ const ERRORS: [(u16, &str, &str); 13] = [
     ),
 ];
 /// Those that each answer may have.
-const ALWAYS: [u16; 7] = [400, 401, 403, 414, 421, 500, 504];
+const ALWAYS: [u16; 8] = [400, 401, 403, 414, 421, 500, 503, 504];
 /// What the title of the document is followed by.
 const ABOUT: &str = "A daemon that builds partitions of data. A query or a body with a field that is not described here is refused. \
                      An answer may get further fields in later versions. An error has the field `error`. If the daemon has a token, \

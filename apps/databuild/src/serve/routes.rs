@@ -46,7 +46,7 @@ macro_rules! routes {
 
 routes! {
     /// Whether the daemon works. 503 while it ends, with the fields of the answer too.
-    get "/healthz" health(503) => health;
+    get "/healthz" health() => health;
     /// Metrics in the text format of Prometheus.
     get "/metrics" metrics() => metrics;
     /// This document.
@@ -56,15 +56,15 @@ routes! {
     /// The wants, in order of ids. `state=open` has those that have not ended.
     get "/api/wants" wants(404) => wants;
     /// Wants partitions. The answer comes when the want is durable.
-    post "/api/wants" want(409 503) => want;
+    post "/api/wants" want(409) => want;
     /// A want, with the state of all that it needs.
     get "/api/wants/{id}" oneWant() => one_want;
     /// Cancels a want, with what only it needs.
-    delete "/api/wants/{id}" cancel(409 503) => cancel;
+    delete "/api/wants/{id}" cancel(409) => cancel;
     /// When the partitions that a want needs were built, and the chain of runs that decided how long that took.
     get "/api/wants/{id}/timeline" timeline() => timeline::of_want;
     /// Forgets failures, so that the partitions are built again when they are wanted.
-    post "/api/retry" retry(409 503) => retry;
+    post "/api/retry" retry(409) => retry;
     /// What would be built for partitions that are wanted or that change, and when. Nothing is changed.
     post "/api/plan" plan() => plan::plan;
     /// The partitions, in the order in which they were first wanted.
@@ -90,7 +90,7 @@ routes! {
     /// What has changed between two steps or times.
     get "/api/diff" diff(404) => reads::diff;
     /// The transactions as server-sent events, as they become durable. The id of an event is the position of its transaction.
-    get "/api/events" events(404 409 503) => events;
+    get "/api/events" events(404 409) => events;
 }
 
 /// The description of the API, as an answer.

@@ -13,3 +13,4 @@ mod described;
 mod support;
 
 mod hostile_requests_are_answered;
+mod many_clients_hold;
