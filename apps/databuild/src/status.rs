@@ -150,9 +150,6 @@ impl Status {
             run: partition.built_by(db).map(|run| run.id().to_string()),
             reason: partition.reason(db).to_owned(),
         });
-        // What nothing else waits for, so that the chains are the longest ones.
-        let blocked = db.place::<Partition, (UpstreamBuilding, UpstreamFailed, Checking)>();
-        let blocked = blocked.filter(|p| p.downstreams(db).next().is_none());
         let stale = db.place::<Partition, Stale>();
         Self {
             partitions: present(counts!(
@@ -168,7 +165,7 @@ impl Status {
             wanted: wanted.collect(),
             running: running.collect(),
             failed: failed.collect(),
-            waiting: blocked.map(|p| chain(p, db)).collect(),
+            waiting: blocked(db).map(|p| chain(p, db)).collect(),
             stale: stale.map(|p| p.of(db).name(db).to_owned()).collect(),
         }
     }
@@ -266,6 +263,12 @@ fn groups(db: &impl Db) -> Vec<Group> {
         .collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.all));
     groups
+}
+
+/// The partitions that wait and that nothing else waits for, so that their chains are the longest ones.
+pub fn blocked<D: Db>(db: &D) -> impl Iterator<Item = Partition> {
+    let waiting = db.place::<Partition, (UpstreamBuilding, UpstreamFailed, Checking)>();
+    waiting.filter(|p| p.downstreams(db).next().is_none())
 }
 
 /// The chain from a partition to what is in its way: of what it waits for, what has failed comes first, then what runs.

@@ -101,12 +101,16 @@ export function list(cut, show, { none = "None." } = {}) {
   return h("ul", { class: "links" }, cut.items.map((item) => h("li", {}, show(item))), left > 0 ? h("li", { class: "dim" }, `and ${number(left)} more`) : null);
 }
 
-/** A chain of partitions that wait for each other; the last one is in the way. */
-export const chain = (links) =>
+/** A chain of partitions that wait for each other; the last one is in the way. `left` is the number of those that are left out in the middle. */
+export const chain = (links, left = 0) =>
   h(
     "p",
     { class: "chain" },
-    links.flatMap((link, ix) => [ix ? h("span", { class: "dim", "aria-label": "waits for" }, " ← ") : null, partition(link.partition)]),
+    links.flatMap((link, ix) => [
+      ix ? h("span", { class: "dim", "aria-label": "waits for" }, " ← ") : null,
+      left && ix === Math.floor(links.length / 2) ? h("span", { class: "dim" }, `.. ${number(left)} more .. ← `) : null,
+      partition(link.partition),
+    ]),
     " ",
     h("span", { class: "dim" }, links.at(-1)?.state ?? ""),
   );

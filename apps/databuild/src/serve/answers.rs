@@ -10,9 +10,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::fresh::stands_on;
-use crate::model::build::state::{Failed, Live, Running, UpstreamFailed};
+use crate::model::build::state::{
+    Checking, Failed, Live, Running, UpstreamBuilding, UpstreamFailed,
+};
 use crate::model::build::{JobRun, Model, Partition, PartitionRef, Want};
 use crate::rules::{is_open, name, source};
+use crate::status::{Link, chain};
 
 /// The number of items of a list inside of an answer at most.
 pub const LIST_MAX: usize = 100;
@@ -121,6 +124,59 @@ impl WantAnswer {
             asked_for: want
                 .asked_for(db)
                 .map(|partition| name(partition, db).to_owned()),
+        }
+    }
+}
+
+/// The number of partitions of a chain at most.
+const CHAIN_MAX: usize = 20;
+/// The number of chains of a want at most, and of its partitions that are looked at for them.
+const CHAINS_MAX: usize = 3;
+const CHAINS_FROM_MAX: usize = 1000;
+
+/// Partitions that wait for each other. The last one is in the way of the others.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Chain {
+    /// The partitions. Of a long chain, the middle is left out.
+    #[schemars(length(max = CHAIN_MAX))]
+    pub links: Vec<Link>,
+    /// The number of partitions that are left out in the middle.
+    pub left_out: usize,
+}
+
+impl Chain {
+    /// The chain from a partition to what is in its way.
+    pub fn of(partition: Partition, db: &impl Db) -> Self {
+        let mut links = chain(partition, db);
+        let left_out = links.len().saturating_sub(CHAIN_MAX);
+        if left_out > 0 {
+            links.drain(CHAIN_MAX / 2..CHAIN_MAX / 2 + left_out);
+        }
+        Self { links, left_out }
+    }
+}
+
+/// A want, and why it waits.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OpenWant {
+    /// The want.
+    #[serde(flatten)]
+    pub want: WantAnswer,
+    /// Some chains from its partitions to what is in their way.
+    #[schemars(length(max = CHAINS_MAX))]
+    pub chains: Vec<Chain>,
+}
+
+impl OpenWant {
+    /// An open want with the chains of the first of its partitions that wait.
+    pub fn of(want: Want, db: &impl Db) -> Self {
+        let awaited = want.awaits(db).take(CHAINS_FROM_MAX);
+        let waiting = awaited.filter(|p| {
+            p.is::<UpstreamBuilding>(db) || p.is::<UpstreamFailed>(db) || p.is::<Checking>(db)
+        });
+        Self {
+            want: WantAnswer::of(want, db),
+            chains: waiting.take(CHAINS_MAX).map(|p| Chain::of(p, db)).collect(),
         }
     }
 }

@@ -12,13 +12,14 @@ use crate::model::build::state::{Failed, Running};
 use crate::model::build::{JobRun, Partition, Want};
 use crate::rules::open_wants;
 use crate::serve::answers::{
-    Counts, LIST_MAX, PartitionAnswer, PartitionInFull, RunAnswer, RunInFull, WantAnswer,
-    WantInFull,
+    Chain, Counts, LIST_MAX, List, OpenWant, PartitionAnswer, PartitionInFull, RunAnswer,
+    RunInFull, WantInFull,
 };
 use crate::serve::api::{Api, Read, entity, reference};
 use crate::serve::failure::{Asked, Error, Failure, Named, Nothing};
 use crate::serve::openapi::{Operation, Output};
 use crate::serve::world::{At, World};
+use crate::status::blocked;
 
 /// Whether a daemon works.
 #[derive(Serialize, JsonSchema)]
@@ -84,13 +85,24 @@ pub struct Status {
     wants: Counts,
     /// The first open wants that no run asked for.
     #[schemars(length(max = LIST_MAX))]
-    open: Vec<WantAnswer>,
+    open: Vec<OpenWant>,
     /// The first runs that go on.
     #[schemars(length(max = LIST_MAX))]
     running: Vec<RunAnswer>,
     /// The first partitions that have failed.
     #[schemars(length(max = LIST_MAX))]
     failed: Vec<PartitionAnswer>,
+    /// Why partitions wait: each chain leads from one that nothing else waits for to what is in the way.
+    waiting: List<Chain>,
+}
+
+/// The first chains of partitions that wait, and the number of all.
+fn waiting(db: &impl Db) -> List<Chain> {
+    let mut blocked = blocked(db);
+    let first = blocked.by_ref().take(LIST_MAX).map(|p| Chain::of(p, db));
+    let items: Vec<Chain> = first.collect();
+    let count = items.len() + blocked.count();
+    List { items, count }
 }
 
 /// `GET /api/status`.
@@ -111,9 +123,10 @@ pub async fn status(State(api): State<Api>, Asked(At { at }): Asked<At>) -> Read
             partitions: Counts::of(db, "Partition"),
             runs: Counts::of(db, "JobRun"),
             wants: Counts::of(db, "Want"),
-            open: open.map(|want| WantAnswer::of(want, db)).collect(),
+            open: open.map(|want| OpenWant::of(want, db)).collect(),
             running: running.map(|run| RunAnswer::of(run.any(), db)).collect(),
             failed: failed.map(|p| PartitionAnswer::of(p.of(db), db)).collect(),
+            waiting: waiting(db),
         })
     };
     api.read(at, answer).await

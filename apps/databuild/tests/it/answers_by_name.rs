@@ -2,7 +2,9 @@
 
 use std::process::Stdio;
 
-use crate::daemon::Daemon;
+use serde_json::{Value, json};
+
+use crate::daemon::{self, Daemon};
 use crate::support::{Place, Seen};
 
 /// A report of weeks of days, of which the day 5 fails.
@@ -233,4 +235,73 @@ command = ["sh", "-c", '''
     // Then it is printed at once, with the same lines.
     let all = said(&place, &["logs", "slow", "--follow"]);
     assert_eq!(all, "second\nfirst\nthird\n");
+}
+
+#[test]
+fn what_waits_for_what_over_http() {
+    let place = Place::with_jobs(daemon::JOBS);
+    let daemon = Daemon::start(&place);
+    let done = daemon.want(&["needs-bad"]);
+    daemon.wait_for(&done, "UpstreamFailed");
+    let want = daemon.want(&["quick/1", "top/a", "top/b"]);
+    daemon.wait_for_run("slow/a");
+    daemon.wait_for_run("slow/b");
+    let names = |chain: &Value| -> Vec<String> {
+        let links = chain["links"].as_array().unwrap().iter();
+        links
+            .map(|link| link["partition"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let (_, status) = daemon.get("/api/status");
+    let open = status["open"].as_array().unwrap();
+    assert_eq!((open.len(), &open[0]["id"]), (1, &json!(want)));
+    let of_want = open[0]["chains"].as_array().unwrap();
+    assert_eq!(
+        of_want.iter().map(names).collect::<Vec<_>>(),
+        [["top/a", "slow/a"], ["top/b", "slow/b"]]
+    );
+    let run = of_want[0]["links"][1]["state"].as_str().unwrap();
+    assert!(
+        run.starts_with("run ") && run.ends_with(" builds it"),
+        "{status:#}"
+    );
+    // Those of the whole store, which the command line prints.
+    assert_eq!(status["waiting"]["count"], 3);
+    let all = status["waiting"]["items"].as_array().unwrap();
+    let is_failed = |chain: &&Value| names(chain) == ["needs-bad", "bad"];
+    let failed = all.iter().find(is_failed).unwrap();
+    assert_eq!(
+        failed["links"][1]["state"],
+        "FAILED: it ended with exit status 1"
+    );
+    assert_eq!(failed["left_out"], 0);
+    let text = place.status();
+    for chain in all {
+        let end = chain["links"][1]["state"].as_str().unwrap();
+        let line = format!("waiting: {} {end}\n", names(chain).join(" \u{2190} "));
+        assert!(text.contains(&line), "no {line} in {text}");
+    }
+    // When it was wanted, nothing waited.
+    let (_, then) = daemon.get("/api/status?at=1");
+    assert_eq!(then["waiting"], json!({ "items": [], "count": 0 }));
+}
+
+#[test]
+fn of_a_long_chain_both_ends_over_http() {
+    let jobs = r#"
+[[job]]
+partitions = "n/{n}"
+command = ["sh", "-c", "[ $FIELD_N != 30 ] && echo '{\"missed\": \"n/'$((FIELD_N + 1))'\"}'"]
+"#;
+    let place = Place::with_jobs(jobs);
+    place.run(&["n/1"]);
+    let daemon = Daemon::start(&place);
+    let (_, status) = daemon.get("/api/status");
+    let chain = &status["waiting"]["items"][0];
+    let links = chain["links"].as_array().unwrap();
+    assert_eq!((links.len(), &chain["left_out"]), (20, &json!(10)));
+    assert_eq!(
+        [9, 10, 19].map(|ix: usize| &links[ix]["partition"]),
+        ["n/10", "n/21", "n/30"]
+    );
 }

@@ -170,6 +170,14 @@ fn wants_are_canceled_and_failures_retried_by_a_click() {
     };
     let mut page = browser.page(Window::DESKTOP);
     page.open(&url(&daemon, ""), &shows("it is broken"));
+    // What is in the way of what, as `databuild status` prints it.
+    let chains = page.eval(
+        "[...document.querySelectorAll('.item .chain')].map((one) => one.textContent.replace(/run \\S+/, 'run')).join()",
+    );
+    assert_eq!(
+        chains,
+        "top/a \u{2190} slow/a run builds it,needs-bad \u{2190} bad FAILED: it ended with exit status 1"
+    );
     let cancel = format!("[aria-label='Cancel want {want}']");
     page.click(&cancel);
     assert_eq!(daemon.get(&format!("/api/wants/{want}")).1["open"], true);

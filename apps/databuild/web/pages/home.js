@@ -7,6 +7,8 @@ import { action, bar, chain, partition, run, retryAndBuild, state, want } from "
 
 /** The number of wants of which the progress is asked for. */
 const WANTS_MAX = 8;
+/** The number of chains that lead to one failure and are shown. */
+const CHAINS_MAX = 3;
 
 export const title = () => "Home";
 
@@ -14,7 +16,7 @@ export async function load(parameters, signal) {
   const at = parameters.get("at");
   const status = await ask("status", { at }, signal);
   const first = status.open.slice(0, WANTS_MAX);
-  const open = await Promise.all(first.map((one) => ask(`wants/${one.id}`, { at }, signal)));
+  const open = await Promise.all(first.map(async (one) => ({ ...(await ask(`wants/${one.id}`, { at }, signal)), chains: one.chains })));
   return { ...status, detailed: open };
 }
 
@@ -39,7 +41,7 @@ export function view(data) {
       data.failed.length > 1
         ? h("p", {}, action("Retry these", () => retryAndBuild(data.failed.map((one) => one.name)), { ask: "Retry all of these?" }))
         : null,
-      data.failed.map(failure),
+      data.failed.map((one) => failure(one, data.waiting.items)),
       data.failed.length ? null : h("p", { class: "dim" }, "Nothing has failed."),
     ),
   ];
@@ -63,8 +65,7 @@ function openWant(one) {
       "div",
       { class: "wide" },
       bar(one.progress, { label: `Progress of want ${one.id}` }),
-      (one.chains ?? []).slice(0, 3).map(chain),
-      one.blocked?.items.slice(0, 3).map((each) => h("p", {}, partition(each.name), h("span", { class: "dim" }, " is blocked by "), each.by.items.map((name, ix) => [ix ? ", " : "", partition(name)]))),
+      one.chains.map((each) => chain(each.links, each.left_out)),
       one.deadline ? h("p", { class: "dim" }, `Deadline ${one.deadline}`) : null,
     ),
   );
@@ -79,7 +80,8 @@ function running(one) {
   );
 }
 
-function failure(one) {
+function failure(one, waiting) {
+  const behind = waiting.filter((each) => each.links.at(-1).partition === one.name);
   const retry = () => retryAndBuild([one.name]);
   return h(
     "div",
@@ -87,5 +89,6 @@ function failure(one) {
     h("p", { class: "heads" }, partition(one.name), state(one.state), one.run ? run(one.run) : null),
     h("div", { class: "actions" }, action("Retry", retry, { label: `Retry ${one.name}` })),
     one.reason ? h("pre", { class: "reason wide" }, one.reason) : null,
+    behind.length ? h("div", { class: "wide" }, behind.slice(0, CHAINS_MAX).map((each) => chain(each.links, each.left_out)), behind.length > CHAINS_MAX ? h("p", { class: "dim" }, `and ${number(behind.length - CHAINS_MAX)} more that wait for it`) : null) : null,
   );
 }
