@@ -4,22 +4,18 @@
 //! If the `digest` command of a job fails, the partitions of that job are not known to be up to date. Partitions that depend on them
 //! are not built until the command works again; all others are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use ironweave::prelude::*;
 
-use crate::child::{self, Children, Ended, Spec};
-use crate::engine::{Engine, STDERR_LINES_MAX, TICK};
+use crate::digests::{Answers, Built, Question, Questions};
+use crate::engine::Engine;
 use crate::jobs::Job;
 use crate::model::build::state::{Checking, Failed, Live, Stale};
 use crate::model::build::{Partition, SourcesChanged};
 use crate::present::Present;
-use crate::protocol::Digests;
 use crate::rules::{current, name};
-
-/// The number of partitions per `digest` command, because the length of a command line is limited.
-const BATCH: usize = 500;
 
 /// The partitions that are not known to be up to date, and the consequences.
 #[derive(Default)]
@@ -50,13 +46,20 @@ impl Unknown {
     }
 }
 
-/// A live or failed partition, its name and the digest that it was built with.
-type Built = (Partition, String, String);
-
 /// Records which live partitions are stale; those in `gone` are known to be. Returns the signal that
 /// stopped it, if there was one.
 pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Result<Option<i32>> {
-    let mut changed: BTreeSet<Partition> = gone.into_iter().collect();
+    let (mut changed, questions) = differences(engine);
+    changed.extend(gone);
+    match questions.ask(&|| engine.signals.received()) {
+        Ok(answers) => learn(engine, refs, changed, answers).map(|()| None),
+        Err(signal) => Ok(Some(signal)),
+    }
+}
+
+/// The partitions that have changed as can be seen without a `digest` command, and what is to be asked of these commands.
+pub fn differences(engine: &Engine) -> (BTreeSet<Partition>, Questions) {
+    let mut changed = BTreeSet::new();
     let db = &engine.store;
     let mut by_job: BTreeMap<usize, Vec<Built>> = BTreeMap::new();
     let live = db.place::<Partition, Live>().map(|p| p.any());
@@ -83,37 +86,49 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
         let Some(job) = job.filter(|job| engine.jobs.all()[*job].digest.is_some()) else {
             continue;
         };
-        let digest = match has_failed {
-            Some(failed) => failed.digest(db).clone(),
-            None => built_with(partition, db),
-        };
+        let digest = compared(partition, db);
         if let Some(digest) = digest {
             let built = (partition, name.to_owned(), digest);
             by_job.entry(job).or_default().push(built);
         }
     }
-    let mut comparison = Comparison {
-        engine,
-        todo: by_job
-            .iter()
-            .map(|(job, built)| (*job, built.chunks(BATCH).collect()))
-            .collect(),
-        asked: HashMap::new(),
-        children: Children::new(),
-        changed,
-        failures: BTreeMap::new(),
+    let jobs = by_job.into_iter().filter_map(|(index, built)| {
+        let job = &engine.jobs.all()[index];
+        let question = Question {
+            pattern: job.pattern.clone(),
+            command: job.digest.clone()?,
+            env: job.env.clone(),
+            built,
+        };
+        Some((index, question))
+    });
+    let questions = Questions {
+        jobs: jobs.collect(),
+        vars: engine.vars().to_vec(),
+        dirs: engine.dirs.clone(),
     };
-    if let Some(signal) = comparison.run() {
-        return Ok(Some(signal));
+    (changed, questions)
+}
+
+/// Records what has changed, with the answers of `digest` commands. They may have been asked long ago, so that a partition may have
+/// been built again since.
+pub fn learn(
+    engine: &mut Engine,
+    refs: &[String],
+    mut changed: BTreeSet<Partition>,
+    answers: Answers,
+) -> Result<()> {
+    for note in answers.notes {
+        engine.progress.note(note);
     }
-    let Comparison {
-        mut changed,
-        failures,
-        ..
-    } = comparison;
+    let db = &engine.store;
+    let is_same =
+        |(partition, _, digest): &&Built| compared(*partition, db).as_ref() == Some(digest);
+    let differing = answers.differing.iter().filter(is_same);
+    changed.extend(differing.map(|(partition, ..)| *partition));
     let mut unknown = Unknown::default();
-    for (job, failure) in failures {
-        let built = by_job.get(&job).into_iter().flatten();
+    for (failure, built) in answers.failures {
+        let built = built.iter().filter(is_same);
         let index = unknown.failures.len();
         unknown.partitions.extend(built.map(|(p, ..)| (*p, index)));
         unknown.failures.push(failure);
@@ -128,13 +143,58 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
         }
     }
     engine.unknown = unknown;
+    mark_stale(engine, changed)
+}
+
+/// Records what has changed as far as that is known before the `digest` commands have answered.
+pub fn learn_before(
+    engine: &mut Engine,
+    refs: &[String],
+    mut changed: BTreeSet<Partition>,
+) -> Result<()> {
+    if !engine.unknown.failures.is_empty() {
+        retain_needed(engine, refs, &engine.unknown, &mut changed);
+    }
+    mark_stale(engine, changed)
+}
+
+fn mark_stale(engine: &mut Engine, changed: BTreeSet<Partition>) -> Result<()> {
     if !changed.is_empty() {
         engine.fire(SourcesChanged {
             partitions: changed.into_iter().collect(),
         })?;
         engine.went_stale = true;
     }
-    Ok(None)
+    Ok(())
+}
+
+/// The digest of a partition that is compared with the one of now, if one is.
+fn compared(partition: Partition, db: &impl Db) -> Option<String> {
+    match partition.in_state::<Failed>(db) {
+        Some(failed) => failed.digest(db).clone(),
+        None => built_with(partition, db),
+    }
+}
+
+/// The partitions that are needed for some names, as far as that is known: by what runs have read and what jobs declare.
+pub fn needed_for(engine: &Engine, refs: &[String]) -> BTreeSet<Partition> {
+    let db = &engine.store;
+    let mut todo: Vec<String> = refs.to_vec();
+    let (mut names, mut found) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(name) = todo.pop() {
+        if !names.insert(name.clone()) {
+            continue;
+        }
+        if let Ok(job) = engine.jobs.job_for(&name) {
+            todo.extend(job.inputs(&name));
+        }
+        if let Some(partition) = current(&name, db) {
+            found.insert(partition);
+            let read = partition.inputs(db).chain(partition.upstreams(db));
+            todo.extend(read.map(|p| p.of(db).name(db).to_owned()));
+        }
+    }
+    found
 }
 
 /// The digest that a partition was built with, if it is live or may be live again.
@@ -155,125 +215,23 @@ fn affect(
 ) {
     let db = &engine.store;
     unknown.affected = rests_on(db, unknown.partitions.keys().copied());
+    retain_needed(engine, refs, unknown, changed);
+}
+
+/// Keeps the changed partitions that wanted ones need which do not depend on unknown ones.
+fn retain_needed(
+    engine: &Engine,
+    refs: &[String],
+    unknown: &Unknown,
+    changed: &mut BTreeSet<Partition>,
+) {
+    let db = &engine.store;
     let needed = refs
         .iter()
         .filter_map(|name| current(name, db))
         .filter(|p| !unknown.affects(*p));
     let needed = stands_on(db, needed);
     changed.retain(|p| needed.contains(p));
-}
-
-/// The `digest` commands, which run concurrently.
-struct Comparison<'e> {
-    engine: &'e Engine,
-    /// By job, the remaining batches.
-    todo: BTreeMap<usize, Vec<&'e [Built]>>,
-    /// By job, the batch that its command is running for.
-    asked: HashMap<usize, &'e [Built]>,
-    children: Children<usize, Digests>,
-    changed: BTreeSet<Partition>,
-    failures: BTreeMap<usize, String>,
-}
-
-impl Comparison<'_> {
-    /// Runs all commands. Returns the signal that stopped it, if there was one.
-    fn run(&mut self) -> Option<i32> {
-        let jobs: Vec<usize> = self.todo.keys().copied().collect();
-        for job in &jobs {
-            self.start_next(*job);
-        }
-        let signal = self.wait();
-        for job in jobs {
-            let secrets = self.engine.jobs.all()[job].env.secrets();
-            self.engine.dirs.discard(&run_of(job));
-            self.engine.dirs.tidy(&run_of(job), &secrets);
-        }
-        signal
-    }
-
-    /// Waits until all commands have ended, or until a signal arrives.
-    fn wait(&mut self) -> Option<i32> {
-        while !self.children.is_empty() {
-            if let Some(signal) = self.engine.signals.received() {
-                self.children.end();
-                return Some(signal);
-            }
-            if let Some(ended) = self.children.ended(TICK) {
-                let job = ended.key;
-                match self.compare(ended) {
-                    Ok(()) => self.start_next(job),
-                    Err(why) => self.failed(job, &why),
-                }
-            }
-        }
-        None
-    }
-
-    /// Starts the command of a job for its next batch, if there is one.
-    fn start_next(&mut self, job: usize) {
-        let Some(batch) = self.todo.get_mut(&job).and_then(Vec::pop) else {
-            return;
-        };
-        self.asked.insert(job, batch);
-        if let Err(e) = self.start(job, batch) {
-            self.failed(job, &format!("{e:#}"));
-        }
-    }
-
-    fn start(&mut self, job: usize, batch: &[Built]) -> Result<()> {
-        let engine = self.engine;
-        let names: Vec<String> = batch.iter().map(|(_, name, _)| name.clone()).collect();
-        let command = engine.jobs.all()[job].digest.as_deref();
-        let run = run_of(job);
-        engine.dirs.make_run(&run)?;
-        let spec = Spec {
-            command: command.unwrap_or_default(),
-            arguments: &names,
-            vars: engine.vars(),
-            env: &engine.jobs.all()[job].env,
-            dir: &engine.dirs.data(),
-            stderr: &engine.dirs.stderr(&run),
-            stdin: String::new(),
-        };
-        self.children.spawn(job, spec, Digests::of(&names))?;
-        Ok(())
-    }
-
-    /// Compares the output of a command with the digests that were recorded when the partitions were built.
-    fn compare(&mut self, mut ended: Ended<usize, Digests>) -> Result<(), String> {
-        let job = ended.key;
-        if let Some(left) = ended.group.message() {
-            let pattern = &self.engine.jobs.all()[job].pattern;
-            self.engine.progress.note(format_args!(
-                "the `digest` command of the job for `{pattern}`: {left}"
-            ));
-        }
-        if ended.exit != 0 {
-            let secrets = self.engine.jobs.all()[job].env.secrets();
-            let stderr = secrets.redact(child::tail(&mut ended.stderr, STDERR_LINES_MAX));
-            return Err(format!("it {}\n{stderr}", ended.status));
-        }
-        let now = ended.output?;
-        let differs = |(_, name, digest): &&Built| now.get(name) != Some(digest);
-        let batch = self.asked.remove(&job).unwrap_or_default();
-        let differing = batch.iter().filter(differs).map(|(p, ..)| *p);
-        self.changed.extend(differing);
-        Ok(())
-    }
-
-    fn failed(&mut self, job: usize, why: &str) {
-        self.todo.remove(&job);
-        let pattern = &self.engine.jobs.all()[job].pattern;
-        self.failures.insert(
-            job,
-            format!("the `digest` command of the job for `{pattern}` failed: {why}"),
-        );
-    }
-}
-
-/// The name of the directory for the stderr of a job's `digest` command.
-fn run_of(job: usize) -> String {
-    format!("digest-{job}")
 }
 
 /// The transitive closure of partitions over their inputs and upstreams, including themselves. Each is the current instance of

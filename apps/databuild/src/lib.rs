@@ -12,7 +12,7 @@
 //! | how wants are canceled, and failures retried | [`requests`] |
 //! | how processes are run, and what is kept of them | [`child`], [`program`], [`protocol`], [`invoked`] |
 //! | recovery after a kill | [`start`], [`orphans`], [`dirs`] |
-//! | staleness, and contents that come out the same | [`fresh`], [`present`], [`stale`], [`content`] |
+//! | staleness, and contents that come out the same | [`fresh`], [`digests`], [`present`], [`stale`], [`content`] |
 //! | checkpoints of the store, and what is kept of old runs | [`upkeep`] |
 //! | the daemon, its API and its clients | [`serve`] |
 //! | stores of earlier versions | [`migrate`] |
@@ -30,6 +30,7 @@ pub mod command;
 pub mod content;
 pub mod demo;
 pub mod diff;
+pub mod digests;
 pub mod dirs;
 pub mod draw;
 pub mod engine;

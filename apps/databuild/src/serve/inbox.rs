@@ -1,7 +1,8 @@
 //! The engine of a daemon: it works until a signal arrives, and carries out what clients ask for.
 //!
 //! Clients send [`Command`]s through a [`Mailbox`], which wakes the engine. It takes all that have arrived at once, so that the
-//! sources of partitions are looked at once for all wants of the moment. Nothing else writes to the store.
+//! sources of partitions are looked at once for all wants of the moment ([`looking`](crate::serve::looking)). Nothing else writes to the
+//! store.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::child::Waker;
 use crate::engine::{Engine, TICK, step_error};
-use crate::fresh::{self, stands_on};
+use crate::fresh::stands_on;
 use crate::jobs::Jobs;
 use crate::model::build::state::Failed;
 use crate::model::build::{JobRun, Want, WantCreated};
@@ -27,6 +28,7 @@ use crate::requests::{Request, What};
 use crate::rules::{OF_DAEMON, current, name, open_wants};
 use crate::selection;
 use crate::serve::failure::Failure;
+use crate::serve::looking::Look;
 use crate::start::{self, Earlier};
 
 /// How often what is kept of the oldest runs is removed.
@@ -79,10 +81,10 @@ pub struct Client {
 }
 
 /// The names of a want, with its client.
-type Asked = (Vec<String>, Client);
+pub type Asked = (Vec<String>, Client);
 
 /// What a client is answered.
-type Answered = (
+pub type Answered = (
     Result<Wanted, Failure>,
     oneshot::Sender<Result<Wanted, Failure>>,
 );
@@ -121,7 +123,10 @@ impl Mailbox {
 pub struct Orders {
     commands: Receiver<Command>,
     ending: Arc<AtomicBool>,
-    jobs: JobsFile,
+    /// The file of the jobs.
+    pub jobs: JobsFile,
+    /// The look at the sources that goes on.
+    pub look: Look,
     /// How long runs may go on after a signal.
     grace: Duration,
 }
@@ -173,6 +178,7 @@ pub fn mailbox(engine: &Engine, jobs: PathBuf, grace: Duration) -> (Mailbox, Ord
         commands: receiver,
         ending,
         jobs: JobsFile::of(jobs),
+        look: Look::new(engine.children.waker()),
         grace,
     };
     (mailbox, orders)
@@ -187,6 +193,7 @@ impl Engine {
     pub fn serve(&mut self, orders: &mut Orders) -> Result<()> {
         let result = self.serve_until_signal(orders);
         orders.ending.store(true, Ordering::Relaxed);
+        orders.look.end();
         self.progress.finish();
         self.children.end();
         let works = std::mem::take(&mut self.works);
@@ -219,6 +226,7 @@ impl Engine {
             }
             if until.is_none() && self.signals.received().is_some() {
                 orders.ending.store(true, Ordering::Relaxed);
+                orders.look.end();
                 until = Some(Instant::now() + orders.grace);
                 self.progress
                     .note("ending; a second signal ends it at once");
@@ -261,10 +269,10 @@ impl Engine {
                 }
             }
         }
-        if wants.is_empty() && changes.is_empty() {
+        let wanted = self.answer_wants(orders, wants)?;
+        if wanted.is_empty() && changes.is_empty() {
             return Ok(());
         }
-        let wanted = self.create(orders, wants)?;
         self.sync()?;
         // The clients may be gone.
         for (changed, reply) in changes {
@@ -274,25 +282,6 @@ impl Engine {
             drop(reply.send(wanted));
         }
         Ok(())
-    }
-
-    /// Creates wants, after a look at what has changed since.
-    fn create(&mut self, orders: &mut Orders, wants: Vec<Asked>) -> Result<Vec<Answered>> {
-        let fine = self.check_all(&mut orders.jobs, wants);
-        let all: BTreeSet<&String> = fine.iter().flat_map(|(refs, _)| refs).collect();
-        let all: Vec<String> = all.into_iter().cloned().collect();
-        if all.is_empty() || fresh::look(self, &all, Vec::new())?.is_some() {
-            // If a signal arrived, the clients learn from their dropped replies that the daemon is ending.
-            return Ok(Vec::new());
-        }
-        self.retry_what_left_no_trace(&all)?;
-        self.queue.clear();
-        let wanted = fine.into_iter();
-        let wanted = wanted.map(|(refs, client)| {
-            let wanted = self.want_together(refs, client.priority, client.comment)?;
-            Ok((wanted, client.reply))
-        });
-        wanted.collect()
     }
 
     fn change(&mut self, request: &Request) -> Result<Changed> {
@@ -307,7 +296,7 @@ impl Engine {
     }
 
     /// Refuses the wants for what cannot be wanted, and returns the others.
-    fn check_all(&mut self, jobs: &mut JobsFile, wants: Vec<Asked>) -> Vec<Asked> {
+    pub fn check_all(&mut self, jobs: &mut JobsFile, wants: Vec<Asked>) -> Vec<Asked> {
         let read = jobs.reread().map(|jobs| {
             if let Some(jobs) = jobs {
                 self.use_jobs(jobs);
@@ -346,7 +335,7 @@ impl Engine {
     }
 
     /// Replaces the failed partitions of which the cause may be gone without a trace, as a databuild does that starts.
-    fn retry_what_left_no_trace(&mut self, refs: &[String]) -> Result<()> {
+    pub fn retry_what_left_no_trace(&mut self, refs: &[String]) -> Result<()> {
         let db = &self.store;
         let wanted = refs.iter().filter_map(|name| current(name, db));
         let under = stands_on(db, wanted).into_iter();
@@ -355,7 +344,7 @@ impl Engine {
     }
 
     /// Creates one want for partitions, without those that depend on one that is not known to be up to date.
-    fn want_together(
+    pub fn want_together(
         &mut self,
         refs: Vec<String>,
         priority: i32,

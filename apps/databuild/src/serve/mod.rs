@@ -7,7 +7,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | [`inbox`] | the engine's loop: commands of clients, signals, the end |
+//! | [`inbox`], [`looking`] | the engine's loop: commands of clients, signals, the end; what is looked at when something is wanted |
 //! | [`routes`](mod@routes), [`openapi`] | the list of the routes of the API, and its description, which is made from them |
 //! | [`api`], [`answers`], [`failure`] | what all routes share, what they answer, and errors |
 //! | [`commands`], [`lists`], [`single`] | the routes that change something, answer with pages, or about one thing |
@@ -45,6 +45,7 @@ pub mod http;
 pub mod inbox;
 pub mod lists;
 pub mod logs;
+pub mod looking;
 pub mod metrics;
 pub mod observed;
 pub mod openapi;

@@ -8,6 +8,7 @@ mod harness;
 mod rustc;
 
 mod a_daemon_answers_over_http;
+mod a_daemon_goes_on_while_digests_are_asked;
 mod a_daemon_is_described;
 mod a_daemon_is_joined_by_run;
 mod a_daemon_tells_events;

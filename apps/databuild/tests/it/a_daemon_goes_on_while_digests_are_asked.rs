@@ -1,0 +1,112 @@
+//! A `digest` command that takes long delays those who need what it is asked about, and nobody else.
+
+use crate::daemon::Daemon;
+use crate::support::{Place, wait_until};
+
+/// `a` has a digest, which is that of the file `source`. The command notes each of its runs in `asked`, and ends when `answer` has as many
+/// lines. `made` is made from `a`, without having declared it.
+const JOBS: &str = r#"
+[[job]]
+partitions = "a"
+command = ["sh", "-c", 'cp "$DATABUILD_JOBS/source" value; echo "{\"digest\": \"$(cat value)\"}"']
+digest = ["sh", "-c", '''
+    now=$(cat "$DATABUILD_JOBS/source")
+    echo x >> "$DATABUILD_JOBS/asked"
+    while [ "$(wc -l < "$DATABUILD_JOBS/answer")" -lt "$(wc -l < "$DATABUILD_JOBS/asked")" ]; do sleep 0.02; done
+    echo "{\"partition\": \"a\", \"digest\": \"$now\"}"
+''']
+[[job]]
+partitions = "made"
+command = ["sh", "-c", '''
+    if [ -d "$DATABUILD_DATA/a" ]; then echo '{"input": "a"}'; else echo '{"missed": "a"}'; fi
+    cp "$DATABUILD_DATA/a/value" .
+''']
+[[job]]
+partitions = "quick/*"
+command = ["true"]
+[[job]]
+partitions = "slow"
+command = ["sh", "-c", 'while ! [ -e "$DATABUILD_JOBS/leave" ]; do sleep 0.02; done']
+"#;
+
+fn daemon_with_a() -> (Place, Daemon) {
+    let place = Place::with_jobs(JOBS);
+    place.write("source", "1");
+    place.write("answer", "");
+    place.write("asked", "");
+    let daemon = Daemon::start(&place);
+    let want = daemon.want(&["a"]);
+    daemon.wait_for(&want, "Successful");
+    (place, daemon)
+}
+
+fn asked(place: &Place) -> usize {
+    place.read("asked").lines().count()
+}
+
+#[test]
+fn other_wants_cancels_and_runs_go_on_and_those_who_wait_share_a_command() {
+    let (place, daemon) = daemon_with_a();
+    std::thread::scope(|scope| {
+        let waits = || scope.spawn(|| daemon.want(&["a"]));
+        let first = waits();
+        wait_until("the digest is asked for", || asked(&place) == 1);
+        // The command would go on for ever.
+        let slow = daemon.want(&["slow"]);
+        let quick = daemon.want(&["quick/1"]);
+        daemon.wait_for(&quick, "Successful");
+        daemon.wait_for_run("slow");
+        assert_eq!(daemon.delete(&format!("/api/wants/{slow}")).0, 200);
+        daemon.wait_for(&slow, "Canceled");
+        assert!(!first.is_finished());
+        // The command may have read the source before these clients changed it.
+        place.write("source", "2");
+        let more = [waits(), waits(), waits()];
+        let quick = daemon.want(&["quick/2"]);
+        daemon.wait_for(&quick, "Successful");
+        assert_eq!(asked(&place), 1);
+        place.write("answer", "\n");
+        let first = first.join().expect("it was answered");
+        daemon.wait_for(&first, "Successful");
+        wait_until("it is asked for again", || asked(&place) == 2);
+        assert!(more.iter().all(|one| !one.is_finished()));
+        place.write("answer", "\n\n");
+        for one in more {
+            let want = one.join().expect("it was answered");
+            daemon.wait_for(&want, "Successful");
+        }
+    });
+    assert_eq!(asked(&place), 2);
+    assert_eq!(daemon.get("/api/partitions/a").1["digest"], "2");
+}
+
+#[test]
+fn what_was_made_meanwhile_from_what_has_changed_is_made_again() {
+    let (place, daemon) = daemon_with_a();
+    place.write("source", "2");
+    let made = daemon.want(&["made"]);
+    daemon.wait_for(&made, "Successful");
+    wait_until("the digest is asked for", || asked(&place) == 1);
+    place.write("answer", "\n");
+    // The next wants may ask again.
+    place.write("answer", &"\n".repeat(99));
+    wait_until("it is made from the new one", || {
+        let (_, partition) = daemon.get("/api/partitions/made");
+        let (_, a) = daemon.get("/api/partitions/a");
+        a["digest"] == "2" && partition["state"] == "Live" && partition["instances"] == 2
+    });
+}
+
+#[test]
+fn a_daemon_ends_while_a_digest_is_asked_for() {
+    let (place, daemon) = daemon_with_a();
+    std::thread::scope(|scope| {
+        let body = "{\"refs\": [\"a\"]}";
+        let head = "Content-Type: application/json\r\n";
+        let waits = scope.spawn(|| daemon.exchange("POST /api/wants", head, body).0);
+        wait_until("the digest is asked for", || asked(&place) == 1);
+        crate::support::signal(daemon.pid(), "-TERM");
+        assert_eq!(waits.join().expect("it was answered"), 503);
+    });
+    daemon.wait();
+}
