@@ -12,5 +12,6 @@ mod described;
 #[path = "../it/support.rs"]
 mod support;
 
+mod a_generated_client_calls_each_operation;
 mod hostile_requests_are_answered;
 mod many_clients_hold;
