@@ -12,7 +12,7 @@ use ironweave::simulate::Stays;
 use crate::dirs::Dirs;
 use crate::engine::BuildStore;
 use crate::model::build::state::{
-    Backoff, Building, Checking, Failed, Live, Missing, Running, Stale, UpForRetry,
+    Backoff, Building, Checking, Failed, Live, Missing, Running, Stale, Tainted, UpForRetry,
     UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Partition};
@@ -86,6 +86,9 @@ pub fn reasons(partition: Partition, db: &impl Db) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(live) = partition.in_state::<Live>(db) {
         lines.push(format!("built by {by} at {}, from {from}", live.at(db)));
+        if let Some(expires) = live.expires(db) {
+            lines.push(format!("its time to live ends at {expires}"));
+        }
     } else if let Some(failed) = partition.in_state::<Failed>(db) {
         lines.push(format!("{by} failed"));
         lines.extend(failed.reason(db).lines().map(str::to_owned));
@@ -110,6 +113,14 @@ pub fn reasons(partition: Partition, db: &impl Db) -> Vec<String> {
         lines.extend(staleness(partition, db));
         lines.push(format!("it was built by {by}, from {from}"));
         lines.push(needed);
+    } else if let Some(tainted) = partition.in_state::<Tainted>(db) {
+        lines.push(format!(
+            "tainted at {}: {}",
+            tainted.at(db),
+            tainted.reason(db)
+        ));
+        lines.push(format!("it was built by {by}, from {from}"));
+        lines.push(needed);
     } else if partition.is::<Building>(db) {
         lines.push(match run.and_then(|run| run.in_state::<Running>(db)) {
             Some(run) => format!("{by} builds it (pid {})", run.pid(db)),
@@ -131,11 +142,16 @@ pub fn reasons(partition: Partition, db: &impl Db) -> Vec<String> {
 
 /// Why a partition is stale: the inputs that are stale or were built again, each down to the first cause.
 fn staleness(partition: Partition, db: &impl Db) -> Vec<String> {
-    let changed =
-        |p: &Partition| p.is::<Stale>(db) || p.is::<Checking>(db) || p.current_of(db).is_none();
+    let changed = |p: &Partition| {
+        let is_old = p.is::<Stale>(db) || p.is::<Checking>(db) || p.is::<Tainted>(db);
+        is_old || p.current_of(db).is_none()
+    };
     let inputs: Vec<Partition> = partition.inputs(db).filter(changed).collect();
     if inputs.is_empty() {
-        return vec!["its digest, the version of its job or its data has changed".to_owned()];
+        return vec![
+            "its digest, the version of its job or its data has changed, or its time to live is over"
+                .to_owned(),
+        ];
     }
     let causes = inputs.into_iter().map(|input| {
         let mut names = vec![name(partition, db)];
@@ -145,6 +161,10 @@ fn staleness(partition: Partition, db: &impl Db) -> Vec<String> {
             names.push(name(input, db));
             if input.current_of(db).is_none() {
                 why = "which was built again";
+                break;
+            }
+            if input.is::<Tainted>(db) {
+                why = "which is tainted";
                 break;
             }
             next = input.inputs(db).find(changed);

@@ -5,8 +5,8 @@
 //! the process: the children, the wants of its caller, the order in which partitions became live, the partitions that runs have missed,
 //! the times before jobs are run again, and the partitions that are not known to be up to date.
 //!
-//! Architecture invariant: no decision depends on the wall clock, which may be set back. The order of events is
-//! counted, and timeouts use a monotonic clock.
+//! Architecture invariant: no decision depends on the wall clock, which may be set back, but those that a person has asked for: a time to
+//! live, a deadline and a promised time ([`crate::times`]). The order of events is counted, and timeouts use a monotonic clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -21,18 +21,19 @@ use crate::command::Var;
 use crate::dirs::Dirs;
 use crate::fresh::Unknown;
 use crate::jobs::Jobs;
-use crate::model::build::state::{Backoff, Live};
+use crate::model::build::state::{Backoff, Expired, Live};
 use crate::model::build::{
     self, BackoffEnded, JobRun, Partition, PartitionRef, PartitionReplaced, RunCanceled, RunLost,
-    Want, WantCanceled, WantCreated,
+    Want, WantCanceled, WantCreated, WantExpired,
 };
 use crate::progress::Progress;
 use crate::protocol::{Named, RunOutput};
 use crate::queue::Queue;
-use crate::requests::Inbox;
+use crate::requests::{Inbox, What};
 use crate::rules::{OF_COMMAND_LINE, current, is_open};
 use crate::seal::Sealer;
 use crate::signals::Signals;
+use crate::times;
 use crate::work::Work;
 
 /// The number of lines of a failed run's stderr that are logged.
@@ -97,8 +98,10 @@ pub struct Limits {
     pub discovery: usize,
     /// Whether no run begins after one has failed.
     pub fail_fast: bool,
-    /// When the wants of the caller are canceled.
+    /// When the wants of the caller expire.
     pub deadline: Option<Instant>,
+    /// The time that is promised for them, from when they are created.
+    pub sla: Option<Duration>,
     /// The priority of the wants of the caller.
     pub priority: i32,
     /// What they are for.
@@ -192,14 +195,19 @@ impl Engine {
         };
         let wanted: Vec<String> = refs.iter().filter(known).cloned().collect();
         let dirs = &self.dirs;
+        let left = |at: Instant| at.saturating_duration_since(Instant::now());
+        let deadline = self.limits.deadline.and_then(|at| times::after(left(at)));
         let mut t = self.store.begin();
         for name in wanted {
+            let promised = times::promised(self.limits.sla, &self.jobs, [name.as_str()]);
             let partitions = vec![Ensure::from(name)];
             let created = t.apply(WantCreated {
                 partitions,
                 source: OF_COMMAND_LINE.to_owned(),
                 comment: self.limits.comment.clone(),
                 priority: self.limits.priority,
+                deadline,
+                sla: promised,
             });
             let created = created.map_err(|e| step_error(dirs, e))?.created;
             self.wants.push(created.want);
@@ -221,7 +229,10 @@ impl Engine {
         self.children.end();
         match result {
             Ok(stopped) => {
-                self.cancel(&self.wants.clone())?;
+                let db = &self.store;
+                let expired = self.wants.iter().any(|want| want.is::<Expired>(db));
+                let stopped = stopped.or(expired.then_some(Stopped::Deadline));
+                self.end_wants(&self.wants.clone(), stopped)?;
                 // Success is reported when it is on the disk.
                 self.sync()?;
                 self.checkpoint();
@@ -263,6 +274,7 @@ impl Engine {
 
     /// Starts as many runs as there is room for. Returns whether it started one: a run may fail at once, and make room for another.
     pub(crate) fn start_some(&mut self) -> Result<bool> {
+        self.end_times()?;
         self.end_backoffs(Instant::now())?;
         let room = self.limits.jobs.max(1).saturating_sub(self.children.len());
         let startable = self.startable(room);
@@ -277,6 +289,7 @@ impl Engine {
         let letters = self.inbox.letters();
         let mut done = Vec::new();
         for letter in letters {
+            self.went_stale |= letter.request.what == What::Taint;
             done.push((letter.request.carry_out(&mut self.store), letter));
         }
         if !done.is_empty() {
@@ -303,13 +316,17 @@ impl Engine {
                 break;
             }
             self.backoffs.pop_first();
-            self.fire(BackoffEnded { partition })?;
+            // The wall clock may have been before this one.
+            if partition.is::<Backoff>(&self.store) {
+                self.fire(BackoffEnded { partition })?;
+            }
         }
         Ok(())
     }
 
-    /// Cancels the wants that have not ended. Records the runs that no open want needs any more as canceled; their processes have ended.
-    pub fn cancel(&mut self, wants: &[Want]) -> Result<()> {
+    /// Ends the wants that have not ended: they expire at the deadline of the caller, and are canceled otherwise. Records the runs that no open
+    /// want needs any more as canceled; their processes have ended.
+    pub fn end_wants(&mut self, wants: &[Want], stopped: Option<Stopped>) -> Result<()> {
         let open = wants.iter().filter(|want| is_open(**want, &self.store));
         let open: Vec<Want> = open.copied().collect();
         let dirs = self.dirs.clone();
@@ -322,7 +339,11 @@ impl Engine {
         if !open.is_empty() || !runs.is_empty() {
             let mut t = self.store.begin();
             for want in open {
-                t.apply(WantCanceled { want }).map_err(failed)?;
+                match stopped {
+                    Some(Stopped::Deadline) => t.apply(WantExpired { want }).map(drop),
+                    _ => t.apply(WantCanceled { want }).map(drop),
+                }
+                .map_err(failed)?;
             }
             for run in &runs {
                 t.apply(RunCanceled { run: *run }).map_err(failed)?;

@@ -288,6 +288,8 @@ mod tests {
             source: String::new(),
             comment: String::new(),
             priority: 0,
+            deadline: None,
+            sla: None,
         });
         store
     }

@@ -8,6 +8,8 @@
 //! retries    = 3              # how often it is run again after a failure [default: 0]
 //! backoff    = "2s"           # the time before it is run again, which doubles each time, up to an hour [default: 1s]
 //! timeout    = "10m"          # a run that takes longer fails [default: none]
+//! ttl        = "24h"          # how long after its run a partition is live; then it is stale [default: none]
+//! sla        = "30m"          # a want for a partition is late if it is not built by then [default: none]
 //! version    = "2"            # partitions that another version made are stale [default: a hash of `command`]
 //! live       = ["manifest"]   # patterns: the names of the live partitions that match are on stdin, one per line [default: none]
 //! env        = ["LEVEL=3", "CARGO_*"]   # variables of its environment: with a value, or as databuild has them, see below
@@ -74,6 +76,11 @@
 //! made from have come out the same, it is live again without a run (see [`crate::stale`]). A content is compared by a hash of the output
 //! directory ([`crate::content`]).
 //!
+//! A partition of a job with a `ttl` is stale when that time has passed since its run succeeded, also if no source has changed, and is built
+//! again when it is wanted. What is made from it is not, if its content comes out the same. A `ttl` that is changed in the file counts for
+//! what is built from then on. With an `sla`, a want is late when the least of these times has passed for a partition that it names: `status`
+//! shows that, and the log has an event.
+//!
 //! A run ends with its process. Processes that are left in its process group are then killed, and
 //! databuild reports it. A process that left the group (`setsid`) is neither waited for nor ended, and its output
 //! on stdout after the end of the run is lost.
@@ -136,6 +143,10 @@ pub struct Job {
     pub backoff: Duration,
     /// How long a run may take.
     pub timeout: Option<Duration>,
+    /// How long its partitions are live.
+    pub ttl: Option<Duration>,
+    /// After which time a want for one of its partitions is late.
+    pub sla: Option<Duration>,
     /// Its version, if it is given.
     given_version: Option<String>,
 }
@@ -196,6 +207,8 @@ struct Entry {
     retries: u32,
     backoff: Option<toml::Spanned<String>>,
     timeout: Option<toml::Spanned<String>>,
+    ttl: Option<toml::Spanned<String>>,
+    sla: Option<toml::Spanned<String>>,
     version: Option<String>,
     #[serde(default)]
     live: Vec<String>,
@@ -324,6 +337,8 @@ impl Jobs {
                 retries: entry.retries,
                 backoff: time(&entry.backoff)?.unwrap_or(BACKOFF),
                 timeout: time(&entry.timeout)?,
+                ttl: time(&entry.ttl)?,
+                sla: time(&entry.sla)?,
                 given_version: entry.version,
                 pattern: entry.partitions.into_inner(),
                 command: entry.command.into_inner(),

@@ -9,10 +9,11 @@
 //! | how to write jobs | [`jobs`], [`pattern`], [`command`] |
 //! | how partitions are selected on the command line | [`selection`] |
 //! | how wants become data | [`engine`], [`queue`], [`work`], [`stop`], [`verdict`], [`seal`] |
-//! | how wants are canceled, and failures retried | [`requests`] |
+//! | how wants are canceled, failures retried, and wrong data tainted | [`requests`] |
 //! | how processes are run, and what is kept of them | [`child`], [`program`], [`protocol`], [`invoked`] |
 //! | recovery after a kill | [`start`], [`orphans`], [`dirs`] |
 //! | staleness, and contents that come out the same | [`fresh`], [`digests`], [`present`], [`stale`], [`content`] |
+//! | times to live, deadlines and promised times | [`times`] |
 //! | checkpoints of the store, and what is kept of old runs | [`upkeep`] |
 //! | the daemon, its API and its clients | [`serve`] |
 //! | stores of earlier versions | [`migrate`] |
@@ -68,6 +69,7 @@ pub mod stop;
 pub mod story;
 pub mod summary;
 pub mod text;
+pub mod times;
 pub mod upkeep;
 pub mod verdict;
 pub mod work;

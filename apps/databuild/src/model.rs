@@ -33,6 +33,10 @@
 //!
 //! It stays the same instance, so that what is made from it in turn is made from an instance that is live, and needs no change.
 //!
+//! A person **taints** a partition whose data is wrong: it counts for no run any more, and it is built again when it is wanted. Three times
+//! of the wall clock are in the model, each with an event that is due then: a partition is stale when its time to live (ttl) has passed, a want
+//! expires at its deadline, and a want is late when the time that was promised for it (its service level agreement, sla) has passed.
+//!
 //! Every consequence in the columns on the right is declared below, as an arc of the event or as an immediate event.
 //! No other code changes state. Both ends of each edge are declared, so the readers of a partition and
 //! the partitions that wait for it are read from the store rather than from indexes that are maintained by hand.
@@ -130,12 +134,15 @@ pub mod build {
         #[to(Live, Failed, Backoff, UpstreamBuilding, UpForRetry)]
         Building,
         /// It is built and up to date.
-        #[to(Stale)]
+        #[to(Stale, Tainted)]
         Live {
             /// When it became live.
             at: Timestamp,
             /// The digest of what its content is a function of, which is compared when databuild starts.
             digest: String,
+            /// When its time to live ends, if its job has one.
+            #[default]
+            expires: Option<Timestamp>,
         },
         /// Its run failed. It stays so until it is to be built again, or what it is made from changes.
         #[to(Stale, Replaced)]
@@ -164,7 +171,7 @@ pub mod build {
         #[to(UpForRetry, Replaced)]
         UpstreamFailed,
         /// It is built, and no longer known to be up to date.
-        #[to(Stale, Checking, Live, Replaced)]
+        #[to(Stale, Tainted, Checking, Live, Replaced)]
         Stale {
             /// Whether it is stale only because inputs are, so that it is live again if these come out the same.
             #[default(false)]
@@ -172,14 +179,28 @@ pub mod build {
             /// The digest that it was built with, if it may be live again.
             #[default("")]
             digest: String,
+            /// When its time to live ends, if it may be live again.
+            #[default]
+            expires: Option<Timestamp>,
         },
-        /// It is stale, and its inputs are being built before it is built again.
-        #[to(Stale)]
+        /// It is stale or tainted, and its inputs are being built before it is built again.
+        #[to(Stale, Tainted)]
         Checking {
             /// Whether it is stale only because inputs are.
             by_inputs: bool,
             /// The digest that it was built with, if it may be live again.
             digest: String,
+            /// When its time to live ends, if it may be live again.
+            #[default]
+            expires: Option<Timestamp>,
+        },
+        /// It is built, and a person has said that its data is wrong.
+        #[to(Tainted, Checking, Replaced)]
+        Tainted {
+            /// When that was said.
+            at: Timestamp,
+            /// Why.
+            reason: String,
         },
         /// Another instance is the current one of its reference.
         #[terminal]
@@ -257,6 +278,18 @@ pub mod build {
         /// Wants with a higher priority are served first.
         #[default(0i32)]
         pub priority: i32,
+        /// When it expires, if it has not ended by then.
+        #[default]
+        pub deadline: Option<Timestamp>,
+        /// The time that was promised for it (its service level agreement).
+        #[default]
+        pub sla: Option<Timestamp>,
+        /// The same, until it was late.
+        #[default]
+        pub alarm: Option<Timestamp>,
+        /// Whether it had not ended at the promised time.
+        #[default(false)]
+        pub late: bool,
         /// The requested partitions.
         #[edge(min = 1)]
         pub partitions: Many<PartitionRef>,
@@ -283,7 +316,8 @@ pub mod build {
             Successful,
             Failed,
             UpstreamFailed,
-            Canceled
+            Canceled,
+            Expired
         )]
         New,
         /// No run serves it yet.
@@ -293,14 +327,23 @@ pub mod build {
             Successful,
             Failed,
             UpstreamFailed,
-            Canceled
+            Canceled,
+            Expired
         )]
         Idle,
         /// One of its partitions is being built.
-        #[to(Idle, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled)]
+        #[to(
+            Idle,
+            UpstreamBuilding,
+            Successful,
+            Failed,
+            UpstreamFailed,
+            Canceled,
+            Expired
+        )]
         Building,
         /// One of its partitions waits for others, and none is being built.
-        #[to(Idle, Building, Successful, Failed, UpstreamFailed, Canceled)]
+        #[to(Idle, Building, Successful, Failed, UpstreamFailed, Canceled, Expired)]
         UpstreamBuilding,
         /// All its partitions were live at the same time.
         #[terminal]
@@ -314,11 +357,14 @@ pub mod build {
         /// A person canceled it, or what asked for it does not wait for it any more.
         #[terminal]
         Canceled,
+        /// It had not ended at its deadline.
+        #[terminal]
+        Expired,
     }
 
     /// A person wants partitions.
     #[event]
-    #[create(want: Want { source, comment, priority })]
+    #[create(want: Want { source, comment, priority, deadline, sla, alarm = sla })]
     #[link(want.partitions += partitions)]
     #[link(want.awaits += partitions.current)]
     pub struct WantCreated {
@@ -333,9 +379,15 @@ pub mod build {
         /// Wants with a higher priority are served first.
         #[default(0i32)]
         pub priority: i32,
+        /// When the want expires.
+        #[default]
+        pub deadline: Option<Timestamp>,
+        /// The time that is promised for it.
+        #[default]
+        pub sla: Option<Timestamp>,
     }
 
-    /// A partition that is stale or has failed is to be built again: a new instance takes its place. Whatever waits for it waits for
+    /// A partition that is stale or tainted, or has failed, is to be built again: a new instance takes its place. Whatever waits for it waits for
     /// the new one.
     #[event]
     #[create(next: Partition)]
@@ -349,7 +401,7 @@ pub mod build {
     #[unlink(partition.inputs -= partition.inputs)]
     #[unlink(partition.missed -= partition.missed)]
     #[unlink(partition.upstreams -= partition.upstreams)]
-    #[moves(partition: Stale | Failed | UpstreamFailed -> Replaced)]
+    #[moves(partition: Stale | Tainted | Failed | UpstreamFailed -> Replaced)]
     pub struct PartitionReplaced {
         /// The partition.
         pub partition: Partition,
@@ -361,6 +413,27 @@ pub mod build {
     #[unlink(want.awaits -= want.awaits)]
     #[moves(want: New | Idle | Building | UpstreamBuilding -> Canceled)]
     pub struct WantCanceled {
+        /// The want.
+        pub want: Want,
+    }
+
+    /// The deadline of a want has passed, which ends it as if it were canceled.
+    #[event]
+    #[due(want.deadline)]
+    #[unlink(want.awaits -= want.awaits)]
+    #[moves(want: New | Idle | Building | UpstreamBuilding -> Expired)]
+    pub struct WantExpired {
+        /// The want.
+        pub want: Want,
+    }
+
+    /// A want has not ended at the time that was promised for it. It goes on.
+    #[event]
+    #[due(want.alarm)]
+    #[when(all want in New | Idle | Building | UpstreamBuilding)]
+    #[set(want.alarm = None)]
+    #[set(want.late = true)]
+    pub struct WantLate {
         /// The want.
         pub want: Want,
     }
@@ -403,7 +476,7 @@ pub mod build {
     #[link(run.builds.inputs += inputs)]
     #[set(run.builds.content = content)]
     #[moves(run: Running -> Succeeded { at = meta.time })]
-    #[moves(each run.builds: Building -> Live { at = meta.time, digest })]
+    #[moves(each run.builds: Building -> Live { at = meta.time, digest, expires })]
     pub struct JobSucceeded {
         /// The run.
         pub run: JobRun<Running>,
@@ -416,6 +489,9 @@ pub mod build {
         /// A hash of what the run made.
         #[default("")]
         pub content: String,
+        /// When the time to live of its partitions ends.
+        #[default]
+        pub expires: Option<Timestamp>,
     }
 
     /// A run ended because it needs partitions that are not live. These are wanted, and the partitions of the run wait for them.
@@ -526,10 +602,40 @@ pub mod build {
     #[event]
     #[unlink(partitions.missed -= partitions.missed)]
     #[unlink(partitions.upstreams -= partitions.upstreams)]
-    #[moves(each partitions: Live | Failed | Stale | Checking -> Stale { by_inputs = false, digest = "" })]
+    #[moves(each partitions: Live | Failed | Stale | Checking -> Stale { by_inputs = false, digest = "", expires = None })]
     pub struct SourcesChanged {
         /// The partitions.
         pub partitions: Vec<Partition>,
+    }
+
+    /// A person has said that the data of partitions is wrong.
+    #[event]
+    #[unlink(partitions.missed -= partitions.missed)]
+    #[unlink(partitions.upstreams -= partitions.upstreams)]
+    #[moves(each partitions: Live | Stale | Checking | Tainted -> Tainted { at = meta.time, reason })]
+    pub struct PartitionsTainted {
+        /// The partitions.
+        pub partitions: Vec<Partition>,
+        /// Why.
+        pub reason: String,
+    }
+
+    /// The time to live of a partition has passed.
+    #[event]
+    #[due(partition.Live.expires)]
+    #[moves(partition: Live -> Stale { by_inputs = false, digest = "", expires = None })]
+    pub struct TtlPassed {
+        /// The partition.
+        pub partition: Partition,
+    }
+
+    /// The time to live of a partition has passed that was stale because of its inputs, so it is not live again without a run.
+    #[event]
+    #[due(partition.Stale.expires)]
+    #[moves(partition: Stale -> Stale { by_inputs = false, digest = "", expires = None })]
+    pub struct TtlPassedWhileStale {
+        /// The partition.
+        pub partition: Partition,
     }
 
     /// A stale partition is to be live again, and what it was made from is not live, so that is built before.
@@ -540,8 +646,24 @@ pub mod build {
     #[link(want.asked_for += partition)]
     #[link(partition.missed += inputs)]
     #[link(partition.upstreams += inputs.current)]
-    #[moves(partition: Stale -> Checking { by_inputs = partition.Stale.by_inputs, digest = partition.Stale.digest })]
+    #[moves(partition: Stale -> Checking { by_inputs = partition.Stale.by_inputs, digest = partition.Stale.digest, expires = partition.Stale.expires })]
     pub struct CheckBegun {
+        /// The partition.
+        pub partition: Partition,
+        /// The references of what it was made from, or had read, and that is not live.
+        pub inputs: Vec<PartitionRef>,
+    }
+
+    /// A tainted partition is to be built again, and what it was made from is not live, so that is built before.
+    #[event]
+    #[create(want: Want)]
+    #[link(want.partitions += inputs)]
+    #[link(want.awaits += inputs.current)]
+    #[link(want.asked_for += partition)]
+    #[link(partition.missed += inputs)]
+    #[link(partition.upstreams += inputs.current)]
+    #[moves(partition: Tainted -> Checking { by_inputs = false, digest = "", expires = None })]
+    pub struct CheckOfTaintedBegun {
         /// The partition.
         pub partition: Partition,
         /// The references of what it was made from, or had read, and that is not live.
@@ -555,7 +677,7 @@ pub mod build {
     #[when(all inputs in Live)]
     #[unlink(partition.inputs -= partition.inputs)]
     #[link(partition.inputs += inputs)]
-    #[moves(partition: Stale -> Live { at = meta.time, digest = partition.Stale.digest })]
+    #[moves(partition: Stale -> Live { at = meta.time, digest = partition.Stale.digest, expires = partition.Stale.expires })]
     pub struct ContentKept {
         /// The partition.
         pub partition: Partition,
@@ -579,10 +701,10 @@ pub mod build {
         pub reference: PartitionRef,
     }
 
-    /// One of its inputs is stale, so it becomes stale too, to any depth.
+    /// One of its inputs is stale or tainted, so it becomes stale, to any depth.
     #[immediate]
-    #[when(any partition.inputs in Stale | Checking)]
-    #[moves(partition: Live -> Stale { by_inputs = true, digest = partition.Live.digest })]
+    #[when(any partition.inputs in Stale | Checking | Tainted)]
+    #[moves(partition: Live -> Stale { by_inputs = true, digest = partition.Live.digest, expires = partition.Live.expires })]
     pub struct InputWentStale {
         /// The partition.
         pub partition: Partition,
@@ -590,8 +712,8 @@ pub mod build {
 
     /// What its run had read before it failed is stale, so it may be built now.
     #[immediate]
-    #[when(any partition.inputs in Stale | Checking)]
-    #[moves(partition: Failed -> Stale { by_inputs = false, digest = "" })]
+    #[when(any partition.inputs in Stale | Checking | Tainted)]
+    #[moves(partition: Failed -> Stale { by_inputs = false, digest = "", expires = None })]
     pub struct InputOfFailedWentStale {
         /// The partition.
         pub partition: Partition,
@@ -599,7 +721,7 @@ pub mod build {
 
     /// A partition that determined what the run missed is stale, so the run has to be repeated.
     #[immediate]
-    #[when(any partition.inputs in Stale | Checking)]
+    #[when(any partition.inputs in Stale | Checking | Tainted)]
     #[unlink(partition.missed -= partition.missed)]
     #[unlink(partition.upstreams -= partition.upstreams)]
     #[moves(partition: UpstreamBuilding | UpstreamFailed -> UpForRetry)]
@@ -624,7 +746,7 @@ pub mod build {
     #[when(count partition.awaited_by == 0)]
     #[unlink(partition.missed -= partition.missed)]
     #[unlink(partition.upstreams -= partition.upstreams)]
-    #[moves(partition: Checking -> Stale { by_inputs = partition.Checking.by_inputs, digest = partition.Checking.digest })]
+    #[moves(partition: Checking -> Stale { by_inputs = partition.Checking.by_inputs, digest = partition.Checking.digest, expires = partition.Checking.expires })]
     pub struct CheckWasNeedless {
         /// The partition.
         pub partition: Partition,
@@ -635,7 +757,7 @@ pub mod build {
     #[when(all partition.upstreams in Live | Failed | UpstreamFailed)]
     #[unlink(partition.missed -= partition.missed)]
     #[unlink(partition.upstreams -= partition.upstreams)]
-    #[moves(partition: Checking -> Stale { by_inputs = partition.Checking.by_inputs, digest = partition.Checking.digest })]
+    #[moves(partition: Checking -> Stale { by_inputs = partition.Checking.by_inputs, digest = partition.Checking.digest, expires = partition.Checking.expires })]
     pub struct CheckEnded {
         /// The partition.
         pub partition: Partition,
@@ -723,7 +845,7 @@ pub mod build {
 
     /// It is for inputs that a job declares or that a stale partition had, and the partition does not wait any more.
     #[immediate]
-    #[when(any want.asked_for in Missing | Building | Live | Failed | Backoff | UpForRetry | UpstreamFailed | Stale | Replaced)]
+    #[when(any want.asked_for in Missing | Building | Live | Failed | Backoff | UpForRetry | UpstreamFailed | Stale | Tainted | Replaced)]
     #[unlink(want.awaits -= want.awaits)]
     #[moves(want: New | Idle | Building | UpstreamBuilding -> Canceled)]
     pub struct InputsWereNeedless {

@@ -13,7 +13,7 @@ use ironweave::Seq;
 use ironweave::prelude::*;
 
 use crate::engine::Engine;
-use crate::model::build::state::{Missing, Stale, UpForRetry};
+use crate::model::build::state::{Missing, Stale, Tainted, UpForRetry};
 use crate::model::build::{Partition, Want};
 use crate::rules::{OF_DAEMON, is_of_a_person, is_open, name, to_build};
 
@@ -139,8 +139,10 @@ impl<F: Fn(Want) -> bool> Claims<F> {
 
 /// Returns whether a partition is wanted and nothing is in its way.
 pub fn can_start(partition: Partition, db: &impl Db) -> bool {
-    let can_start =
-        partition.is::<Missing>(db) || partition.is::<UpForRetry>(db) || partition.is::<Stale>(db);
+    let can_start = partition.is::<Missing>(db)
+        || partition.is::<UpForRetry>(db)
+        || partition.is::<Stale>(db)
+        || partition.is::<Tainted>(db);
     can_start && partition.awaited_by_count(db) > 0
 }
 

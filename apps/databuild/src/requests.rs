@@ -1,4 +1,4 @@
-//! `databuild cancel` and `databuild retry`, also while another databuild runs.
+//! `databuild cancel`, `databuild retry` and `databuild taint`, also while another databuild runs.
 //!
 //! Only one process writes a store. If a databuild runs, it gets the request as a file in `DIR/requests`, carries it out, and writes the
 //! answer beside it. Otherwise the request is carried out by the process that has it.
@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::dirs::{Dirs, cannot};
 use crate::engine::BuildStore;
-use crate::fresh::stands_on;
-use crate::model::build::state::Failed;
-use crate::model::build::{Partition, PartitionReplaced, Want, WantCanceled};
+use crate::fresh::{rests_on, stands_on};
+use crate::model::build::state::{Checking, Failed, Live, Stale, Tainted};
+use crate::model::build::{Partition, PartitionReplaced, PartitionsTainted, Want, WantCanceled};
 use crate::rules::{current, name, open_wants};
+use crate::selection;
 use crate::start;
 use crate::text::{few, shown};
 
@@ -30,14 +31,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// Whether wants are canceled or failed partitions are retried.
+    /// Whether wants are canceled, failed partitions are retried, or built ones are tainted.
     pub what: What,
-    /// The partitions that are wanted or have failed.
+    /// The partitions that are wanted, have failed, or have wrong data.
     pub refs: Vec<String>,
     /// The numbers of wants.
     pub wants: Vec<u32>,
     /// Whether all of them are meant.
     pub all: bool,
+    /// Why the data of partitions is wrong.
+    pub reason: String,
 }
 
 /// What the databuild that runs says.
@@ -48,7 +51,7 @@ enum Answer {
     Refused(String),
 }
 
-/// The two requests.
+/// The requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
@@ -57,6 +60,8 @@ pub enum What {
     Cancel,
     /// Failures are forgotten.
     Retry,
+    /// Data is wrong.
+    Taint,
 }
 
 impl Request {
@@ -142,6 +147,22 @@ impl Request {
                     few(names)
                 ))
             }
+            What::Taint => {
+                let partitions = self.wrong(store)?;
+                store.try_step(PartitionsTainted {
+                    partitions: partitions.clone(),
+                    reason: self.reason.clone(),
+                })?;
+                let others = rests_on(store, partitions.iter().copied()).into_iter();
+                let others = others.filter(|p| p.is::<Stale>(store)).count();
+                let names = few(partitions.iter().map(|partition| name(*partition, store)));
+                Ok(match others {
+                    0 => format!("tainted: {names}"),
+                    others => {
+                        format!("tainted: {names}; {others} that are made from them are stale")
+                    }
+                })
+            }
         }
     }
 
@@ -201,6 +222,31 @@ impl Request {
                     shown(name)
                 );
             }
+        }
+        Ok(meant.into_iter().collect())
+    }
+}
+
+impl Request {
+    /// The partitions whose data is wrong. Each has to have data.
+    fn wrong(&self, db: &impl Db) -> Result<Vec<Partition>> {
+        let mut meant = BTreeSet::new();
+        for name in selection::expand(&self.refs, db)? {
+            let Some(partition) = current(&name, db) else {
+                bail!("`{}` was never wanted, so it has no data", shown(&name));
+            };
+            let has_data = partition.is::<Live>(db)
+                || partition.is::<Stale>(db)
+                || partition.is::<Checking>(db)
+                || partition.is::<Tainted>(db);
+            if !has_data {
+                let state = partition.state(db);
+                bail!(
+                    "`{}` is {state}, so it has no data that could be wrong: nothing was tainted",
+                    shown(&name)
+                );
+            }
+            meant.insert(partition);
         }
         Ok(meant.into_iter().collect())
     }

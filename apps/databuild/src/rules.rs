@@ -6,8 +6,8 @@
 use ironweave::prelude::*;
 
 use crate::model::build::state::{
-    Building, Checking, Idle, Live, Missing, New, Queued, Running, Stale, Succeeded, UpForRetry,
-    UpstreamBuilding,
+    Building, Checking, Idle, Live, Missing, New, Queued, Running, Stale, Succeeded, Tainted,
+    UpForRetry, UpstreamBuilding,
 };
 use crate::model::build::{ContentKept, Partition, PartitionRef, Want};
 
@@ -103,8 +103,9 @@ pub fn all_names(db: &impl Db) -> impl Iterator<Item = &str> {
 pub fn to_build(db: &impl Db) -> impl Iterator<Item = Partition> {
     let retry = db.place::<Partition, UpForRetry>().map(|p| p.any());
     let stale = db.place::<Partition, Stale>().map(|p| p.any());
+    let tainted = db.place::<Partition, Tainted>().map(|p| p.any());
     let missing = db.place::<Partition, Missing>().map(|p| p.any());
-    retry.chain(stale).chain(missing)
+    retry.chain(stale).chain(tainted).chain(missing)
 }
 
 /// The source of wants of a databuild that runs for one caller. They end with it.

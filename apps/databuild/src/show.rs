@@ -158,6 +158,8 @@ pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
             source: OF_COMMAND_LINE.to_owned(),
             comment: String::new(),
             priority: 0,
+            deadline: None,
+            sla: None,
         })
         .map_err(|e| anyhow::anyhow!("the store in {} rejects it: {e}", dirs.shown().display()))?;
     let renderer = Renderer::new(&outcome.snapshot, full);

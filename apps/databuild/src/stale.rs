@@ -1,4 +1,4 @@
-//! What happens to a stale partition that is wanted.
+//! What happens to a stale partition that is wanted, and to a tainted one, which is always built again.
 //!
 //! 1. What it was made from, and is not live, is built first. What is not built any more is not waited for: an input that no job makes, that
 //!    has failed, or that waits for this partition.
@@ -14,12 +14,12 @@ use ironweave::prelude::*;
 
 use crate::engine::Engine;
 use crate::fresh::closure;
-use crate::model::build::state::{Failed, Live, Stale, UpstreamFailed};
-use crate::model::build::{CheckBegun, ContentKept, Partition, PartitionRef};
+use crate::model::build::state::{Failed, Live, Stale, Tainted, UpstreamFailed};
+use crate::model::build::{CheckBegun, CheckOfTaintedBegun, ContentKept, Partition, PartitionRef};
 use crate::progress::Ending;
 use crate::rules::{name, same_inputs};
 
-/// What is next for a stale partition.
+/// What is next for a stale or tainted partition.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
     /// These are built first.
@@ -30,7 +30,7 @@ pub enum Next {
     Build,
 }
 
-/// Decides what is next for a stale partition. `is_made` returns whether a job makes a partition, and `is_known` whether a live one is known to be
+/// Decides what is next for a stale or tainted partition. `is_made` returns whether a job makes a partition, and `is_known` whether a live one is known to be
 /// up to date.
 ///
 /// Costs O(partitions that its last run read, and if one of them is not live, those that wait for this one).
@@ -75,7 +75,7 @@ pub fn next(
 }
 
 impl Engine {
-    /// Checks a stale partition. Returns whether it is to be built again now.
+    /// Checks a stale or tainted partition. Returns whether it is to be built again now.
     pub(crate) fn check(&mut self, partition: Partition) -> Result<bool> {
         let db = &self.store;
         let is_made = |p: Partition| self.jobs.job_for(name(p, db)).is_ok();
@@ -93,7 +93,12 @@ impl Engine {
             }
             Next::Check(inputs) => {
                 let number = inputs.len();
-                self.fire(CheckBegun { partition, inputs })?;
+                match partition.is::<Tainted>(&self.store) {
+                    true => self
+                        .fire(CheckOfTaintedBegun { partition, inputs })
+                        .map(drop)?,
+                    false => self.fire(CheckBegun { partition, inputs }).map(drop)?,
+                }
                 self.progress.ended(&name, Ending::Checked(number));
                 Ok(false)
             }

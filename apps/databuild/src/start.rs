@@ -3,9 +3,10 @@
 //! 1. Complete renames of earlier versions: runs that succeeded, whose directories were not moved into place.
 //! 2. Kill the processes of runs of earlier databuilds ([`orphans`]). Cancel the wants of earlier databuilds, which were killed, and record their runs as lost. Who still wants something wants it again;
 //!    what was built by then is there. A [daemon](crate::serve) keeps the wants, and builds what they need.
-//! 3. Mark partitions as stale whose sources have changed ([`fresh`]). The model marks the partitions that are made from
+//! 3. Mark partitions as stale whose time to live has passed, and end wants whose deadline has ([`crate::times`]).
+//! 4. Mark partitions as stale whose sources have changed ([`fresh`]). The model marks the partitions that are made from
 //!    them.
-//! 4. Replace failed partitions of which the cause may be gone without a trace, so that they are built again. Other failures are
+//! 5. Replace failed partitions of which the cause may be gone without a trace, so that they are built again. Other failures are
 //!    remembered. Those that are stale by now are not replaced, so that it is known what they had read.
 
 use std::collections::HashSet;
@@ -21,7 +22,7 @@ use crate::fresh;
 use crate::jobs::Jobs;
 use crate::migrate::migrate;
 use crate::model::build::state::{
-    Backoff, Checking, Failed, Live, Queued, Running, Stale, Succeeded,
+    Backoff, Checking, Failed, Live, Queued, Running, Stale, Succeeded, Tainted,
 };
 use crate::model::build::{BackoffEnded, JobRun, Partition};
 use crate::orphans;
@@ -151,8 +152,9 @@ pub fn recover(engine: &mut Engine, refs: &[String], wants: Earlier) -> Result<O
         // Those that runs asked for end with them.
         let mut open = open_wants(&engine.store);
         open.retain(|want| want.source(&engine.store) != OF_DAEMON);
-        engine.cancel(&open)?;
+        engine.end_wants(&open, None)?;
     }
+    engine.end_times()?;
     let backoffs = engine.store.place::<Partition, Backoff>();
     for partition in backoffs.map(|p| p.any()).collect::<Vec<_>>() {
         engine.fire(BackoffEnded { partition })?;
@@ -178,7 +180,7 @@ fn owed_renames(engine: &Engine) -> Result<Vec<Partition>> {
     }
     let db = &engine.store;
     let mut unplaced = Vec::new();
-    for partition in db.place::<Partition, (Live, Stale, Checking)>() {
+    for partition in db.place::<Partition, (Live, Stale, Checking, Tainted)>() {
         let Some(run) = partition.built_by(db).filter(|r| r.is::<Succeeded>(db)) else {
             continue;
         };

@@ -8,15 +8,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::build::state::{
-    Backoff, Building, Canceled, Checking, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued,
-    Running, Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
+    Backoff, Building, Canceled, Checking, DepMiss, Expired, Failed, Idle, Live, Lost, Missing,
+    New, Queued, Running, Stale, Succeeded, Successful, Tainted, UpForRetry, UpstreamBuilding,
+    UpstreamFailed,
 };
 use crate::model::build::{JobRun, Partition, PartitionRef, Want};
 use crate::rules::{OF_DAEMON, name, open_wants, source};
 use crate::text::{few, one_line, shown};
 
 /// The number of groups, failures and chains that are shown without `--full`.
-const SHOWN_MAX: usize = 4;
+const SHOWN_MAX: usize = 3;
 /// The number of partitions of a chain that are shown.
 const CHAIN_MAX: usize = 8;
 
@@ -47,6 +48,17 @@ pub struct Status {
     pub waiting: Vec<Vec<Link>>,
     /// What was built and is not up to date.
     pub stale: Vec<String>,
+    /// What was built and has wrong data.
+    pub tainted: Vec<Taint>,
+}
+
+/// A partition whose data is wrong.
+#[derive(Debug, Serialize)]
+pub struct Taint {
+    /// Its name.
+    pub partition: String,
+    /// Why, as a person has said.
+    pub reason: String,
 }
 
 /// The partitions whose names begin with the same segment.
@@ -75,6 +87,14 @@ pub struct Wanted {
     pub comment: String,
     /// Wants with a higher priority are served first.
     pub priority: i32,
+    /// When it expires.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
+    /// The time that was promised for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sla: Option<Timestamp>,
+    /// Whether that has passed.
+    pub late: bool,
 }
 
 /// A run that has not ended.
@@ -144,6 +164,9 @@ impl Status {
             source: source(want, db),
             comment: want.comment(db).to_owned(),
             priority: want.priority(db),
+            deadline: *want.deadline(db),
+            sla: *want.sla(db),
+            late: want.late(db),
         });
         let failed = db.place::<Partition, Failed>().map(|partition| Failure {
             partition: name(partition.any(), db).to_owned(),
@@ -151,15 +174,19 @@ impl Status {
             reason: partition.reason(db).to_owned(),
         });
         let stale = db.place::<Partition, Stale>();
+        let tainted = db.place::<Partition, Tainted>().map(|p| Taint {
+            partition: name(p.any(), db).to_owned(),
+            reason: p.reason(db).to_owned(),
+        });
         Self {
             partitions: present(counts!(
-                db, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale, Checking
+                db, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale, Checking, Tainted
             )),
             runs: present(
                 counts!(db, JobRun: Queued, Running, Succeeded, Failed, DepMiss, Lost, Canceled),
             ),
             wants: present(counts!(
-                db, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled
+                db, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled, Expired
             )),
             groups: groups(db),
             wanted: wanted.collect(),
@@ -167,6 +194,7 @@ impl Status {
             failed: failed.collect(),
             waiting: blocked(db).map(|p| chain(p, db)).collect(),
             stale: stale.map(|p| p.of(db).name(db).to_owned()).collect(),
+            tainted: tainted.collect(),
         }
     }
 
@@ -199,6 +227,10 @@ impl Status {
             if want.priority != 0 {
                 notes.push(format!("priority {}", want.priority));
             }
+            if let Some(sla) = want.sla.filter(|_| want.late) {
+                notes.push(format!("LATE, promised for {sla}"));
+            }
+            notes.extend(want.deadline.map(|at| format!("until {at}")));
             notes.extend(Some(want.comment.clone()).filter(|comment| !comment.is_empty()));
             let notes = match notes.is_empty() {
                 true => String::new(),
@@ -221,6 +253,9 @@ impl Status {
         let waiting = self.waiting.iter().map(|chain| in_one_line(chain));
         list(&mut out, "waiting", waiting, full);
         names(&mut out, "stale", self.stale.iter().cloned(), full);
+        let tainted = self.tainted.iter();
+        let tainted = tainted.map(|of| format!("{} ({})", of.partition, shown(&of.reason)));
+        names(&mut out, "tainted", tainted, full);
         out
     }
 }
@@ -239,7 +274,7 @@ fn groups(db: &impl Db) -> Vec<Group> {
         }
     }
     // In the order of the lifecycle.
-    const STATES: [&str; 10] = [
+    const STATES: [&str; 11] = [
         "Missing",
         "Building",
         "Live",
@@ -250,6 +285,7 @@ fn groups(db: &impl Db) -> Vec<Group> {
         "UpstreamFailed",
         "Stale",
         "Checking",
+        "Tainted",
     ];
     let mut groups: Vec<Group> = (groups.into_iter())
         .map(|(pattern, counts)| {
@@ -371,11 +407,11 @@ mod tests {
 
     #[test]
     fn a_list_never_leaves_out_a_single_item() {
-        assert_eq!(listed(5, false).last().unwrap(), "day: 5");
-        let six = listed(6, false);
-        assert_eq!(six.len(), 5);
-        assert_eq!(six.last().unwrap(), "day: and 2 more (shown by --full)");
-        assert_eq!(listed(6, true).len(), 6);
+        assert_eq!(listed(4, false).last().unwrap(), "day: 4");
+        let five = listed(5, false);
+        assert_eq!(five.len(), 4);
+        assert_eq!(five.last().unwrap(), "day: and 2 more (shown by --full)");
+        assert_eq!(listed(5, true).len(), 5);
         assert_eq!(listed(0, false).len(), 0);
     }
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::answers::{LINES_MAX, print};
 use crate::dirs::Dirs;
-use crate::model::build::state::Stale;
+use crate::model::build::state::{Stale, Tainted};
 use crate::model::build::{JobRun, Model, Partition, PartitionRef};
 use crate::rules::name;
 use crate::start::open_read_only;
@@ -41,7 +41,7 @@ pub struct Entry {
     pub seconds: Option<f64>,
     /// What happened, for people.
     pub text: String,
-    /// Why the run failed, or which input became stale. May be empty.
+    /// Why the run failed or the data is wrong, or which input became stale. May be empty.
     pub because: String,
     /// The digest that the instance was built with, or that has changed. May be empty.
     pub digest: String,
@@ -150,9 +150,13 @@ impl Chapter {
             ("Live", "JobSucceeded") => "built",
             ("Live", _) => "live again, because nothing that it is made from has changed",
             ("Stale", "SourcesChanged") => "stale, because its sources or its job have changed",
+            ("Stale", "TtlPassed" | "TtlPassedWhileStale") => {
+                "stale, because its time to live has passed"
+            }
             ("Stale", "CheckEnded" | "CheckWasNeedless") => "its check has ended",
             ("Stale", _) => "stale, because what it is made from has changed",
             ("Checking", _) => "its inputs are built before it is known whether it is built again",
+            ("Tainted", _) => "tainted, because its data is wrong",
             ("Failed", _) => "failed",
             ("Backoff", _) => "failed, to be tried again",
             ("UpstreamBuilding", "InputsNeeded") => "waits for the inputs that its job declares",
@@ -177,7 +181,7 @@ impl Chapter {
         let run = self.run.filter(|_| is_end || to == "Building");
         let is_built = event == "JobSucceeded";
         let because = match &*event {
-            "JobFailed" | "AttemptFailed" => failure(entry),
+            "JobFailed" | "AttemptFailed" | "PartitionsTainted" => reason(entry),
             "InputWentStale" => self.stale_input(entry, db),
             _ => String::new(),
         };
@@ -203,22 +207,24 @@ impl Chapter {
         })
     }
 
-    /// The inputs that became stale with the same step.
+    /// The inputs that became stale or were tainted with the same step.
     fn stale_input(&self, entry: &HistoryEntry<Model>, db: &impl Db) -> String {
-        let stale = entry.record().facts().entered::<Partition, Stale>();
-        let inputs = stale
-            .iter()
-            .filter(|one| self.inputs.contains(&one.slot()))
-            .filter_map(|one| one.resolve(db));
-        match few(inputs.map(|input| name(input, db))) {
-            none if none.is_empty() => none,
-            names => format!("{names} went stale"),
-        }
+        let facts = entry.record().facts();
+        let stale = facts.entered::<Partition, Stale>();
+        let tainted = facts.entered::<Partition, Tainted>();
+        let causes = [(stale, "went stale"), (tainted, "was tainted")];
+        let causes = causes.iter().filter_map(|(of, what)| {
+            let inputs = of.iter().filter(|one| self.inputs.contains(&one.slot()));
+            let names = inputs.filter_map(|one| one.resolve(db));
+            let names = few(names.map(|input| name(input, db)));
+            (!names.is_empty()).then(|| format!("{names} {what}"))
+        });
+        causes.collect::<Vec<_>>().join(", ")
     }
 }
 
-/// The first line of why a run failed, as the event says.
-fn failure(entry: &HistoryEntry<Model>) -> String {
+/// The first line of why a run failed or data is wrong, as the event says.
+fn reason(entry: &HistoryEntry<Model>) -> String {
     let fields = entry.firing().map(|firing| firing.fields());
     let mut fields = fields.iter().flatten();
     let reason = fields.find(|field| field.name() == "reason");
@@ -272,7 +278,7 @@ pub fn history(dirs: &Dirs, of_name: &str, full: bool) -> Result<()> {
 fn line(entry: &Entry, full: bool) -> String {
     // What is wrong is seen first.
     let what = match entry.text.split_once([',', ' ']) {
-        Some((first @ ("stale" | "failed"), _)) => {
+        Some((first @ ("stale" | "tainted" | "failed"), _)) => {
             format!("{}{}", first.to_uppercase(), &entry.text[first.len()..])
         }
         _ if entry.text == "failed" => "FAILED".to_owned(),

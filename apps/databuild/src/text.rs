@@ -98,18 +98,30 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// The longest comment of a want, in bytes.
+/// The longest comment of a want and reason of a taint, in bytes.
 pub const COMMENT_MAX: usize = 200;
 
 /// Reads what a want is for: one line.
 pub fn comment(text: &str) -> Result<String, String> {
+    line_of_text(text, "comment")
+}
+
+fn line_of_text(text: &str, what: &str) -> Result<String, String> {
     if text.len() > COMMENT_MAX || text.chars().any(char::is_control) {
         return Err(format!(
-            "`{}` is no comment: write one line of at most {COMMENT_MAX} bytes",
+            "`{}` is no {what}: write one line of at most {COMMENT_MAX} bytes",
             shown(text)
         ));
     }
     Ok(text.to_owned())
+}
+
+/// Reads why data is wrong: one line that is not empty.
+pub fn reason(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("the reason is empty: write what is wrong with the data".to_owned());
+    }
+    line_of_text(text, "reason")
 }
 
 #[cfg(test)]

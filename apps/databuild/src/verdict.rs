@@ -254,6 +254,8 @@ mod tests {
             source: String::new(),
             comment: String::new(),
             priority: 0,
+            deadline: None,
+            sla: None,
         });
         for i in 1..length {
             let run = running(store, &name(i));

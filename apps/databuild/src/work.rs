@@ -12,7 +12,7 @@ use crate::command::{Secrets, expand};
 use crate::engine::{Engine, STDERR_LINES_MAX, step_error};
 use crate::invoked;
 use crate::jobs::{Job, Jobs};
-use crate::model::build::state::{Failed, Live, Queued, Running, Stale};
+use crate::model::build::state::{Failed, Live, Queued, Running, Stale, Tainted};
 use crate::model::build::{
     self, AttemptFailed, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun, JobStarted,
     JobSucceeded, Partition, PartitionReplaced, RunCanceled,
@@ -23,6 +23,7 @@ use crate::protocol::RunOutput;
 use crate::rules::{self, current, name};
 use crate::stop::{Seen, Stop, Why};
 use crate::text::in_words;
+use crate::times;
 use crate::verdict::{self, Case, Verdict};
 
 /// The longest time before a job is run again.
@@ -66,14 +67,16 @@ struct Failure {
 }
 
 impl Engine {
-    /// Queues a run for a partition, and starts its process. A stale partition is checked before.
+    /// Queues a run for a partition, and starts its process. A stale or tainted partition is checked before.
     pub(crate) fn start(&mut self, partition: Partition) -> Result<()> {
-        if partition.is::<Stale>(&self.store) && !self.check(partition)? {
+        let db = &self.store;
+        let is_old = partition.is::<Stale>(db) || partition.is::<Tainted>(db);
+        if is_old && !self.check(partition)? {
             return Ok(());
         }
         let failed = |e| step_error(&self.dirs, e);
         let mut t = self.store.begin();
-        let partition = match partition.is::<Stale>(&t) {
+        let partition = match is_old {
             true => {
                 let replaced = t.apply(PartitionReplaced { partition });
                 replaced.map_err(failed)?.created.next
@@ -306,12 +309,14 @@ impl Engine {
                 reads,
                 inputs,
             } => {
+                let ttl = self.jobs.job_for(&name).ok().and_then(|job| job.ttl);
                 let event = JobSucceeded {
                     run: running,
                     digest,
                     reads,
                     inputs,
                     content,
+                    expires: ttl.and_then(times::after),
                 };
                 self.record(event)?.map(|()| {
                     self.lives += 1;

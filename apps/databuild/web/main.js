@@ -9,10 +9,11 @@ import * as runPage from "./pages/run.js";
 import * as want from "./pages/want.js";
 import * as build from "./pages/build.js";
 import * as plan from "./pages/plan.js";
+import * as taint from "./pages/taint.js";
 import * as diff from "./pages/diff.js";
 
 run({
-  pages: { "": home, grid, partition, run: runPage, want, build, plan, diff },
+  pages: { "": home, grid, partition, run: runPage, want, build, plan, taint, diff },
   start: "",
   home: "Show what is built now",
   navigation: [

@@ -2,7 +2,7 @@
 
 import { Refusal, send } from "./api.js";
 import { h } from "../explore/assets/dom.js";
-import { href, number } from "../explore/assets/parts.js";
+import { href, number, time } from "../explore/assets/parts.js";
 import { sentence } from "../explore/assets/shell.js";
 
 /** The states of partitions, runs and wants: the colour, the sign, and the word for persons. */
@@ -27,6 +27,7 @@ const STATES = {
   New: ["idle", "·", "new"],
   Lost: ["idle", "?", "lost"],
   Canceled: ["idle", "–", "canceled"],
+  Expired: ["bad", "⌛", "expired"],
   Replaced: ["idle", "–", "replaced"],
   // What a plan does with a partition.
   build: ["run", "▸", "to build"],
@@ -73,6 +74,13 @@ export function bar(counts, { label = "Progress" } = {}) {
 
 /** A partition as a link. */
 export const partition = (name, ...more) => h("a", { class: "name", href: href("partition", { ref: name }) }, name, more);
+
+/** When a want expires, and whether it is late. */
+export function times(one) {
+  if (!one.deadline && !one.sla) return null;
+  const late = h("span", { class: "state s-bad" }, h("span", { "aria-hidden": "true" }, "! "), "late");
+  return h("p", { class: "dim" }, one.sla ? ["Promised for ", time(one.sla), " ", one.late ? late : null] : null, one.sla && one.deadline ? ". " : null, one.deadline ? ["Deadline ", time(one.deadline)] : null);
+}
 
 /** A run as a link. */
 export const run = (id, text = `run ${id}`) => h("a", { href: href("run", { id }) }, text);

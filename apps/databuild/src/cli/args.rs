@@ -10,7 +10,7 @@ use crate::cli::once;
 use crate::dirs::Dirs;
 use crate::job::JobCommand;
 use crate::requests::{self, Request};
-use crate::text::{comment, duration};
+use crate::text::{comment, duration, reason};
 
 #[derive(Parser)]
 #[command(
@@ -74,6 +74,17 @@ pub(super) enum Cmd {
     Retry {
         #[command(flatten)]
         failed: Retried,
+        #[command(flatten)]
+        dir: Dir,
+    },
+    /// Say that the data of partitions is wrong: nothing is made from it any more, and it is built again when it is wanted
+    Taint {
+        /// The partitions; `votes/d1+` is also all that was made from votes/d1
+        #[arg(value_name = "REF", required = true)]
+        refs: Vec<String>,
+        /// Why, which `status` and `why` show
+        #[arg(long, value_name = "TEXT", value_parser = reason)]
+        reason: String,
         #[command(flatten)]
         dir: Dir,
     },
@@ -222,6 +233,9 @@ pub(super) struct Options {
     /// Cancel what is wanted if it is not built by then: 90s, 10m, 2h
     #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
     pub(super) deadline: Option<Duration>,
+    /// Show what is wanted as late if it is not built by then [default: the least `sla` of its jobs]
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    pub(super) sla: Option<Duration>,
     /// What is wanted with a higher priority is built first [default: 0]
     #[arg(
         long,
@@ -380,8 +394,8 @@ impl Retried {
         Request {
             what: requests::What::Retry,
             refs: once(self.refs),
-            wants: Vec::new(),
             all: self.all,
+            ..Request::default()
         }
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn build_from(
         refs: &refs,
         fail_fast: options.fail_fast,
         deadline: options.deadline,
+        sla: options.sla,
         priority: options.priority,
         comment: &options.comment,
     };
@@ -110,6 +111,7 @@ pub(super) fn build(
         discovery: options.discovery_max,
         fail_fast: options.fail_fast,
         deadline: options.deadline.map(|time| began + time),
+        sla: options.sla,
         priority: options.priority,
         comment: options.comment.clone(),
     };

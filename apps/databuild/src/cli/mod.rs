@@ -90,6 +90,7 @@ fn run(command: Cmd) -> Result<ExitCode> {
                     discovery: served.discovery_max,
                     fail_fast: false,
                     deadline: None,
+                    sla: None,
                     priority: 0,
                     comment: String::new(),
                 },
@@ -112,6 +113,16 @@ fn run(command: Cmd) -> Result<ExitCode> {
                 refs: once(refs),
                 wants: want,
                 all,
+                ..Request::default()
+            };
+            say(&request.send(&dir.dirs()?)?)
+        }
+        Cmd::Taint { refs, reason, dir } => {
+            let request = Request {
+                what: requests::What::Taint,
+                refs: once(refs),
+                reason,
+                ..Request::default()
             };
             say(&request.send(&dir.dirs()?)?)
         }

@@ -1,6 +1,8 @@
 //! The consequences of each event, in memory, without processes and files.
 
 mod contents;
+mod taints;
+mod times;
 mod turns;
 mod world;
 
@@ -36,6 +38,7 @@ fn a_wanted_partition_is_built() {
         reads: vec![],
         inputs: vec![],
         content: String::new(),
+        expires: None,
     });
     assert_eq!(
         (world.want_state(want), world.states(&["a"])),
@@ -64,6 +67,7 @@ fn two_wants_share_one_build() {
         reads: vec![],
         inputs: vec![],
         content: String::new(),
+        expires: None,
     });
     assert_eq!(
         (world.want_state(one), world.want_state(two)),
@@ -204,6 +208,7 @@ fn a_partition_that_was_read_but_is_no_input_makes_nothing_stale() {
         reads,
         inputs: vec![],
         content: String::new(),
+        expires: None,
     });
     world.change(&["manifest"]);
     assert_eq!(world.states(&["manifest", "sloc"]), ["Stale", "Live"]);
@@ -606,7 +611,9 @@ fn invalid_events_are_rejected_and_change_nothing() {
                 partitions: vec![],
                 source: String::new(),
                 comment: String::new(),
-                priority: 0
+                priority: 0,
+                deadline: None,
+                sla: None
             })
             .is_err(),
         "a want has at least one partition"
@@ -632,6 +639,7 @@ fn invalid_events_are_rejected_and_change_nothing() {
         reads: vec![],
         inputs: vec![],
         content: String::new(),
+        expires: None,
     };
     assert!(
         matches!(

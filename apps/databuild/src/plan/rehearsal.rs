@@ -3,7 +3,7 @@
 //!
 //! What can start and in which order, what is next for a stale partition and what a declaration requires are decided by the functions that
 //! the [engine](crate::engine) calls. A run takes as long as the median of the past ones and needs what they needed
-//! ([`Past`]). No run fails that can be run, and no content comes out the same, so that a partition that is checked is built.
+//! (`Past`). No run fails that can be run, and no content comes out the same, so that a partition that is checked is built.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -14,10 +14,10 @@ use ironweave::prelude::*;
 
 use crate::engine::BuildStore;
 use crate::jobs::Jobs;
-use crate::model::build::state::{Live, Queued, Stale};
+use crate::model::build::state::{Live, Queued, Stale, Tainted};
 use crate::model::build::{
-    CheckBegun, ContentKept, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun, JobStarted,
-    JobSucceeded, Partition, PartitionReplaced,
+    CheckBegun, CheckOfTaintedBegun, ContentKept, DepMissed, InputsNeeded, JobFailed, JobQueued,
+    JobRun, JobStarted, JobSucceeded, Partition, PartitionReplaced,
 };
 use crate::queue::{Turn, Turns, can_start, order};
 use crate::rules::{current, is_open, name};
@@ -183,7 +183,8 @@ impl<'a> Rehearsal<'a> {
         let db = &self.store;
         let name = name(partition, db).to_owned();
         let mut partition = partition;
-        if partition.is::<Stale>(db) {
+        let is_tainted = partition.is::<Tainted>(db);
+        if partition.is::<Stale>(db) || is_tainted {
             let is_made = |p: Partition| self.refusal(crate::rules::name(p, db)).is_none();
             match next(partition, db, &is_made, &|_| true) {
                 Next::Keep(inputs) => {
@@ -195,7 +196,13 @@ impl<'a> Rehearsal<'a> {
                     let names: Vec<String> =
                         inputs.iter().map(|of| of.name(db).to_owned()).collect();
                     self.trace(&name).needs.extend(names);
-                    self.store.try_step(CheckBegun { partition, inputs })?;
+                    match is_tainted {
+                        true => drop(
+                            self.store
+                                .try_step(CheckOfTaintedBegun { partition, inputs })?,
+                        ),
+                        false => drop(self.store.try_step(CheckBegun { partition, inputs })?),
+                    }
                     return Ok(());
                 }
                 Next::Build => {
@@ -313,6 +320,7 @@ impl<'a> Rehearsal<'a> {
                 reads: Vec::new(),
                 inputs: Vec::new(),
                 content: String::new(),
+                expires: None,
             })?;
             return Ok(());
         }

@@ -9,7 +9,9 @@ use ironweave::prelude::*;
 use crate::dirs::Dirs;
 use crate::fresh::rests_on;
 use crate::jobs::{Job, Jobs, check_name};
-use crate::model::build::state::{Checking, Failed, Live, Queued, Running, Stale, UpForRetry};
+use crate::model::build::state::{
+    Checking, Failed, Live, Queued, Running, Stale, Tainted, UpForRetry,
+};
 use crate::model::build::{JobRun, Model, Partition, WantCreated};
 use crate::plan::rehearsal::Rehearsal;
 use crate::plan::{Plan, Question, steps};
@@ -93,7 +95,7 @@ pub fn names(question: &Question, db: &impl Db, jobs: Option<&Jobs>) -> Result<V
 }
 
 impl Scene<'_> {
-    /// Makes a plan about [names](names).
+    /// Makes a plan about [names].
     ///
     /// # Errors
     /// If the model rejects what the engine would do, which is a bug.
@@ -127,7 +129,10 @@ impl Scene<'_> {
             Question::Want(names) => names.clone(),
             Question::Change(_) => {
                 let is_affected = |p: &Partition| {
-                    p.is::<Stale>(&store) || p.is::<Checking>(&store) || p.is::<UpForRetry>(&store)
+                    p.is::<Stale>(&store)
+                        || p.is::<Tainted>(&store)
+                        || p.is::<Checking>(&store)
+                        || p.is::<UpForRetry>(&store)
                 };
                 let affected = downstream.into_iter().filter(is_affected);
                 let names = affected.map(|p| name(p, &store).to_owned());
@@ -152,6 +157,8 @@ impl Scene<'_> {
                 source: OF_COMMAND_LINE.to_owned(),
                 comment: String::new(),
                 priority: 0,
+                deadline: None,
+                sla: None,
             })?;
         }
         rehearsal.work()?;

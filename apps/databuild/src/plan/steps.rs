@@ -7,7 +7,8 @@ use ironweave::prelude::*;
 
 use crate::model::build::Partition;
 use crate::model::build::state::{
-    Building, Checking, Failed, Live, Missing, Stale, UpForRetry, UpstreamBuilding, UpstreamFailed,
+    Building, Checking, Failed, Live, Missing, Stale, Tainted, UpForRetry, UpstreamBuilding,
+    UpstreamFailed,
 };
 use crate::plan::rehearsal::{Rehearsal, Trace};
 use crate::plan::scene::{Begun, Scene, can_change};
@@ -258,6 +259,11 @@ impl Steps<'_> {
                 format!("{} builds it now", run(p))
             }
             Some(p) if p.is::<Building>(db) => format!("{} was interrupted", run(p)),
+            Some(p) if p.is::<Tainted>(db) => {
+                let tainted = p.in_state::<Tainted>(db);
+                let reason = tainted.map_or_else(String::new, |p| shown(p.reason(db)));
+                format!("tainted: {reason}")
+            }
             Some(p) if p.is::<Failed>(db) => "failed before, and the cause may be gone".to_owned(),
             Some(p) if p.is::<Stale>(db) || p.is::<Checking>(db) || p.is::<Live>(db) => {
                 match is_stale_by_inputs(partition, begun) {
@@ -279,10 +285,14 @@ impl Steps<'_> {
     /// Which input of a stale partition is the cause.
     fn stale_input(&self, partition: Partition) -> String {
         let db = &self.begun.db;
-        let is_stale = |p: &Partition| p.is::<Stale>(db) || p.is::<Checking>(db);
+        let is_stale =
+            |p: &Partition| p.is::<Stale>(db) || p.is::<Checking>(db) || p.is::<Tainted>(db);
         let mut inputs = partition.inputs(db);
         let changed = partition.inputs(db).find(|p| p.current_of(db).is_none());
         match (inputs.find(is_stale), changed) {
+            (Some(input), _) if input.is::<Tainted>(db) => {
+                format!("its input {} is tainted", name(input, db))
+            }
             (Some(input), _) => format!("its input {} is stale", name(input, db)),
             (None, Some(input)) => format!("its input {} was built again", name(input, db)),
             (None, None) => "an input was stale".to_owned(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::fresh::stands_on;
 use crate::model::build::state::{
-    Checking, Failed, Live, Running, UpstreamBuilding, UpstreamFailed,
+    Checking, Failed, Live, Running, Tainted, UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Model, Partition, PartitionRef, Want};
 use crate::rules::{is_open, name, source};
@@ -91,7 +91,7 @@ impl Counts {
 pub struct WantAnswer {
     /// Its id, such as `12.1`.
     pub id: String,
-    /// New, Idle, Building, `UpstreamBuilding`, Successful, Failed, `UpstreamFailed` or Canceled.
+    /// New, Idle, Building, `UpstreamBuilding`, Successful, Failed, `UpstreamFailed`, Canceled or Expired.
     pub state: String,
     /// Whether it has not ended.
     pub open: bool,
@@ -103,6 +103,12 @@ pub struct WantAnswer {
     pub comment: String,
     /// Wants with a higher priority are served first.
     pub priority: i32,
+    /// When it expires.
+    pub deadline: Option<String>,
+    /// The time that was promised for it.
+    pub sla: Option<String>,
+    /// Whether it had not ended by then.
+    pub late: bool,
     /// The id of the run that missed the partitions, if one did. A client wants what neither a run nor a job has asked for.
     pub asked_by: Option<String>,
     /// The partition whose job declares these as inputs, if one does.
@@ -120,6 +126,9 @@ impl WantAnswer {
             source: source(want, db),
             comment: want.comment(db).to_owned(),
             priority: want.priority(db),
+            deadline: want.deadline(db).map(|at| at.to_string()),
+            sla: want.sla(db).map(|at| at.to_string()),
+            late: want.late(db),
             asked_by: want.asked_by(db).map(|run| id(run.id())),
             asked_for: want
                 .asked_for(db)
@@ -263,14 +272,14 @@ impl WantInFull {
 pub struct PartitionAnswer {
     /// Its name.
     pub name: String,
-    /// The state of the current instance: Missing, Building, Live, Failed, Backoff, `UpstreamBuilding`, `UpForRetry`, `UpstreamFailed`, Stale
-    /// or Checking.
+    /// The state of the current instance: Missing, Building, Live, Failed, Backoff, `UpstreamBuilding`, `UpForRetry`, `UpstreamFailed`, Stale,
+    /// Checking or Tainted.
     pub state: Option<String>,
     /// How many instances there ever were.
     pub instances: usize,
     /// The id of the run that builds the current instance, or built it last.
     pub run: Option<String>,
-    /// Why it failed. In lists, at most 500 bytes.
+    /// Why it failed, or is tainted. In lists, at most 500 bytes.
     pub reason: Option<String>,
 }
 
@@ -279,12 +288,15 @@ impl PartitionAnswer {
     pub fn of(reference: PartitionRef, db: &impl Db) -> Self {
         let current = reference.current(db);
         let failed = current.and_then(|p| p.in_state::<Failed>(db));
+        let tainted = current.and_then(|p| p.in_state::<Tainted>(db));
+        let reason = failed.map(|p| p.reason(db));
         Self {
             name: reference.name(db).to_owned(),
             state: current.map(|p| p.state(db).to_string()),
             instances: reference.instances_count(db),
             run: (current.and_then(|p| p.built_by(db))).map(|run| id(run.id())),
-            reason: failed.map(|p| brief(p.reason(db)).to_owned()),
+            reason: (reason.or_else(|| tainted.map(|p| p.reason(db))))
+                .map(|reason| brief(reason).to_owned()),
         }
     }
 }
@@ -319,6 +331,9 @@ pub struct Instance {
     /// The digest of what it is a function of, if it is live and its job has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// When its time to live ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
 }
 
 impl PartitionInFull {
@@ -341,7 +356,9 @@ impl PartitionInFull {
                     waits_for: names(current.upstreams(db), db),
                     waited_for_by: names(current.downstreams(db), db),
                     since: live.as_ref().map(|live| live.at(db).to_string()),
-                    digest: live.map(|live| live.digest(db).to_owned()),
+                    digest: live.as_ref().map(|live| live.digest(db).to_owned()),
+                    expires: (live.as_ref().and_then(|live| *live.expires(db)))
+                        .map(|at| at.to_string()),
                 }
             }),
         }

@@ -1,6 +1,7 @@
 //! The routes that change something. Each is a command to the engine, and is answered when what it did is on the disk.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -16,10 +17,12 @@ use crate::serve::api::{Answer, Api, entity};
 use crate::serve::failure::{Asked, Body, Failure, Named, Nothing};
 use crate::serve::inbox::{Client, Command, Wanted};
 use crate::serve::openapi::{Operation, Output};
-use crate::text::{COMMENT_MAX, comment as comment_of};
+use crate::text::{COMMENT_MAX, comment as comment_of, reason as reason_of};
 
 /// The number of names in a request at most.
 pub const REFS_MAX: usize = 10_000;
+/// The longest time from now that a client can give: a hundred years.
+const SECONDS_MAX: u64 = 100 * 365 * 86_400;
 
 /// What is wanted.
 #[derive(Deserialize, JsonSchema)]
@@ -35,6 +38,27 @@ pub struct NewWant {
     #[serde(default)]
     #[schemars(length(max = COMMENT_MAX))]
     comment: String,
+    /// After how many seconds the want expires, if it has not ended.
+    #[schemars(range(min = 0, max = SECONDS_MAX))]
+    deadline_seconds: Option<f64>,
+    /// After how many seconds it is late. If it is left out, the least `sla` of the jobs counts.
+    #[schemars(range(min = 0, max = SECONDS_MAX))]
+    sla_seconds: Option<f64>,
+}
+
+/// A time from now that a client gives in seconds.
+fn seconds(field: &str, given: Option<f64>) -> Result<Option<Duration>, Failure> {
+    let Some(given) = given else {
+        return Ok(None);
+    };
+    let most = Duration::from_secs(SECONDS_MAX);
+    let time = Duration::try_from_secs_f64(given).ok();
+    match time.filter(|time| *time <= most) {
+        Some(time) => Ok(Some(time)),
+        None => Err(Failure::invalid(format!(
+            "`{field}` is {given}: give a number of seconds from 0 to {SECONDS_MAX}"
+        ))),
+    }
 }
 
 /// The names, each once.
@@ -89,10 +113,14 @@ pub async fn want(
     let refs = once("refs", asked.refs)?;
     let comment = comment_of(&asked.comment).map_err(Failure::invalid)?;
     let priority = asked.priority;
+    let deadline = seconds("deadline_seconds", asked.deadline_seconds)?;
+    let sla = seconds("sla_seconds", asked.sla_seconds)?;
     let command = |reply| {
         let client = Client {
             priority,
             comment,
+            deadline,
+            sla,
             reply,
         };
         Command::Want { refs, client }
@@ -176,4 +204,34 @@ pub async fn retry(
         done: changed.done,
         retried: changed.retried,
     }))
+}
+
+/// The partitions whose data is wrong.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Wrong {
+    /// Their names, which may select several partitions.
+    #[schemars(length(min = 1, max = REFS_MAX))]
+    refs: Vec<String>,
+    /// What is wrong with the data, in one line.
+    #[schemars(length(min = 1, max = COMMENT_MAX))]
+    reason: String,
+}
+
+/// `POST /api/taint`.
+pub async fn taint(
+    State(api): State<Api>,
+    _: Asked<Nothing>,
+    Body(Wrong { refs, reason }): Body<Wrong>,
+) -> Answer<Done> {
+    let request = Request {
+        what: What::Taint,
+        refs: once("refs", refs)?,
+        reason: reason_of(&reason).map_err(Failure::invalid)?,
+        ..Request::default()
+    };
+    let command = |reply| Command::Change { request, reply };
+    let changed = api.mailbox.send(command).await?;
+    let done = changed.done;
+    Ok(Json(Done { done }))
 }

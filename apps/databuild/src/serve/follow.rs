@@ -23,8 +23,10 @@ pub struct Following<'a> {
     pub refs: &'a [String],
     /// Whether the want is canceled when one of its runs fails.
     pub fail_fast: bool,
-    /// When the want is canceled if it has not ended.
+    /// After which time the want expires.
     pub deadline: Option<Duration>,
+    /// After which time it is late.
+    pub sla: Option<Duration>,
     /// Wants with a higher priority are served first.
     pub priority: i32,
     /// What the partitions are for.
@@ -34,13 +36,12 @@ pub struct Following<'a> {
 /// Why a want was canceled.
 enum Cut {
     Signal(i32),
-    Deadline(Duration),
     Failure,
 }
 
 impl Following<'_> {
-    /// Wants partitions, and prints what happens to them until the want ends. Ctrl-C, the deadline and a failure with `fail_fast` cancel
-    /// the want, and nothing else.
+    /// Wants partitions, and prints what happens to them until the want ends. Ctrl-C and a failure with `fail_fast` cancel
+    /// the want, and nothing else. The daemon lets it expire at its deadline.
     ///
     /// # Errors
     /// If the daemon refuses the want, or ends.
@@ -54,6 +55,8 @@ impl Following<'_> {
                 "refs": self.refs,
                 "priority": self.priority,
                 "comment": self.comment,
+                "deadline_seconds": self.deadline.map(|time| time.as_secs_f64()),
+                "sla_seconds": self.sla.map(|time| time.as_secs_f64()),
             })),
         )?;
         let id = want["id"].as_str().context("the daemon names no want")?;
@@ -69,9 +72,6 @@ impl Following<'_> {
             }
             if let Some(signal) = signals.received() {
                 break Some(Cut::Signal(signal));
-            }
-            if let Some(most) = self.deadline.filter(|most| *most <= began.elapsed()) {
-                break Some(Cut::Deadline(most));
             }
             if self.fail_fast && seen.failed {
                 break Some(Cut::Failure);
@@ -95,15 +95,13 @@ impl Following<'_> {
                 eprintln!("databuild: interrupted; the want was canceled");
                 return Ok(u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from));
             }
-            Some(Cut::Deadline(most)) => {
-                let time = in_words(most);
-                eprintln!(
-                    "databuild: not everything was built within {time}; the rest was canceled"
-                );
-            }
             Some(Cut::Failure) | None => {}
         }
         let want = client.send("GET", &format!("/api/wants/{id}"), None)?;
+        if want["state"] == "Expired" {
+            let time = self.deadline.map_or_else(String::new, in_words);
+            eprintln!("databuild: not everything was built within {time}; the rest was canceled");
+        }
         let done = want["state"] == "Successful" && left_out.is_empty();
         if !done {
             print_errors(&want, &left_out);

@@ -6,7 +6,7 @@
 //! | [`Bounds::idle`] until the head of a request has arrived, the first one or a further one | the connection is closed |
 //! | [`Bounds::idle`] without a byte that could be written | the connection is closed; who reads events again goes on after `Last-Event-ID` |
 //!
-//! The time that an answer may take is bounded in [`access`](crate::serve::access).
+//! The time that an answer may take is bounded in [`access`](mod@crate::serve::access).
 
 use std::io;
 use std::net::TcpListener;

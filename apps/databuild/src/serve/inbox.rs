@@ -30,6 +30,7 @@ use crate::selection;
 use crate::serve::failure::Failure;
 use crate::serve::looking::Look;
 use crate::start::{self, Earlier};
+use crate::times;
 
 /// How often what is kept of the oldest runs is removed.
 const PRUNED_EVERY: Duration = Duration::from_secs(3600);
@@ -53,7 +54,7 @@ pub enum Command {
         /// The client.
         client: Client,
     },
-    /// Wants are canceled, or failures forgotten.
+    /// Wants are canceled, failures forgotten, or partitions tainted.
     Change {
         /// Which.
         request: Request,
@@ -62,7 +63,7 @@ pub enum Command {
     },
 }
 
-/// What was canceled or retried.
+/// What was canceled, retried or tainted.
 pub struct Changed {
     /// For people.
     pub done: String,
@@ -76,8 +77,23 @@ pub struct Client {
     pub priority: i32,
     /// What the partitions are for.
     pub comment: String,
+    /// After which time the want expires.
+    pub deadline: Option<Duration>,
+    /// After which time it is late. Without it, the jobs decide.
+    pub sla: Option<Duration>,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Result<Wanted, Failure>>,
+}
+
+impl Client {
+    /// The same client, which gets no further answer.
+    pub fn answered(&self) -> Self {
+        Self {
+            comment: self.comment.clone(),
+            reply: oneshot::channel().0,
+            ..*self
+        }
+    }
 }
 
 /// The names of a want, with its client.
@@ -288,10 +304,11 @@ impl Engine {
         let db = &self.store;
         let failed = match request.what {
             What::Retry => request.failed(db)?,
-            What::Cancel => Vec::new(),
+            What::Cancel | What::Taint => Vec::new(),
         };
         let retried = failed.into_iter().map(|p| name(p, db).to_owned()).collect();
         let done = request.carry_out(&mut self.store)?;
+        self.went_stale |= request.what == What::Taint;
         Ok(Changed { done, retried })
     }
 
@@ -347,8 +364,7 @@ impl Engine {
     pub fn want_together(
         &mut self,
         refs: Vec<String>,
-        priority: i32,
-        comment: String,
+        client: &Client,
     ) -> Result<Result<Wanted, Failure>> {
         let db = &self.store;
         let is_unknown = |name: &String| current(name, db).is_some_and(|p| self.unknown.affects(p));
@@ -361,12 +377,15 @@ impl Engine {
             );
             return Ok(Err(Failure::new(StatusCode::CONFLICT, why)));
         }
-        let partitions = known.into_iter().map(Ensure::from).collect();
+        let names = known.iter().map(String::as_str);
+        let sla = times::promised(client.sla, &self.jobs, names);
         let event = WantCreated {
-            partitions,
+            partitions: known.into_iter().map(Ensure::from).collect(),
             source: OF_DAEMON.to_owned(),
-            comment,
-            priority,
+            comment: client.comment.clone(),
+            priority: client.priority,
+            deadline: client.deadline.and_then(times::after),
+            sla,
         };
         match self.store.try_step(event) {
             Ok(receipt) => Ok(Ok(Wanted {

@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::build::state::{
-    Backoff, Building, Canceled, Checking, DepMiss, Failed, Idle, Live, Lost, Missing, New, Queued,
-    Replaced, Running, Stale, Succeeded, Successful, UpForRetry, UpstreamBuilding, UpstreamFailed,
+    Backoff, Building, Canceled, Checking, DepMiss, Expired, Failed, Idle, Live, Lost, Missing,
+    New, Queued, Replaced, Running, Stale, Succeeded, Successful, Tainted, UpForRetry,
+    UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Model, Partition, PartitionRef, Want};
 use crate::serve::answers::{PartitionAnswer, RunAnswer, WantAnswer};
@@ -137,7 +138,7 @@ pub async fn wants(State(api): State<Api>, Asked(asked): Asked<Pages>) -> Read<W
         let filter = match asked.state.as_deref() {
             Some("open") => Want::in_place::<(New, Idle, Building, UpstreamBuilding)>(),
             state => in_state!(
-                state, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled
+                state, Want: New, Idle, Building, UpstreamBuilding, Successful, Failed, UpstreamFailed, Canceled, Expired
             ),
         };
         let show = |want| WantAnswer::of(want, db);
@@ -157,7 +158,7 @@ pub async fn partitions(
         let mut filter = match asked.state.as_deref() {
             None => PartitionRef::in_place::<Any>(),
             state => PartitionRef::CURRENT.any(in_state!(
-                state, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale, Checking, Replaced
+                state, Partition: Missing, Building, Live, Failed, Backoff, UpstreamBuilding, UpForRetry, UpstreamFailed, Stale, Checking, Tainted, Replaced
             )),
         };
         if let Some(prefix) = asked.prefix.clone() {

@@ -42,8 +42,8 @@ struct GoingOn {
     thread: JoinHandle<()>,
     stop: Arc<AtomicBool>,
     waiting: Vec<Asked>,
-    /// What was wanted meanwhile, with priority and comment.
-    meanwhile: Vec<(Vec<String>, i32, String)>,
+    /// What was wanted meanwhile, for clients that have their answer.
+    meanwhile: Vec<Asked>,
 }
 
 impl Look {
@@ -126,10 +126,8 @@ impl Engine {
         }
         if let Some(look) = &mut orders.look.going_on {
             let meanwhile = now.iter();
-            look.meanwhile.extend(
-                meanwhile
-                    .map(|(refs, client)| (refs.clone(), client.priority, client.comment.clone())),
-            );
+            look.meanwhile
+                .extend(meanwhile.map(|(refs, client)| (refs.clone(), client.answered())));
         }
         answered.extend(self.create(now)?);
         Ok(answered)
@@ -153,11 +151,11 @@ impl Engine {
         let mut refs = names(&waiting);
         refs.extend(look.meanwhile.iter().flat_map(|(refs, ..)| refs.clone()));
         fresh::learn(self, &refs, BTreeSet::new(), answers)?;
-        for (refs, priority, comment) in look.meanwhile {
+        for (refs, client) in look.meanwhile {
             let needed = fresh::needed_for(self, &refs);
             if needed.iter().any(|p| p.is::<Stale>(&self.store)) {
                 // One that cannot be wanted any more is not.
-                drop(self.want_together(refs, priority, comment)?);
+                drop(self.want_together(refs, &client)?);
             }
         }
         self.create(waiting)
@@ -170,7 +168,7 @@ impl Engine {
         self.retry_what_left_no_trace(&names(&wants))?;
         self.queue.clear();
         let created = wants.into_iter().map(|(refs, client)| {
-            let wanted = self.want_together(refs, client.priority, client.comment)?;
+            let wanted = self.want_together(refs, &client)?;
             Ok((wanted, client.reply))
         });
         created.collect()

@@ -10,6 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::rules::open_wants;
 use crate::serve::answers::Counts;
 use crate::serve::api::Api;
 use crate::serve::failure::{Asked, Nothing};
@@ -82,12 +83,20 @@ pub async fn metrics(State(api): State<Api>, _: Asked<Nothing>) -> Text {
     api.observed.write_metrics(&mut out);
     let since = api.began.duration_since(UNIX_EPOCH).unwrap_or_default();
     let steps = api.reader.seq().map_or(0, |seq| seq.get() + 1);
+    let open = open_wants(&db).into_iter();
+    let late = open.filter(|want| want.late(&db)).count();
     let rows = [
         (
             "databuild_steps_total",
             "counter",
             "Durable transactions in the log.",
             steps.to_string(),
+        ),
+        (
+            "databuild_wants_late",
+            "gauge",
+            "Open wants that have not ended at their promised time.",
+            late.to_string(),
         ),
         (
             "databuild_event_streams",

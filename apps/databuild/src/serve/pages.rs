@@ -18,7 +18,7 @@ use crate::serve::failure::Failure;
 /// The document of all pages.
 const DOCUMENT: &str = include_str!("../../web/index.html");
 /// The paths of the pages.
-pub const PAGES: [&str; 8] = [
+pub const PAGES: [&str; 9] = [
     "/",
     "/grid",
     "/partition",
@@ -26,6 +26,7 @@ pub const PAGES: [&str; 8] = [
     "/want",
     "/build",
     "/plan",
+    "/taint",
     "/diff",
 ];
 
@@ -55,6 +56,7 @@ files! {
     "pages/want.js": SCRIPT,
     "pages/build.js": SCRIPT,
     "pages/plan.js": SCRIPT,
+    "pages/taint.js": SCRIPT,
     "pages/diff.js": SCRIPT,
 }
 

@@ -11,7 +11,7 @@ use axum::routing::{delete, get, post};
 use serde_json::json;
 
 use crate::serve::api::Api;
-use crate::serve::commands::{cancel, retry, want};
+use crate::serve::commands::{cancel, retry, taint, want};
 use crate::serve::events::events;
 use crate::serve::failure::{Asked, Nothing};
 use crate::serve::lists::{partitions, runs, wants};
@@ -65,6 +65,8 @@ routes! {
     get "/api/wants/{id}/timeline" timeline() => timeline::of_want;
     /// Forgets failures, so that the partitions are built again when they are wanted.
     post "/api/retry" retry(409) => retry;
+    /// Says that the data of partitions is wrong, so that nothing is made from it, and it is built again when it is wanted.
+    post "/api/taint" taint(409) => taint;
     /// What would be built for partitions that are wanted or that change, and when. Nothing is changed.
     post "/api/plan" plan() => plan::plan;
     /// The partitions, in the order in which they were first wanted.

@@ -27,12 +27,13 @@ use crate::dirs::Dirs;
 use crate::engine::BuildStore;
 use crate::jobs::{Jobs, check_name};
 use crate::model::build::state::{
-    Backoff, Failed, Live, Missing, Queued, Running, Stale, UpForRetry,
+    Backoff, Failed, Live, Missing, Queued, Running, Stale, Tainted, UpForRetry,
 };
 use crate::model::build::{
-    self, AttemptFailed, BackoffEnded, CheckBegun, ContentKept, DepMissed, InputsNeeded, JobFailed,
-    JobQueued, JobRun, JobStarted, JobSucceeded, Partition, PartitionReplaced, RunCanceled,
-    RunLost, SourcesChanged, WantCanceled, WantCreated,
+    self, AttemptFailed, BackoffEnded, CheckBegun, CheckOfTaintedBegun, ContentKept, DepMissed,
+    InputsNeeded, JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition,
+    PartitionReplaced, PartitionsTainted, RunCanceled, RunLost, SourcesChanged, WantCanceled,
+    WantCreated,
 };
 use crate::rules::{current, name, open_wants, to_build};
 use crate::simulate::assumptions::Assumptions;
@@ -267,9 +268,10 @@ impl Scene {
         (runs < self.jobs_max).then(|| wanted.next()).flatten()
     }
 
-    /// The next one, if it is stale, and what is next for it. Contents are not known, so none comes out the same.
-    fn next_stale(&self, db: &impl Db) -> Option<(Partition, Next)> {
-        let partition = self.next(db).filter(|p| p.is::<Stale>(db))?;
+    /// The next one, if it is stale or tainted, and what is next for it. Contents are not known, so none comes out the same.
+    fn next_old(&self, db: &impl Db) -> Option<(Partition, Next)> {
+        let is_old = |p: &Partition| p.is::<Stale>(db) || p.is::<Tainted>(db);
+        let partition = self.next(db).filter(is_old)?;
         let is_made = |p: Partition| self.is_made(p, db);
         let next = stale::next(partition, db, &is_made, &|_| false);
         Some((partition, next))
@@ -289,6 +291,8 @@ impl Scene {
                 source: String::new(),
                 comment: String::new(),
                 priority: 0,
+                deadline: None,
+                sla: None,
             });
         }
     }
@@ -297,13 +301,21 @@ impl Scene {
 /// The simulation of databuild. Intervals in which runs are running are added to `intervals`.
 fn simulation(scene: &Arc<Scene>, intervals: &Arc<Mutex<Intervals>>) -> Simulation<build::Model> {
     let scene = || Arc::clone(scene);
-    let [of_start, of_check, of_replace, of_queue, of_process] = [(); 5].map(|()| scene());
+    let [
+        of_start,
+        of_check,
+        of_tainted,
+        of_replace,
+        of_queue,
+        of_process,
+    ] = [(); 6].map(|()| scene());
     let [of_success, of_miss, of_end, of_question, of_until] = [(); 5].map(|()| scene());
     let traced = Arc::clone(intervals);
     let mut simulation = Simulation::new()
         .start(move |store| of_start.start(store))
         .without::<WantCreated>()
         .without::<WantCanceled>()
+        .without::<PartitionsTainted>()
         .without::<InputsNeeded>()
         .without::<JobFailed>()
         .without::<AttemptFailed>()
@@ -313,12 +325,21 @@ fn simulation(scene: &Arc<Scene>, intervals: &Arc<Mutex<Intervals>>) -> Simulati
         .without::<SourcesChanged>()
         .without::<ContentKept>()
         .delay::<CheckBegun>(Duration::ZERO)
-        .bindings::<CheckBegun>(move |db| match of_check.next_stale(db) {
-            Some((partition, Next::Check(inputs))) => vec![CheckBegun { partition, inputs }],
+        .bindings::<CheckBegun>(move |db| match of_check.next_old(db) {
+            Some((partition, Next::Check(inputs))) if partition.is::<Stale>(db) => {
+                vec![CheckBegun { partition, inputs }]
+            }
+            _ => Vec::new(),
+        })
+        .delay::<CheckOfTaintedBegun>(Duration::ZERO)
+        .bindings::<CheckOfTaintedBegun>(move |db| match of_tainted.next_old(db) {
+            Some((partition, Next::Check(inputs))) if partition.is::<Tainted>(db) => {
+                vec![CheckOfTaintedBegun { partition, inputs }]
+            }
             _ => Vec::new(),
         })
         .delay::<PartitionReplaced>(Duration::ZERO)
-        .bindings::<PartitionReplaced>(move |db| match of_replace.next_stale(db) {
+        .bindings::<PartitionReplaced>(move |db| match of_replace.next_old(db) {
             Some((partition, Next::Build)) => vec![PartitionReplaced { partition }],
             _ => Vec::new(),
         })
@@ -353,6 +374,7 @@ fn simulation(scene: &Arc<Scene>, intervals: &Arc<Mutex<Intervals>>) -> Simulati
                 reads: Vec::new(),
                 inputs: Vec::new(),
                 content: String::new(),
+                expires: None,
             });
             succeeded.collect()
         })

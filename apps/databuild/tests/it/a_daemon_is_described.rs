@@ -200,6 +200,15 @@ fn the_answers_are_as_described() {
         "/api/retry",
         daemon.post("/api/retry", &json!({ "refs": ["bad"] })),
     );
+    for name in ["slow/a", "bad"] {
+        let body = json!({ "refs": [name], "reason": "swapped columns" });
+        check("post", "/api/taint", daemon.post("/api/taint", &body));
+    }
+    check(
+        "get",
+        "/api/partitions/{ref}",
+        daemon.get("/api/partitions/slow/a"),
+    );
     place.write(
         "jobs.toml",
         &JOBS.replace(

@@ -70,7 +70,7 @@ fn the_status_is_short_and_says_what_is_in_the_way() {
     let status = many.status();
     assert!(status.lines().count() <= 20, "{status}");
     assert!(
-        status.contains("failed: and 77 more (shown by --full)\n"),
+        status.contains("failed: and 78 more (shown by --full)\n"),
         "{status}"
     );
     assert!(said(&many, &["status", "--full"]).lines().count() > 81);
@@ -123,7 +123,7 @@ fn why_a_partition_is_in_its_state() {
     }
     let text = said(&place, &["why", "day/1"]);
     assert!(
-        text.contains("  its digest, the version of its job or its data has changed\n"),
+        text.contains("  its digest, the version of its job or its data has changed, or its time to live is over\n"),
         "{text}"
     );
 }
@@ -204,7 +204,7 @@ fn a_run_is_followed_until_it_has_ended() {
 partitions = "slow"
 command = ["sh", "-c", '''
     echo first >&2
-    while ! [ -e "$DATABUILD_JOBS/leave" ]; do sleep 0.02; done
+    while [ -e "$DATABUILD_JOBS/jobs.toml" ] && ! [ -e "$DATABUILD_JOBS/leave" ]; do sleep 0.02; done
     echo second
     echo third >&2
 ''']

@@ -24,7 +24,12 @@ pub struct Scope {
     pub all: bool,
     /// Whether what is stale is checked. Unless `all` is true, each run then builds one partition and succeeds, so that builds come far enough.
     pub stale: bool,
+    /// Whether data is tainted. Unless `all` is true, partitions then have a time to live, and sources do not change.
+    pub wrong: bool,
 }
+
+/// A time after all others.
+const LATER: Timestamp = Timestamp::from_secs(10_000_000_000);
 
 /// Each set of some entities.
 fn sets<T: Copy>(all: &[T]) -> impl Iterator<Item = Vec<T>> {
@@ -97,6 +102,15 @@ pub fn what_was_asked_is_needed(want: Want, db: &impl Db) -> bool {
         || (want.asked_by(db).is_none_or(needed) && want.asked_for(db).is_none_or(waits))
 }
 
+/// The references of the inputs of a wanted partition that are not live, if there are any.
+fn to_check(partition: Partition, db: &impl Db) -> Option<Vec<PartitionRef>> {
+    let inputs = partition.inputs(db).map(|input| input.of(db));
+    let is_live = |of: &PartitionRef| of.current(db).is_some_and(|p| p.is::<Live>(db));
+    let mut inputs: Vec<PartitionRef> = inputs.filter(|of| !is_live(of)).collect();
+    inputs.sort_unstable();
+    (partition.awaited_by_count(db) > 0 && !inputs.is_empty()).then_some(inputs)
+}
+
 /// What the engine can fire: it queues runs for the open wants of their partitions, and a run reads live partitions.
 pub fn domains(scope: Scope) -> Domains<Model> {
     Domains::new()
@@ -149,6 +163,11 @@ pub fn domains(scope: Scope) -> Domains<Model> {
             waiting.flat_map(of).collect()
         })
         .bindings::<SourcesChanged>(move |store| {
+            if scope.wrong && !scope.all {
+                // The end of a history is no deadlock.
+                let partitions = Vec::new();
+                return vec![SourcesChanged { partitions }];
+            }
             let changed = store.place::<Partition, (Live, Failed)>();
             let stale = store.place::<Partition, Stale>();
             let stale = stale.filter(|p| scope.stale && p.by_inputs(store));
@@ -163,16 +182,27 @@ pub fn domains(scope: Scope) -> Domains<Model> {
         })
         .bindings::<CheckBegun>(move |store| {
             let stale = store.place::<Partition, Stale>().map(|p| p.any());
-            let wanted = stale.filter(|p| scope.stale && p.awaited_by_count(store) > 0);
-            let of = |partition: Partition| {
-                let inputs = partition.inputs(store).map(|input| input.of(store));
-                let is_live =
-                    |of: &PartitionRef| of.current(store).is_some_and(|p| p.is::<Live>(store));
-                let mut inputs: Vec<PartitionRef> = inputs.filter(|of| !is_live(of)).collect();
-                inputs.sort_unstable();
-                (!inputs.is_empty()).then_some(CheckBegun { partition, inputs })
-            };
-            wanted.filter_map(of).collect()
+            let begun = stale.filter(|_| scope.stale).filter_map(|partition| {
+                let inputs = to_check(partition, store)?;
+                Some(CheckBegun { partition, inputs })
+            });
+            begun.collect()
+        })
+        .bindings::<CheckOfTaintedBegun>(move |store| {
+            let tainted = store.place::<Partition, Tainted>().map(|p| p.any());
+            let begun = tainted.filter(|_| scope.stale).filter_map(|partition| {
+                let inputs = to_check(partition, store)?;
+                Some(CheckOfTaintedBegun { partition, inputs })
+            });
+            begun.collect()
+        })
+        .bindings::<PartitionsTainted>(move |store| {
+            let built = store.place::<Partition, (Live, Stale, Checking)>();
+            let tainted = built.filter(|_| scope.wrong).map(|p| PartitionsTainted {
+                partitions: vec![p],
+                reason: String::new(),
+            });
+            tainted.collect()
         })
         .bindings::<ContentKept>(move |store| {
             let stale = store.place::<Partition, Stale>();
@@ -210,6 +240,8 @@ pub fn domains(scope: Scope) -> Domains<Model> {
                 source: String::new(),
                 comment: String::new(),
                 priority: 0,
+                deadline: None,
+                sla: None,
             };
             sets.iter().map(of).collect()
         })
@@ -242,13 +274,14 @@ pub fn domains(scope: Scope) -> Domains<Model> {
             let lost = unfinished(store).filter(|_| scope.all || !scope.stale);
             lost.map(|run| RunLost { run }).collect()
         })
-        .bindings::<JobSucceeded>(|store| {
+        .bindings::<JobSucceeded>(move |store| {
             let of = |(run, inputs): (JobRun<Running>, Vec<Partition>)| JobSucceeded {
                 run,
                 digest: String::new(),
                 reads: inputs.clone(),
                 inputs,
                 content: "c".into(),
+                expires: (scope.wrong && !scope.all).then_some(LATER),
             };
             read(store).into_iter().map(of).collect()
         })

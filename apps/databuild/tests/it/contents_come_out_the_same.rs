@@ -162,7 +162,7 @@ fn a_kill_in_between_loses_nothing() {
     runs(&place);
     // `votes/2` waits, after `votes/1` was built.
     let wait = "echo red > x; echo blue >> x; if [ $PARTITION = votes/2 ]; then echo > \"$DATABUILD_JOBS/there\"; \
-                while ! [ -e \"$DATABUILD_JOBS/leave\" ]; do sleep 0.02; done; fi\n";
+                while [ -e \"$DATABUILD_JOBS/jobs.toml\" ] && ! [ -e \"$DATABUILD_JOBS/leave\" ]; do sleep 0.02; done; fi\n";
     place.write("votes.sh", wait);
     let args = [
         "run",

@@ -22,7 +22,7 @@ partitions = "slow/*"
 command = ["sh", "-c", '''
     echo $$ > "$DATABUILD_JOBS/there-${PARTITION#slow/}"
     leave="$DATABUILD_JOBS/leave"
-    while ! [ -e "$leave" -o -e "$leave-${PARTITION#slow/}" ]; do sleep 0.02; done
+    while [ -e "$DATABUILD_JOBS/jobs.toml" ] && ! [ -e "$leave" -o -e "$leave-${PARTITION#slow/}" ]; do sleep 0.02; done
 ''']
 [[job]]
 partitions = "quick/*"

@@ -2,8 +2,9 @@
 //! coverage says that each event and each transition occurs in them.
 
 use databuild::model::build::{
-    AttemptFailed, CheckBegun, ContentKept, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun,
-    JobStarted, JobSucceeded, Partition, RunLost, SourcesChanged, Want, WantCanceled, WantCreated,
+    AttemptFailed, CheckBegun, CheckOfTaintedBegun, ContentKept, DepMissed, InputsNeeded,
+    JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Partition, PartitionsTainted, RunLost,
+    SourcesChanged, Want, WantCanceled, WantCreated,
 };
 use databuild::rules;
 use ironweave::check::{Coverage, histories};
@@ -26,6 +27,7 @@ fn on_a_store_with_a_log() {
         runs: 8,
         all: true,
         stale: true,
+        wrong: true,
     };
     let coverage = Coverage::new();
     let strategy = histories(1..150)
@@ -42,7 +44,9 @@ fn on_a_store_with_a_log() {
         .weight::<RunLost>(0.3)
         .weight::<WantCanceled>(0.3)
         .weight::<SourcesChanged>(0.05)
+        .weight::<PartitionsTainted>(0.05)
         .weight::<CheckBegun>(6.0)
+        .weight::<CheckOfTaintedBegun>(6.0)
         .weight::<ContentKept>(6.0)
         .rejected(0.1)
         .coverage(&coverage);
@@ -85,9 +89,15 @@ fn on_a_store_with_a_log() {
         // The arcs name all open states of a want. It leaves some of them in another way before.
         "Want: New -> Canceled",
         "Want: UpstreamBuilding -> Successful",
+        // Nothing has a time here.
+        "TtlPassed",
+        "TtlPassedWhileStale",
+        "WantExpired",
+        "WantLate",
         // Too rare here. Tests of the model have them.
-        "CheckWasNeedless",
         "Partition: Checking -> Stale by SourcesChanged",
-        "Partition: UpstreamFailed -> UpForRetry by QuestionWentStale",
+        "Partition: Checking -> Tainted by PartitionsTainted",
+        "Partition: UpstreamBuilding -> UpForRetry by QuestionWentStale",
+        "Want: UpstreamBuilding -> Failed by WantFailed",
     ]);
 }

@@ -6,7 +6,7 @@ use crate::support::{Place, Seen};
 fn while_a_job_runs() {
     let place = Place::with_jobs(
         "[[job]]\npartitions = 'a'\n\
-         command = ['sh', '-c', 'touch \"$DATABUILD_JOBS/there\"; while ! [ -e \"$DATABUILD_JOBS/leave\" ]; do sleep 0.02; done']\n",
+         command = ['sh', '-c', 'touch \"$DATABUILD_JOBS/there\"; while [ -e \"$DATABUILD_JOBS/jobs.toml\" ] && ! [ -e \"$DATABUILD_JOBS/leave\" ]; do sleep 0.02; done']\n",
     );
     let child = place.spawn(&["run", "--jobs", "jobs.toml", "want", "a"]);
     place.wait_for("there");
@@ -21,7 +21,7 @@ fn while_a_job_runs() {
     }
     let log = place.log();
     assert!(
-        log.contains("WantCreated { partitions: [\"a\"], source: \"command line\", comment: \"\", priority: 0 } => create PartitionRef \"a\" in New;"),
+        log.contains("WantCreated { partitions: [\"a\"], source: \"command line\", comment: \"\", priority: 0, deadline: null, sla: null } => create PartitionRef \"a\" in New;"),
         "{log}"
     );
     // Immediate events are indented.

@@ -47,7 +47,9 @@ mod the_model_is_symmetric;
 mod the_past_and_speculation_can_be_queried;
 mod the_schema_is_reviewed;
 mod the_time_of_a_build_is_predicted;
+mod times_are_kept;
 mod wants_end;
 mod wants_have_a_source_and_a_priority;
+mod wrong_data_is_tainted;
 
 use model_of_then::rules;

@@ -34,6 +34,8 @@ command = ["sh", "-c", '''
         source: String::new(),
         comment: String::new(),
         priority: 0,
+        deadline: None,
+        sla: None,
     })
     .unwrap();
     t.commit().unwrap();
@@ -82,7 +84,7 @@ partitions = "a"
 command = ["sh", "-c", '''
     command -v setsid > /dev/null || exit 0
     setsid sh "$DATABUILD_JOBS/daemon.sh" &
-    while ! [ -e "$DATABUILD_JOBS/pid" ]; do sleep 0.01; done
+    while [ -e "$DATABUILD_JOBS/jobs.toml" ] && ! [ -e "$DATABUILD_JOBS/pid" ]; do sleep 0.01; done
 ''']
 "#,
     );

@@ -84,6 +84,11 @@ fn all_pages_are_complete_in_all_windows_and_stay_where_they_are_while_the_daemo
             "plan?want=top/a+quick/2026-01-11+needs-bad".to_owned(),
             "Critical path",
         ),
+        (
+            "taint",
+            "taint?refs=quick/2026-01-02".to_owned(),
+            "What is wrong with the data",
+        ),
         ("diff", "diff?from=3".to_owned(), "differ"),
         ("explore", "explore/places".to_owned(), "PartitionRef"),
     ];
@@ -191,6 +196,39 @@ fn wants_are_canceled_and_failures_retried_by_a_click() {
         daemon.get("/api/partitions/bad").1["state"] == "Live"
     });
     assert_good(&mut page, "home");
+}
+
+#[test]
+fn wrong_data_is_tainted_by_a_form_and_times_are_shown() {
+    let place = Place::with_jobs(JOBS);
+    let (daemon, _) = daemon(&place);
+    let body = serde_json::json!({"refs": ["slow/b"], "deadline_seconds": 3600, "sla_seconds": 0});
+    assert_eq!(daemon.post("/api/wants", &body).0, 201);
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let mut page = browser.page(Window::DESKTOP);
+    page.open(&url(&daemon, ""), &shows("! late. Deadline"));
+    page.keep_screenshot("home-late");
+    assert_good(&mut page, "home");
+    page.open(
+        &url(&daemon, "partition?ref=quick/2026-01-02"),
+        &shows("Its data is wrong"),
+    );
+    page.click("a[href*='taint']");
+    page.wait("document.getElementById('reason')");
+    page.click("button.primary");
+    page.wait("document.getElementById('said')?.textContent.includes('The reason is empty')");
+    page.problems();
+    page.eval("document.getElementById('reason').focus()");
+    page.type_text("two columns are swapped");
+    page.eval("document.querySelector('button.primary').focus()");
+    page.press("Enter");
+    page.wait(&shows("two columns are swapped"));
+    assert_eq!(page.eval("location.pathname"), "/partition");
+    page.wait(&shows("tainted"));
+    page.keep_screenshot("partition-tainted");
+    assert_good(&mut page, "partition");
 }
 
 #[test]

@@ -132,7 +132,7 @@ use COPY::checked::{Scope, checker};
 fn main() {
     let mut bounds = std::env::args().skip(1).map(|bound| bound.parse().expect("a number"));
     let mut bound = || bounds.next().expect("four bounds");
-    let scope = Scope { wants: bound(), references: bound(), partitions: bound(), runs: bound(), all: false, stale: false };
+    let scope = Scope { wants: bound(), references: bound(), partitions: bound(), runs: bound(), all: false, stale: false, wrong: false };
     let report = checker(scope).check().expect("all domains are given");
     // A violation ends the exploration.
     assert!(report.is_complete() || !report.violations().is_empty(), "{report}");

@@ -15,6 +15,7 @@ fn every_want_can_end_and_nothing_is_built_twice() {
         runs: 4,
         all: false,
         stale: false,
+        wrong: false,
     };
     let report = checker(scope)
         .sometimes("a want waits", |store| {
@@ -29,11 +30,13 @@ fn every_want_can_end_and_nothing_is_built_twice() {
         "JobRun: Canceled",
         "Partition: Backoff",
         "Partition: Checking",
+        "Partition: Tainted",
+        "Want: Expired",
     ];
     for place in ["PartitionRef: New", "Want: New"].iter().chain(&of_others) {
         assert!(report.unreached().iter().any(|p| p == place), "{report}");
     }
-    assert_eq!(report.unreached().len(), 5, "{report}");
+    assert_eq!(report.unreached().len(), 7, "{report}");
     let mut never = report.never_fired();
     assert!(never.all(|event| event != "QuestionWentStale"), "{report}");
 }
@@ -47,14 +50,21 @@ fn so_it_is_if_wants_are_canceled_and_jobs_tried_again() {
         runs: 2,
         all: true,
         stale: false,
+        wrong: false,
     };
     let report = checker(scope).assert_properties();
     println!("{report}");
     assert!(report.is_complete(), "{report}");
     let mut never: Vec<_> = report.never_fired().collect();
-    never.retain(|event| !OF_STALE.contains(event));
+    never.retain(|event| !OF_STALE.contains(event) && !OF_TIMES.contains(event));
     assert_eq!(never, ["QuestionWentStale"], "it needs three partitions");
-    let unreached = ["PartitionRef: New", "Partition: Checking", "Want: New"];
+    let unreached = [
+        "PartitionRef: New",
+        "Partition: Checking",
+        "Partition: Tainted",
+        "Want: New",
+        "Want: Expired",
+    ];
     assert_eq!(report.unreached(), unreached);
 }
 
@@ -65,6 +75,38 @@ const OF_STALE: [&str; 4] = [
     "CheckEnded",
 ];
 
+/// The events of data that is wrong and of times, which have tests of their own.
+const OF_TIMES: [&str; 6] = [
+    "CheckOfTaintedBegun",
+    "PartitionsTainted",
+    "TtlPassed",
+    "TtlPassedWhileStale",
+    "WantExpired",
+    "WantLate",
+];
+
+#[test]
+fn so_it_is_if_data_is_wrong_or_too_old() {
+    let scope = Scope {
+        wants: 3,
+        references: 2,
+        partitions: 3,
+        runs: 3,
+        all: false,
+        stale: true,
+        wrong: true,
+    };
+    let report = checker(scope).assert_properties();
+    println!("{report}");
+    assert!(report.is_complete(), "{report}");
+    let mut never = report.never_fired();
+    let is_of_wants = |event: &str| event == "WantExpired" || event == "WantLate";
+    assert!(
+        never.all(|event| !OF_TIMES.contains(&event) || is_of_wants(event)),
+        "{report}"
+    );
+}
+
 #[test]
 fn so_it_is_if_what_is_stale_is_checked() {
     let scope = Scope {
@@ -74,6 +116,7 @@ fn so_it_is_if_what_is_stale_is_checked() {
         runs: 3,
         all: false,
         stale: true,
+        wrong: false,
     };
     let report = checker(scope).assert_properties();
     println!("{report}");

@@ -16,6 +16,7 @@ fn two_of_everything() -> Checker<Model> {
         runs: 2,
         all: false,
         stale: false,
+        wrong: false,
     };
     checker(scope).bindings::<WantCreated>(move |store| {
         let references = store.place::<PartitionRef, Any>();
@@ -32,6 +33,8 @@ fn two_of_everything() -> Checker<Model> {
             source: String::new(),
             comment: String::new(),
             priority: 0,
+            deadline: None,
+            sla: None,
         };
         match (store.count::<Want, Any>() < scope.wants, &*names) {
             (true, [a, b]) => vec![of(&[a]), of(&[b]), of(&[a, b])],

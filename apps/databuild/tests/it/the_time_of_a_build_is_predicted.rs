@@ -59,6 +59,8 @@ impl Past {
             source: String::new(),
             comment: String::new(),
             priority: 0,
+            deadline: None,
+            sla: None,
         });
     }
 
@@ -89,6 +91,7 @@ impl Past {
             inputs: reads.clone(),
             reads,
             content: String::new(),
+            expires: None,
         });
         std::fs::create_dir_all(self.place.path("out/data").join(name)).unwrap();
     }

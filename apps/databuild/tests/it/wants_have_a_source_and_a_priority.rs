@@ -69,7 +69,7 @@ fn the_leftovers_of_a_command_line_are_not_those_of_a_daemon() {
 #[test]
 fn what_is_urgent_is_built_first() {
     let place = Place::with_jobs(
-        "[[job]]\npartitions = '**'\ncommand = ['sh', '-c', 'echo $PARTITION >> \"$DATABUILD_JOBS/order\"; [ $PARTITION != first ] || { touch \"$DATABUILD_JOBS/there\"; while ! [ -e \"$DATABUILD_JOBS/leave\" ]; do sleep 0.02; done; }']\n\
+        "[[job]]\npartitions = '**'\ncommand = ['sh', '-c', 'echo $PARTITION >> \"$DATABUILD_JOBS/order\"; [ $PARTITION != first ] || { touch \"$DATABUILD_JOBS/there\"; while [ -e \"$DATABUILD_JOBS/jobs.toml\" ] && ! [ -e \"$DATABUILD_JOBS/leave\" ]; do sleep 0.02; done; }']\n\
          pool = 'one'\n[pools]\none = 1\n",
     );
     let daemon = Daemon::start(&place);

@@ -3,7 +3,7 @@
 import { ask, send } from "../api.js";
 import { h } from "../../explore/assets/dom.js";
 import { heading, href, number, panel, plural } from "../../explore/assets/parts.js";
-import { action, bar, chain, partition, run, retryAndBuild, state, want } from "../parts.js";
+import { action, bar, chain, partition, run, retryAndBuild, state, times, want } from "../parts.js";
 
 /** The number of wants of which the progress is asked for. */
 const WANTS_MAX = 8;
@@ -66,7 +66,7 @@ function openWant(one) {
       { class: "wide" },
       bar(one.progress, { label: `Progress of want ${one.id}` }),
       one.chains.map((each) => chain(each.links, each.left_out)),
-      one.deadline ? h("p", { class: "dim" }, `Deadline ${one.deadline}`) : null,
+      times(one),
     ),
   );
 }

@@ -32,13 +32,14 @@ export function view(data) {
     return `Want ${made.id.split(".")[0]} is for ${data.name}.`;
   };
   const retry = () => retryAndBuild(refs);
+  const hasData = ["Live", "Stale", "Checking", "Tainted"].includes(data.state);
   const isFailed = data.state === "Failed" || data.state === "UpstreamFailed";
   return [
     h(
       "div",
       { class: "title" },
       heading(data.name, " ", state(data.state)),
-      h("div", { class: "actions" }, isFailed ? action("Retry", retry, { kind: "primary" }) : null, action("Build", build, { kind: isFailed ? null : "primary" }), h("a", { href: href("plan", { change: data.name }) }, "What if it changed?")),
+      h("div", { class: "actions" }, isFailed ? action("Retry", retry, { kind: "primary" }) : null, action("Build", build, { kind: isFailed ? null : "primary" }), h("a", { href: href("plan", { change: data.name }) }, "What if it changed?"), hasData ? h("a", { href: href("taint", { refs: data.name }) }, "Its data is wrong") : null),
     ),
     h(
       "div",
@@ -55,6 +56,7 @@ export function view(data) {
           { class: "values" },
           pair("Built by", data.run ? run(data.run) : "no run yet"),
           data.since ? pair("Live since", time(data.since)) : null,
+          data.expires ? pair("Live until", time(data.expires)) : null,
           pair("Versions", number(data.instances)),
           pair("Wanted by", list(data.wanted_by, (id) => want(id), { none: "no open want" })),
           data.digest ? pair("Digest", h("code", {}, data.digest)) : null,

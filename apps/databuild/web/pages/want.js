@@ -5,7 +5,7 @@ import { h } from "../../explore/assets/dom.js";
 import { heading, href, number, panel, plural } from "../../explore/assets/parts.js";
 import { drawGantt } from "../gantt.js";
 import { drawLineage } from "../lineage.js";
-import { action, bar, list, partition, run, seconds, state } from "../parts.js";
+import { action, bar, list, partition, run, seconds, state, times } from "../parts.js";
 
 /** The number of wanted partitions whose tree is drawn, and the number of partitions of each. */
 const TREES_MAX = 3;
@@ -30,6 +30,7 @@ export function view(data) {
     panel(
       "Progress",
       bar(data.progress),
+      times(data),
       data.running.count ? [h("h3", {}, "Running"), list(data.running, (one) => [run(one.id), " ", partition(one.label)])] : null,
       data.failed.items.map((one) => h("div", { class: "edge" }, h("h3", {}, partition(one.name), " ", state("Failed")), h("pre", { class: "reason" }, one.reason))),
       data.blocked.count ? h("p", {}, data.blocked.items.slice(0, 8).map((one) => [partition(one.name), h("span", { class: "dim" }, " is blocked by "), one.by.items.map((name, ix) => [ix ? ", " : "", partition(name)]), h("br")])) : null,

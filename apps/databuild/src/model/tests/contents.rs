@@ -162,6 +162,7 @@ fn what_it_had_only_read_is_built_before_it_if_it_is_built() {
         reads,
         inputs,
         content: "two".into(),
+        expires: None,
     });
     for (content, expected) in [("one", "Stale"), ("1", "Stale")] {
         world.change(&["source"]);

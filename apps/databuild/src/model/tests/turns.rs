@@ -17,6 +17,8 @@ fn want(world: &mut World, names: &[&str], priority: i32) -> Want {
         source: String::new(),
         comment: String::new(),
         priority,
+        deadline: None,
+        sla: None,
     };
     world.store.step(event).created.want
 }

@@ -23,12 +23,24 @@ impl World {
     }
 
     pub fn want(&mut self, names: &[&str]) -> Want {
+        self.want_by(names, None, None)
+    }
+
+    /// Wants partitions until a deadline, and promises them for a time.
+    pub fn want_by(
+        &mut self,
+        names: &[&str],
+        deadline: Option<Timestamp>,
+        sla: Option<Timestamp>,
+    ) -> Want {
         self.store
             .step(WantCreated {
                 partitions: names.iter().map(|n| Ensure::from(*n)).collect(),
                 source: String::new(),
                 comment: String::new(),
                 priority: 0,
+                deadline,
+                sla,
             })
             .created
             .want
@@ -44,7 +56,8 @@ impl World {
 
     /// Queues and starts a run.
     pub fn run(&mut self, name: &str) -> JobRun<Running> {
-        if self.partition(name).is::<Stale>(&self.store) {
+        let partition = self.partition(name);
+        if partition.is::<Stale>(&self.store) || partition.is::<Tainted>(&self.store) {
             self.replace(name);
         }
         let partition = self.partition(name);
@@ -74,8 +87,14 @@ impl World {
         self.make(name, inputs, "");
     }
 
-    /// Runs a job that makes a content after reading its inputs.
-    pub fn make(&mut self, name: &str, inputs: &[&str], content: &str) {
+    /// Runs a job that makes a content, which is live until `expires`, after reading its inputs.
+    pub fn make_until(
+        &mut self,
+        name: &str,
+        inputs: &[&str],
+        content: &str,
+        expires: Option<Timestamp>,
+    ) {
         let run = self.run(name);
         let inputs = self.all(inputs);
         self.store.step(JobSucceeded {
@@ -84,15 +103,31 @@ impl World {
             reads: inputs.clone(),
             inputs,
             content: content.into(),
+            expires,
         });
     }
 
-    /// Checks a stale partition by what is next for it. Returns whether that is a run.
+    /// Says that the data of partitions is wrong.
+    pub fn taint(&mut self, names: &[&str]) {
+        let partitions = self.all(names);
+        let reason = "wrong".into();
+        self.store.step(PartitionsTainted { partitions, reason });
+    }
+
+    /// Runs a job that makes a content after reading its inputs.
+    pub fn make(&mut self, name: &str, inputs: &[&str], content: &str) {
+        self.make_until(name, inputs, content, None);
+    }
+
+    /// Checks a stale or tainted partition by what is next for it. Returns whether that is a run.
     pub fn check(&mut self, name: &str) -> bool {
         let partition = self.partition(name);
         match stale::next(partition, &self.store, &|_| true, &|_| true) {
             Next::Build => return true,
             Next::Keep(inputs) => drop(self.store.step(ContentKept { partition, inputs })),
+            Next::Check(inputs) if partition.is::<Tainted>(&self.store) => {
+                drop(self.store.step(CheckOfTaintedBegun { partition, inputs }));
+            }
             Next::Check(inputs) => drop(self.store.step(CheckBegun { partition, inputs })),
         }
         false
@@ -165,6 +200,7 @@ impl World {
                 PartitionState::UpstreamFailed(_) => "UpstreamFailed",
                 PartitionState::Stale(_) => "Stale",
                 PartitionState::Checking(_) => "Checking",
+                PartitionState::Tainted(_) => "Tainted",
                 PartitionState::Replaced(_) => "Replaced",
             })
             .collect()
@@ -180,6 +216,7 @@ impl World {
             WantState::Failed(_) => "Failed",
             WantState::UpstreamFailed(_) => "UpstreamFailed",
             WantState::Canceled(_) => "Canceled",
+            WantState::Expired(_) => "Expired",
         }
     }
 
