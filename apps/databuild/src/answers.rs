@@ -11,6 +11,7 @@ use ironweave::simulate::Stays;
 
 use crate::dirs::Dirs;
 use crate::engine::BuildStore;
+use crate::keep::why_removed;
 use crate::model::build::state::{
     Backoff, Building, Checking, Failed, Live, Missing, Running, Stale, Tainted, UpForRetry,
     UpstreamBuilding, UpstreamFailed,
@@ -45,8 +46,13 @@ pub fn why(dirs: &Dirs, of: &str) -> Result<()> {
         let _ = writeln!(out, "  {}", one_line(&line));
     }
     if let Some(run) = partition.built_by(&store) {
-        for path in dirs.kept_of(&run.id().to_string()) {
+        let id = run.id().to_string();
+        let kept = dirs.kept_of(&id);
+        for path in &kept {
             let _ = writeln!(out, "  all that the run wrote: {}", path.display());
+        }
+        if let Some(why) = why_removed(dirs, &id).filter(|_| kept.is_empty()) {
+            let _ = writeln!(out, "  {why}");
         }
     }
     print(&out)

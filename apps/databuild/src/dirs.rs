@@ -28,7 +28,6 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
@@ -155,26 +154,8 @@ impl Dirs {
         }
     }
 
-    /// Removes what is kept of the oldest runs: of those before `oldest`, and until the rest has at most so many bytes.
-    pub fn prune(&self, oldest: SystemTime, bytes_max: u64) {
-        let files = fs::read_dir(self.logs()).into_iter().flatten().flatten();
-        let files = files.filter_map(|file| {
-            let meta = file.metadata().ok()?;
-            Some((meta.modified().ok()?, meta.len(), file.path()))
-        });
-        let mut files: Vec<(SystemTime, u64, PathBuf)> = files.collect();
-        files.sort();
-        let mut bytes: u64 = files.iter().map(|(_, len, _)| len).sum();
-        for (time, len, path) in files {
-            if time >= oldest && bytes <= bytes_max {
-                break;
-            }
-            bytes -= len;
-            drop(fs::remove_file(path));
-        }
-    }
-
-    fn logs(&self) -> PathBuf {
+    /// The directory of what runs wrote.
+    pub fn logs(&self) -> PathBuf {
         self.root.join("logs")
     }
 
@@ -405,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_of_runs_is_bounded_and_has_no_secrets() {
+    fn what_is_kept_of_runs_has_no_secrets() {
         let dir = tempfile::tempdir().unwrap();
         let dirs = Dirs::at(dir.path()).unwrap();
         dirs.create().unwrap();
@@ -420,14 +401,6 @@ mod tests {
         let kept = fs::read_to_string(dirs.stderr("1.1")).unwrap();
         assert_eq!(kept, "I am [CARGO_PKG_NAME].");
         assert_eq!(dirs.kept_of("1.1"), [dir.path().join("logs/1.1.stderr")]);
-        let old = SystemTime::UNIX_EPOCH;
-        fs::write(dirs.stdout("2.1"), "more").unwrap();
-        dirs.prune(old, 30);
-        assert!(dirs.stderr("1.1").exists(), "30 bytes");
-        dirs.prune(old, 29);
-        assert!(!dirs.stderr("1.1").exists() && dirs.stdout("2.1").exists());
-        dirs.prune(SystemTime::now() + std::time::Duration::from_secs(60), 29);
-        assert!(dirs.kept_of("2.1").is_empty(), "they are too old");
     }
 
     #[test]

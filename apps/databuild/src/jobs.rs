@@ -100,6 +100,7 @@ use anyhow::{Result, bail};
 use serde::Deserialize;
 
 use crate::command::{Environment, NAMES, Var, unknown_name};
+use crate::keep::Keep;
 use crate::pattern::Pattern;
 use crate::text::{duration, shown};
 
@@ -113,6 +114,8 @@ pub struct Jobs {
     jobs: Vec<Job>,
     /// How many runs there may be at a time, by the index of the pool.
     pools: Vec<usize>,
+    /// What is kept of what runs wrote.
+    keep: Keep,
 }
 
 /// A job, which makes the partitions that match its pattern.
@@ -195,6 +198,16 @@ struct File {
     /// How many runs of the jobs of a pool there are at a time.
     #[serde(default)]
     pools: BTreeMap<String, toml::Spanned<usize>>,
+    /// What is kept of what runs wrote.
+    #[serde(default)]
+    logs: Logs,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Logs {
+    days: Option<u32>,
+    bytes: Option<toml::Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -224,6 +237,11 @@ struct Entry {
 }
 
 impl Jobs {
+    /// What is kept of what runs wrote.
+    pub fn keep(&self) -> Keep {
+        self.keep
+    }
+
     /// Reads a jobs file.
     pub fn load(file: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(file).map_err(|e| {
@@ -257,6 +275,12 @@ impl Jobs {
                 at,
                 format!("the pool `{name}` has no place for a run"),
             ));
+        }
+        let mut keep = Keep::default();
+        keep.days = parsed.logs.days.unwrap_or(keep.days);
+        if let Some(bytes) = &parsed.logs.bytes {
+            let read = crate::keep::bytes(bytes.get_ref());
+            keep.bytes = read.map_err(|why| refuse(bytes.span().start, why))?;
         }
         let mut seen = HashSet::new();
         let mut jobs = Vec::new();
@@ -348,6 +372,7 @@ impl Jobs {
         Ok(Self {
             file: file.to_owned(),
             jobs,
+            keep,
             pools: (parsed.pools.into_values().map(toml::Spanned::into_inner)).collect(),
         })
     }

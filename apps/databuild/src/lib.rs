@@ -40,6 +40,7 @@ pub mod grid;
 pub mod invoked;
 pub mod job;
 pub mod jobs;
+pub mod keep;
 pub mod lineage;
 pub mod logs;
 pub mod migrate;

@@ -11,6 +11,7 @@ use ironweave::prelude::*;
 use crate::dirs::Dirs;
 use crate::engine::BuildStore;
 use crate::invoked;
+use crate::keep::why_removed;
 use crate::model::build::JobRun;
 use crate::model::build::state::{Queued, Running};
 use crate::rules::current;
@@ -55,8 +56,14 @@ pub fn logs(dirs: &Dirs, which: &str, follow: bool) -> Result<()> {
         })?;
     }
     if files.iter().all(|file| file.copied == 0) {
+        if let Some(why) = why_removed(dirs, &id) {
+            bail!(
+                "nothing is kept of run {id} for {}: {why}",
+                run.label(&store)
+            );
+        }
         bail!(
-            "nothing is kept of run {id} for {}, which is {}: it wrote nothing, or that was long ago",
+            "nothing is kept of run {id} for {}, which is {}: it wrote nothing, or an earlier databuild removed it",
             run.label(&store),
             run.state(&store)
         );

@@ -1,17 +1,13 @@
 //! What the engine does so that no cost grows with the past: checkpoints of the store, and the removal of what old runs printed.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use ironweave::CheckpointPolicy;
 use ironweave::prelude::*;
 
 use crate::engine::{BuildStore, Engine};
+use crate::keep;
 use crate::model::build::PartitionRef;
-
-/// How long what runs print is kept.
-const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
-/// How many bytes of it are kept.
-const KEPT_BYTES_MAX: u64 = 1 << 30;
 
 /// While databuild runs, a thread writes a checkpoint each time the log has grown by so many bytes, and by as many as a checkpoint has.
 const CHECKPOINT_BYTES: u64 = 16 << 20;
@@ -42,9 +38,7 @@ fn is_due(store: &BuildStore) -> bool {
 impl Engine {
     /// Removes what is kept of the oldest runs.
     pub(crate) fn prune(&self) {
-        let oldest = SystemTime::now().checked_sub(KEPT_FOR);
-        let oldest = oldest.unwrap_or(SystemTime::UNIX_EPOCH);
-        self.dirs.prune(oldest, KEPT_BYTES_MAX);
+        keep::prune(&self.dirs, self.jobs.keep(), SystemTime::now());
     }
 
     /// Writes a checkpoint of the store, if the next opening would take long without one.

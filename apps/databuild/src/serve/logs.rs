@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::keep::why_removed;
 use crate::model::build::JobRun;
 use crate::model::build::state::{Queued, Running};
 use crate::serve::api::{Answer, Api, entity};
@@ -47,7 +48,7 @@ pub struct Logs {
     /// Whether the run has ended.
     ended: bool,
     /// Why there is no text, if it is not shown.
-    withheld: Option<&'static str>,
+    withheld: Option<String>,
 }
 
 /// `GET /api/runs/ID/logs`: what a run wrote, from a byte on; without one, the end of it.
@@ -70,17 +71,21 @@ pub async fn logs(
             return Ok(Logs {
                 part: Part::default(),
                 ended,
-                withheld: Some(WITHHELD),
+                withheld: Some(WITHHELD.to_owned()),
             });
         }
         let part = part(&path, from).map_err(|e| {
             let why = format!("cannot read what the run wrote: {e}");
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, why)
         })?;
+        let withheld = match path.exists() {
+            true => None,
+            false => why_removed(&api.dirs, &id),
+        };
         Ok(Logs {
             part,
             ended,
-            withheld: None,
+            withheld,
         })
     };
     api.blocking(answer).await

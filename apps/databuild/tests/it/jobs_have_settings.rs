@@ -233,3 +233,39 @@ inputs = ["no/job"]
         "none failed:\n    it missed `no/job`: no job in ",
     ]);
 }
+
+#[test]
+fn what_runs_wrote_is_kept_as_long_as_the_jobs_file_says() {
+    let jobs = |logs: &str| {
+        format!(
+            "{logs}\n[[job]]\npartitions = \"*\"\ncommand = [\"sh\", \"-c\", \"echo it is broken >&2; echo $PARTITION\"]\n"
+        )
+    };
+    let place = Place::with_jobs(&jobs("[logs]\ndays = 7\nbytes = \"1MiB\""));
+    place.run(&["a"]).success();
+    let seen = place.databuild(&["logs", "a"]).success();
+    assert!(seen.stdout.contains("it is broken"), "{}", seen.stdout);
+    // The next databuild removes it.
+    place.write("jobs.toml", &jobs("[logs]\nbytes = \"10\""));
+    place.run(&["b"]).success();
+    let why = "what run 0.1 wrote was removed, because that of all runs had more than 10 bytes (`bytes` in [logs] of the jobs file)";
+    place.databuild(&["logs", "a"]).refused(&[why]);
+    let seen = place.databuild(&["why", "a"]).success();
+    assert!(seen.stdout.contains(why), "{}", seen.stdout);
+    let daemon = crate::daemon::Daemon::start(&place);
+    let (_, logs) = daemon.get("/api/runs/0.1/logs");
+    assert_eq!(
+        (&logs["text"], &logs["withheld"]),
+        (&serde_json::json!(""), &serde_json::json!(why))
+    );
+
+    for (wrong, words) in [
+        ("bytes = \"1GB\"", "`1GB` is no number of bytes"),
+        ("bytes = 10", "invalid type"),
+        ("days = -1", "invalid value"),
+        ("hours = 1", "unknown field `hours`"),
+    ] {
+        place.write("jobs.toml", &jobs(&format!("[logs]\n{wrong}")));
+        place.run(&["a"]).refused(&["jobs.toml, line 2", words]);
+    }
+}
