@@ -20,6 +20,11 @@ pub trait ImageSource {
     /// [`ImageError::Content`], if there are not as many, or if they are damaged or cannot be read.
     fn take(&mut self, len: usize) -> Result<&[u8], ImageError>;
 
+    /// Returns some of the next bytes, those that are known without reading the file. They are not taken.
+    fn ready(&self) -> &[u8] {
+        &[]
+    }
+
     /// Returns how many bytes are left.
     fn left(&self) -> u64;
 }
@@ -60,6 +65,76 @@ pub(crate) fn take_u64(from: &mut dyn ImageSource) -> Result<u64, ImageError> {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(from.take(8)?);
     Ok(u64::from_le_bytes(bytes))
+}
+
+/// Numbers of 4 bytes that follow each other, which are taken many at a time.
+pub(crate) struct Numbers<'a> {
+    from: &'a mut dyn ImageSource,
+    /// How many are not in the block.
+    left: u64,
+    block: Vec<u32>,
+    /// How many of the block were returned.
+    at: usize,
+}
+
+impl<'a> Numbers<'a> {
+    /// How many numbers are taken at a time.
+    const BLOCK: u64 = 4096;
+
+    /// The next numbers of a source.
+    ///
+    /// # Errors
+    /// If there are not as many.
+    pub(crate) fn of(from: &'a mut dyn ImageSource, count: u64) -> Result<Self, ImageError> {
+        must_have(from, count, 4)?;
+        Ok(Self {
+            from,
+            left: count,
+            block: Vec::new(),
+            at: 0,
+        })
+    }
+
+    /// Returns the next number.
+    ///
+    /// # Errors
+    /// If all were returned, or what follows is damaged or cannot be read.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<u32, ImageError> {
+        if self.at == self.block.len() {
+            self.refill()?;
+        }
+        let number = self.block.get(self.at).copied();
+        self.at += 1;
+        number.ok_or_else(|| ImageError::content("it ends too early"))
+    }
+
+    #[cold]
+    fn refill(&mut self) -> Result<(), ImageError> {
+        let count = self.left.min(Self::BLOCK);
+        self.left -= count;
+        let bytes = self.from.take(4 * count as usize)?;
+        let (numbers, _) = bytes.as_chunks();
+        self.block.clear();
+        self.block
+            .extend(numbers.iter().map(|bytes| u32::from_le_bytes(*bytes)));
+        self.at = 0;
+        Ok(())
+    }
+
+    /// Calls `see` with each number that is left.
+    ///
+    /// # Errors
+    /// That of `see`, or as [`next`](Numbers::next).
+    pub(crate) fn all(
+        mut self,
+        mut see: impl FnMut(u32) -> Result<(), ImageError>,
+    ) -> Result<(), ImageError> {
+        while self.left > 0 || self.at < self.block.len() {
+            see(self.next()?)?;
+        }
+        Ok(())
+    }
 }
 
 /// Returns an error if fewer than `count` items of `bytes` bytes are left, so that `count` may size an allocation.

@@ -85,6 +85,25 @@ impl<T: Value, S: Storage> Cells<T, S> {
         }
     }
 
+    /// Makes so many cells, of which there are none, as [`grow`](Cells::grow) does.
+    pub(super) fn make_room(&mut self, cells: u32) {
+        match self {
+            Self::Mandatory { values } => {
+                if let Some(default) = plain_value(0) {
+                    values.fill(cells as usize, default);
+                }
+            }
+            Self::Plain { there, len, .. } => {
+                *len = cells;
+                there.fill((cells as usize).div_ceil(64), 0);
+            }
+            Self::Hashed { values, hashes } => {
+                values.fill(cells as usize, None);
+                hashes.fill(cells as usize, 0);
+            }
+        }
+    }
+
     /// The inverse of [`Cells::grow`]; the last cell is empty.
     pub(super) fn shrink(&mut self) {
         match self {

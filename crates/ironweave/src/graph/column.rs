@@ -190,6 +190,10 @@ impl ColumnError {
 pub trait AnyColumn: Any + Send + Sync {
     /// Adds an empty cell.
     fn grow(&mut self);
+    /// Adds so many cells to a column that has none, as [`grow`](AnyColumn::grow) does.
+    fn make_room(&mut self, cells: u32) {
+        (0..cells).for_each(|_| self.grow());
+    }
     /// Removes the last cell, which is empty.
     fn shrink(&mut self);
     /// Whether each cell always has a value: the default of the type until another is set.

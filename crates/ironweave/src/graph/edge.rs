@@ -10,10 +10,12 @@ mod copies;
 mod fan;
 mod image;
 mod ordered;
+mod places;
 
 use crate::graph::acyclic::Sorted;
 use crate::graph::data::LinkData;
 use crate::graph::edge::fan::{FREE, Only, attach, join, leave, rejoin, restore};
+use crate::graph::edge::places::Places;
 use crate::graph::entry::Relinked;
 use crate::graph::list::{LinkSlots, List};
 use crate::graph::storage::{Map, Storage, Table, touched};
@@ -49,7 +51,7 @@ enum Links<S: Storage> {
     Pairs {
         from: S::Table<S::List>,
         to: S::Table<S::List>,
-        positions: S::Map<Positions>,
+        positions: Places<S::Map<Positions>>,
     },
 }
 
@@ -91,7 +93,7 @@ impl<S: Storage> Edge<S> {
             (true, true) => Links::Pairs {
                 from: S::Table::default(),
                 to: S::Table::default(),
-                positions: S::Map::default(),
+                positions: Places::default(),
             },
             (false, false) => Links::Ones {
                 from: S::Table::default(),
@@ -248,7 +250,11 @@ impl<S: Storage> Edge<S> {
                 let (holder, held) = ordered(*forward, from, to);
                 ones.at(held as usize).far == holder
             }
-            Links::Pairs { positions, .. } => positions.at(pair(from, to)).is_some(),
+            Links::Pairs {
+                from: a,
+                to: b,
+                positions,
+            } => positions.has::<S>([a, b], (from, to)),
         }
     }
 
@@ -273,6 +279,7 @@ impl<S: Storage> Edge<S> {
                 to: b,
                 positions,
             } => {
+                let positions = positions.table::<S>(a, b);
                 let at = Positions {
                     from: attach(a.at_mut(from as usize), to),
                     to: attach(b.at_mut(to as usize), from),
@@ -314,6 +321,7 @@ impl<S: Storage> Edge<S> {
                 to: b,
                 positions,
             } => {
+                let positions = positions.table::<S>(a, b);
                 let at = (positions.take(pair(from, to)))
                     .expect("the caller has seen that the two are linked");
                 if let Some(moved) = a.at_mut(from as usize).swap_remove(at.from)
@@ -422,6 +430,7 @@ impl<S: Storage> Edge<S> {
                 to: b,
                 positions,
             } => {
+                let positions = positions.table::<S>(a, b);
                 if let Some((moved, last)) = restore(a.at_mut(from as usize), to, at.from).0
                     && let Some(other) = positions.at_mut(pair(from, moved))
                 {
@@ -456,14 +465,20 @@ impl<S: Storage> Edge<S> {
                 let (from, to) = ordered(*forward, at, 0);
                 Some(Positions { from, to })
             }
-            Links::Pairs { positions, .. } => positions.at(pair(from, to)).copied(),
+            Links::Pairs {
+                from: a,
+                to: b,
+                positions,
+            } => positions.of::<S>([a, b], (from, to)),
         }
     }
 
     /// How many pairs are kept, if the edge has a table of pairs; for `check`.
     pub(crate) fn pairs(&self) -> Option<usize> {
         match &self.links {
-            Links::Pairs { positions, .. } => Some(positions.len()),
+            Links::Pairs {
+                from, positions, ..
+            } => Some(positions.len::<S>(from)),
             _ => None,
         }
     }

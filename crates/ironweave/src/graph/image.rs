@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use crate::base::hash::{cell_term, link_data_term, state_term};
 use crate::base::id::{FIRST_GENERATION, FREE, GENERATION_MAX, Id};
-use crate::base::image::{ImageError, ImageSink, ImageSource, must_have, take_u32};
+use crate::base::image::{ImageError, ImageSink, ImageSource, Numbers, must_have, take_u32};
 use crate::graph::Graph;
 use crate::graph::edge::NONE;
 use crate::graph::layout::Layout;
 use crate::graph::storage::{Storage, Table};
-use crate::schema::{ColumnIx, EdgeIx, EntityIx, Hop, StateIx};
+use crate::schema::{ColumnIx, EdgeIx, EntityIx, StateIx};
 
 /// The order of the tables in an image, as indexes of the schema of the graph, and the numbers of the states in it.
 pub(crate) struct ImageOrder {
@@ -137,8 +137,10 @@ impl<S: Storage> Graph<S> {
         let table = &mut *self.entities[usize::from(entity)];
         // Which slots have to be in the list of free slots.
         let mut reusable = vec![false; slots as usize];
+        table.words.fill(slots as usize, 0);
+        let mut words = Numbers::of(from, slots.into())?;
         for slot in 0..slots {
-            let word = take_u32(from)?;
+            let word = words.next()?;
             let (generation, state) = (word >> 8, word as u8);
             if slot % 64 == 0 {
                 table.in_state.reach(slot);
@@ -151,7 +153,7 @@ impl<S: Storage> Graph<S> {
             table.any_deleted |= state == FREE || generation != FIRST_GENERATION;
             if state == FREE {
                 reusable[slot as usize] = generation < GENERATION_MAX;
-                table.words.push(word);
+                *table.words.at_mut(slot as usize) = word;
                 continue;
             }
             let Some(&state) = states.get(usize::from(state)) else {
@@ -159,14 +161,15 @@ impl<S: Storage> Graph<S> {
                     "slot {slot} is in no state"
                 )));
             };
-            table.words.push(generation << 8 | u32::from(state));
+            *table.words.at_mut(slot as usize) = generation << 8 | u32::from(state);
             table.in_state.insert(state, slot);
             table.alive += 1;
             let salt = layout.states[usize::from(state)].salt;
             *fingerprint = fingerprint.wrapping_add(state_term(salt, Id { slot, generation }));
         }
+        let mut numbers = Numbers::of(from, free.into())?;
         for _ in 0..free {
-            let slot = take_u32(from)?;
+            let slot = numbers.next()?;
             match reusable.get_mut(slot as usize) {
                 Some(reusable) if *reusable => *reusable = false,
                 _ => {
@@ -188,16 +191,14 @@ impl<S: Storage> Graph<S> {
     pub(super) fn make_cells(&mut self, entity: EntityIx, slots: u32) {
         let layout = Arc::clone(&self.layout);
         let layout = &layout.entities[usize::from(entity)];
-        for _ in 0..slots {
-            for column in &layout.columns {
-                self.columns[usize::from(*column)].grow();
-            }
-            for hop in &layout.ends {
-                self.edges[usize::from(hop.edge)].grow(hop.forward);
-            }
-            for watch in &layout.watches {
-                self.counters[usize::from(*watch)].push(0);
-            }
+        for column in &layout.columns {
+            self.columns[usize::from(*column)].make_room(slots);
+        }
+        for hop in &layout.ends {
+            self.edges[usize::from(hop.edge)].make_room(hop.forward, slots as usize);
+        }
+        for watch in &layout.watches {
+            self.counters[usize::from(*watch)].fill(slots as usize, 0);
         }
     }
 
@@ -250,26 +251,12 @@ impl<S: Storage> Graph<S> {
             })
         };
         let kept = &mut *self.edges[ix];
-        kept.read_links(
-            slots,
-            &|declaring, slot| id(declaring, slot).is_some(),
-            from,
-        )?;
-        let hop = Hop {
-            edge,
-            forward: true,
-        };
-        let kept = &mut *self.edges[ix];
+        let links = kept.read_links(slots, id, layout.salt, from)?;
+        *fingerprint = fingerprint.wrapping_add(links);
         let mut links = Vec::new();
-        for near in 0..slots[0] {
-            for &far in kept.held(hop.forward, near) {
-                if let Some((a, b)) = id(true, near).zip(id(false, far)) {
-                    let term = crate::base::hash::link_term(layout.salt, a, b);
-                    *fingerprint = fingerprint.wrapping_add(term);
-                }
-                if kept.data.is_some() {
-                    links.push((near, far));
-                }
+        if kept.data.is_some() {
+            for near in 0..slots[0] {
+                links.extend(kept.held(true, near).iter().map(|far| (near, *far)));
             }
         }
         if let Some(data) = &mut kept.data {
@@ -285,6 +272,13 @@ impl<S: Storage> Graph<S> {
         }
         kept.forget_order(slots[0] as usize);
         Ok(())
+    }
+
+    /// Computes the positions of links that are unknown. O(links of the edges of which they are), so that no step costs that.
+    pub(crate) fn place_links(&mut self) {
+        for edge in &mut self.edges {
+            edge.place();
+        }
     }
 
     /// Computes the counters of all watches, which are 0.

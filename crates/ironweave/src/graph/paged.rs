@@ -37,6 +37,8 @@ impl Storage for Paged {
 
     // Clones would copy pages for each change of an order.
     const SORTS: bool = false;
+    // A snapshot is cloned, and each clone that is changed would compute them.
+    const PLACES_LATER: bool = false;
 
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column {
         match column.mandatory.filter(|_| mandatory) {

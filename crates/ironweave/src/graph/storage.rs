@@ -43,6 +43,8 @@ pub trait Storage: Sized + 'static {
 
     /// Whether `acyclic` edges keep their entities in a topological order.
     const SORTS: bool;
+    /// Whether the positions of links that are read from an image are computed later, so that whoever only reads does not wait for them.
+    const PLACES_LATER: bool;
 
     /// An empty column of a type. If it is `mandatory`, each entity has a value in it.
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column;
@@ -78,6 +80,14 @@ pub trait Table<T>: Default + Clone + Send + Sync + 'static {
     /// Removes the last entry.
     fn pop(&mut self);
 
+    /// Appends an entry so many times to a table that is empty.
+    fn fill(&mut self, entries: usize, value: T)
+    where
+        T: Clone,
+    {
+        (0..entries).for_each(|_| self.push(value.clone()));
+    }
+
     /// All entries, if they are side by side.
     fn as_mut_slice(&mut self) -> Option<&mut [T]> {
         None
@@ -109,6 +119,8 @@ pub trait Map<T>: Default + Clone + Send + Sync + 'static {
     fn at(&self, key: u64) -> Option<&T>;
     /// The value of a key, to change it.
     fn at_mut(&mut self, key: u64) -> Option<&mut T>;
+    /// Makes room for so many more entries, where that saves time.
+    fn reserve(&mut self, _entries: usize) {}
     /// Sets the value of a key.
     fn put(&mut self, key: u64, value: T);
     /// Removes a key and returns its value.
@@ -185,6 +197,7 @@ impl Storage for Flat {
     type Column = FlatColumn;
 
     const SORTS: bool = true;
+    const PLACES_LATER: bool = true;
 
     fn column(column: &ColumnType, mandatory: bool) -> Self::Column {
         (column.mandatory)
@@ -268,6 +281,13 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Vec<T> {
         Vec::push(self, value);
     }
 
+    fn fill(&mut self, entries: usize, value: T) {
+        touched(entries);
+        // One allocation, whose pages are not moved. What is added later has some room.
+        self.reserve_exact(entries + entries / 16);
+        self.resize(entries, value);
+    }
+
     fn pop(&mut self) {
         touched(1);
         Vec::pop(self);
@@ -287,6 +307,10 @@ impl<T: Clone + Send + Sync + 'static> Map<T> for SplitMap<u64, T> {
     fn at_mut(&mut self, key: u64) -> Option<&mut T> {
         touched(1);
         self.get_mut(&key)
+    }
+
+    fn reserve(&mut self, entries: usize) {
+        SplitMap::reserve(self, entries);
     }
 
     fn put(&mut self, key: u64, value: T) {

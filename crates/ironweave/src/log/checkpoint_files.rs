@@ -402,6 +402,11 @@ impl ImageSource for CheckpointReader {
         (self.buffer.get(from..self.at)).ok_or_else(|| ImageError::content("it ends too early"))
     }
 
+    #[inline]
+    fn ready(&self) -> &[u8] {
+        self.buffer.get(self.at..).unwrap_or_default()
+    }
+
     fn left(&self) -> u64 {
         self.unread + (self.buffer.len() - self.at) as u64
     }

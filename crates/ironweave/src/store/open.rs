@@ -198,6 +198,7 @@ impl<M: Model> Store<M> {
         }
         if self.log.is_writable() {
             self.core.graph.sort_acyclic_edges();
+            self.core.graph.place_links();
             (self.epochs.check_all_known()).map_err(|e| self.log.place(e))?;
             if self.epochs.list.is_empty() {
                 self.write_schema()?;

@@ -156,7 +156,29 @@ pub(crate) fn encode_value<T: Serialize + 'static>(
 /// Returns the value that [`encode_value`] encoded.
 #[inline]
 pub(crate) fn decode_value<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, DecodeError> {
+    if let Some(text) = decoded_text(bytes) {
+        return Ok(text);
+    }
     EncodedValue::decoded(bytes).unwrap_or_else(|| decode(bytes))
+}
+
+/// Returns the text with this encoding, if `T` is `String` and the encoding is the usual one.
+#[inline(always)]
+fn decoded_text<T: 'static>(bytes: &[u8]) -> Option<T> {
+    let mut made: Option<T> = None;
+    let any: &mut dyn Any = &mut made;
+    let text = any.downcast_mut::<Option<String>>()?;
+    let (len, rest) = match bytes {
+        [head @ 0x60..=0x77, rest @ ..] => (usize::from(head - 0x60), rest),
+        [0x78, len, rest @ ..] => (usize::from(*len), rest),
+        [0x79, a, b, rest @ ..] => (usize::from(u16::from_be_bytes([*a, *b])), rest),
+        _ => return None,
+    };
+    if rest.len() != len {
+        return None;
+    }
+    *text = Some(std::str::from_utf8(rest).ok()?.to_owned());
+    made
 }
 
 /// Returns the value that [`encode`] encoded.

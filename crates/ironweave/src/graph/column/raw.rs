@@ -13,7 +13,7 @@ use crate::graph::column::{AnyColumn, ColumnError, Written};
 use crate::graph::entry::{NewValue, OldValue};
 use crate::graph::image::cells::CellForm;
 use crate::graph::index::Slots;
-use crate::graph::storage::touched;
+use crate::graph::storage::{Table as _, touched};
 use crate::value::{
     PlainForm, Value, decode, is_equal_as_stored, plain_bytes, plain_form, plain_value, plain_word,
 };
@@ -50,6 +50,10 @@ impl<T: Value + Default> AnyColumn for RawColumn<T> {
     fn grow(&mut self) {
         touched(1);
         self.values.push(T::default());
+    }
+
+    fn make_room(&mut self, cells: u32) {
+        self.values.fill(cells as usize, T::default());
     }
 
     fn shrink(&mut self) {

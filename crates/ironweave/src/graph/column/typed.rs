@@ -182,6 +182,10 @@ impl<T: Value, S: Storage> AnyColumn for Column<T, S> {
         self.cells.grow();
     }
 
+    fn make_room(&mut self, cells: u32) {
+        self.cells.make_room(cells);
+    }
+
     fn shrink(&mut self) {
         self.cells.shrink();
     }

@@ -1,9 +1,10 @@
 //! Clones of edges, copies in another storage, and where two edges may differ.
 
 use super::fan::note_positions;
-use super::{Edge, Links};
+use super::places::Places;
+use super::{Edge, Links, Positions};
 use crate::graph::list::List as _;
-use crate::graph::storage::{Map as _, Storage, Table as _};
+use crate::graph::storage::{Storage, Table as _};
 
 /// A copy of lists in another storage.
 fn copied<S: Storage, B: Storage>(lists: &S::Table<S::List>) -> B::Table<B::List> {
@@ -83,11 +84,16 @@ impl<S: Storage> Edge<S> {
                     from,
                     to,
                     positions,
-                } => Links::Pairs {
-                    from: copied::<S, B>(from),
-                    to: copied::<S, B>(to),
-                    positions: positions.copy(),
-                },
+                } => {
+                    let (from, to) = (copied::<S, B>(from), copied::<S, B>(to));
+                    let mut positions: Places<B::Map<Positions>> = positions.copy();
+                    positions.table::<B>(&from, &to);
+                    Links::Pairs {
+                        from,
+                        to,
+                        positions,
+                    }
+                }
             },
             data: (self.data.as_ref())
                 .zip(data)

@@ -1,7 +1,9 @@
 //! The links of an edge in an image: the lists of each end that holds lists, in order.
 
-use super::Edge;
-use crate::base::image::{ImageError, ImageSink, ImageSource, must_have, take_u32};
+use super::{Edge, NONE};
+use crate::base::hash::link_term;
+use crate::base::id::Id;
+use crate::base::image::{ImageError, ImageSink, ImageSource, Numbers};
 use crate::graph::storage::Storage;
 
 impl<S: Storage> Edge<S> {
@@ -33,50 +35,73 @@ impl<S: Storage> Edge<S> {
         data.column().write_cells(&mut rows, to)
     }
 
-    /// Reads the links into an edge that has none. Their data is read afterwards. `exists` says whether there is an entity at a
-    /// slot of the declaring end (`true`) or the other one.
+    /// Reads the links into an edge that has none, and returns the sum of their terms in the fingerprint. Their data is read afterwards. `id`
+    /// gives the id of the entity at a slot of the declaring end (`true`) or the other one, if there is one.
     pub(in crate::graph) fn read_links(
         &mut self,
         slots: [u32; 2],
-        exists: &dyn Fn(bool, u32) -> bool,
+        id: impl Fn(bool, u32) -> Option<Id>,
+        salt: u64,
         from: &mut dyn ImageSource,
-    ) -> Result<(), ImageError> {
-        let mut totals = [0u64; 2];
-        for &end in self.ends_with_lists() {
-            let slots = slots[usize::from(!end)];
-            must_have(from, slots.into(), 4)?;
-            let counts = (0..slots).map(|_| take_u32(from));
-            let counts: Vec<u32> = counts.collect::<Result<_, _>>()?;
-            for (slot, count) in (0..slots).zip(counts) {
-                if count == 0 {
-                    continue;
+    ) -> Result<u128, ImageError> {
+        let ends = self.ends_with_lists();
+        let (mut totals, mut sums) = ([0u64; 2], [0u128; 2]);
+        for &end in ends {
+            let side = usize::from(!end);
+            let (slots, far_slots) = (slots[side], slots[1 - side]);
+            let mut counts = Vec::new();
+            Numbers::of(from, slots.into())?.all(|count| {
+                counts.push(count);
+                Ok(())
+            })?;
+            // If both ends hold lists, the last entity that had each one in its list, so that no link is there twice.
+            let mut last_with = vec![
+                NONE;
+                if ends.len() == 2 {
+                    far_slots as usize
+                } else {
+                    0
                 }
-                must_have(from, count.into(), 4)?;
-                if !exists(end, slot) {
-                    return Err(invalid(
-                        end,
-                        slot,
-                        "an entity that does not exist has links",
-                    ));
-                }
-                totals[usize::from(!end)] += u64::from(count);
+            ];
+            let total = counts.iter().map(|count| u64::from(*count)).sum();
+            let mut all = Numbers::of(from, total)?;
+            for (slot, count) in (0..slots).zip(counts).filter(|(_, count)| *count > 0) {
+                let Some(near) = id(end, slot) else {
+                    let what = "an entity that does not exist has links";
+                    return Err(invalid(end, slot, what));
+                };
                 for at in 0..count {
-                    let far = take_u32(from)?;
-                    if !exists(!end, far) {
-                        return Err(invalid(!end, far, "it is linked and does not exist"));
-                    }
-                    if !self.put(end, slot, far, at) {
+                    let far_slot = all.next()?;
+                    let Some(far) = id(!end, far_slot) else {
+                        let what = "it is linked and does not exist";
+                        return Err(invalid(!end, far_slot, what));
+                    };
+                    let last = last_with.get_mut(far_slot as usize);
+                    let is_second = last.is_some_and(|last| std::mem::replace(last, slot) == slot);
+                    if is_second || !self.put_in_list(end, slot, far_slot, at) {
                         return Err(invalid(end, slot, "it has a link that cannot be"));
                     }
+                    let (a, b) = if end { (near, far) } else { (far, near) };
+                    sums[side] = sums[side].wrapping_add(link_term(salt, a, b));
                 }
             }
+            totals[side] = total;
         }
-        if self.ends_with_lists().len() == 2 && totals[0] != totals[1] {
-            return Err(ImageError::content(
-                "its ends have different numbers of links",
-            ));
+        if ends.len() == 2 {
+            if totals[0] != totals[1] {
+                let what = "its ends have different numbers of links";
+                return Err(ImageError::content(what));
+            }
+            // As it is with the fingerprint, other links have another sum.
+            if sums[0] != sums[1] {
+                return Err(ImageError::content("its ends have different links"));
+            }
+            self.forget_positions();
         }
-        Ok(())
+        Ok(match ends {
+            [false] => sums[1],
+            _ => sums[0],
+        })
     }
 
     /// Makes the order of an `acyclic` edge, whose declaring end has so many slots, one that is computed when it is needed.

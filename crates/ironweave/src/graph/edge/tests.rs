@@ -1,6 +1,8 @@
 //! Edges are undone exactly, whatever their shape.
 
 use super::*;
+use crate::base::id::Id;
+use crate::base::image::{ImageError, ImageSource};
 use crate::graph::paged::Paged;
 use crate::graph::storage::Flat;
 
@@ -117,4 +119,153 @@ fn undo_is_exact_for_every_shape() {
             }
         }
     }
+}
+
+/// The lists of both ends of an edge as an image has them.
+struct Image(Vec<u8>, usize);
+
+impl Image {
+    fn of(ends: [&[Vec<u32>]; 2]) -> Self {
+        let mut bytes = Vec::new();
+        for lists in ends {
+            let counts = lists.iter().map(|list| list.len() as u32);
+            let numbers = counts.chain(lists.iter().flatten().copied());
+            numbers.for_each(|n| bytes.extend_from_slice(&n.to_le_bytes()));
+        }
+        Self(bytes, 0)
+    }
+}
+
+impl ImageSource for Image {
+    fn take(&mut self, len: usize) -> Result<&[u8], ImageError> {
+        let at = self.1;
+        self.1 += len;
+        (self.0.get(at..self.1)).ok_or_else(|| ImageError::content("it ends too early"))
+    }
+
+    fn left(&self) -> u64 {
+        (self.0.len() - self.1) as u64
+    }
+}
+
+/// An edge with these lists, whose positions are unknown.
+fn read<S: Storage>(from: &[Vec<u32>], to: &[Vec<u32>]) -> Result<Edge<S>, String> {
+    let slots = [from.len() as u32, to.len() as u32];
+    let mut edge = Edge::<S>::new(Cardinality::Many, Cardinality::Many, None);
+    edge.make_room(true, from.len());
+    edge.make_room(false, to.len());
+    let id = |declaring: bool, slot: u32| {
+        let exists = slot < slots[usize::from(!declaring)];
+        exists.then_some(Id {
+            slot,
+            generation: 1,
+        })
+    };
+    match edge.read_links(slots, id, 7, &mut Image::of([from, to])) {
+        Ok(_) => Ok(edge),
+        Err(ImageError::Content(what)) => Err(what),
+        Err(e) => Err(format!("{e:?}")),
+    }
+}
+
+#[test]
+fn the_ends_of_an_edge_in_an_image_have_the_same_links_each_once() {
+    let there = [vec![0, 1], vec![1]];
+    let read = |from: &[Vec<u32>], to: &[Vec<u32>]| read::<Flat>(from, to).map(drop);
+    assert_eq!(read(&there, &[vec![0], vec![1, 0]]), Ok(()));
+    for (from, to, expect) in [
+        (&there, [vec![0], vec![1]], "different numbers"),
+        (&there, [vec![1], vec![1, 0]], "different links"),
+        (&there, [vec![0, 1], vec![1]], "different links"),
+        (
+            &there,
+            [vec![0], vec![1, 1]],
+            "slot 1 of the inverse end: it has a link that cannot be",
+        ),
+        (
+            &[vec![0, 0], vec![1]],
+            [vec![0, 0], vec![1]],
+            "slot 0 of the declaring end: it has a link that cannot be",
+        ),
+        (
+            &there,
+            [vec![0], vec![1, 2]],
+            "slot 2 of the declaring end: it is linked",
+        ),
+        (
+            &[vec![0, 2], vec![1]],
+            [vec![0], vec![1, 0]],
+            "slot 2 of the inverse end: it is linked",
+        ),
+    ] {
+        let error = read(from, &to).expect_err(expect);
+        assert!(error.contains(expect), "{error}");
+    }
+}
+
+/// An edge that is read from an image, whose positions are unknown, is read and changed as the one that was written.
+#[test]
+fn an_edge_of_an_image_is_changed_as_the_one_that_was_written() {
+    fn check<S: Storage>() {
+        let mut edge = Edge::<S>::new(Cardinality::Many, Cardinality::Many, None);
+        edge.make_room(true, ENTITIES as usize);
+        edge.make_room(false, ENTITIES as usize);
+        let mut seed = 11u32;
+        let mut next = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            ((seed >> 8) % ENTITIES, (seed >> 16) % ENTITIES)
+        };
+        for _ in 0..5 {
+            for _ in 0..300 {
+                let (a, b) = next();
+                match edge.linked(a, b) {
+                    true => drop(edge.unlink(a, b)),
+                    false => edge.link(a, b),
+                }
+            }
+            let lists = |end| -> Vec<Vec<u32>> {
+                (0..ENTITIES).map(|i| edge.slots(end, i).to_vec()).collect()
+            };
+            let mut again = read::<S>(&lists(true), &lists(false)).expect("it is as written");
+            assert_eq!(again.pairs(), edge.pairs());
+            assert_positions(&again);
+            let copy = again.copy::<Flat>(None);
+            assert_positions(&copy);
+            let mut done = Vec::new();
+            for _ in 0..300 {
+                let (a, b) = next();
+                assert_eq!(again.linked(a, b), edge.linked(a, b));
+                if edge.linked(a, b) {
+                    let at = edge.unlink(a, b);
+                    assert_eq!(again.unlink(a, b), at);
+                    done.push((a, b, Some(at)));
+                } else {
+                    edge.link(a, b);
+                    again.link(a, b);
+                    done.push((a, b, None));
+                }
+            }
+            assert_eq!(picture(&again), picture(&edge));
+            assert_positions(&again);
+            while let Some((a, b, at)) = done.pop() {
+                for edge in [&mut edge, &mut again] {
+                    match at {
+                        Some(at) => edge.undo_unlink(a, b, at),
+                        None => edge.undo_link(a, b),
+                    }
+                }
+            }
+            assert_eq!(picture(&again), picture(&edge));
+            // The copy has the same links, whose positions are computed by the first change.
+            let mut copy = copy;
+            assert_eq!(picture(&copy), picture(&again));
+            let (a, b) = next();
+            if copy.linked(a, b) {
+                copy.unlink(a, b);
+                assert_positions(&copy);
+            }
+        }
+    }
+    check::<Flat>();
+    check::<Paged>();
 }

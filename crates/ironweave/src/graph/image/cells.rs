@@ -76,6 +76,15 @@ impl CellForm {
             Ok((value, hash_bytes(bytes)))
         };
         let Self::Words(form, bytes) = self else {
+            // Usually all of it is there, and is looked at in place.
+            if let Some((len, rest)) = from.ready().split_first_chunk::<4>()
+                && let len = u32::from_le_bytes(*len) as usize
+                && let Some(bytes) = rest.get(..len)
+            {
+                let read = decoded(bytes)?;
+                from.take(4 + len)?;
+                return Ok(read);
+            }
             let len = take_u32(from)?;
             must_have(from, len.into(), 1)?;
             return decoded(from.take(len as usize)?);
