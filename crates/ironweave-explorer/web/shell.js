@@ -71,6 +71,9 @@ export async function run({ pages, start, home, navigation, suffix, begin }) {
   async function show({ isUpdate = false } = {}) {
     const { page, parameters } = current();
     loading?.abort();
+    // An update that another page waits for would make this one again, also if it is fixed.
+    clearTimeout(updateTimer);
+    updateTimer = null;
     const controller = new AbortController();
     loading = controller;
     if (!isUpdate) moment = null;

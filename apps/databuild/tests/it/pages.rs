@@ -82,7 +82,7 @@ fn all_pages_are_complete_in_all_windows_and_stay_where_they_are_while_the_daemo
         (
             "plan",
             "plan?want=top/a+quick/2026-01-11+needs-bad".to_owned(),
-            "Critical path",
+            "What the plan assumes",
         ),
         (
             "taint",
