@@ -2,8 +2,8 @@
 //! next.
 //!
 //! What can start and in which order, what is next for a stale partition and what a declaration requires are decided by the functions that
-//! the [engine](crate::engine) calls. A run takes as long as the median of the past ones and needs what they needed
-//! (`Past`). No run fails that can be run, and no content comes out the same, so that a partition that is checked is built.
+//! the [engine](crate::engine) calls. A run takes as long as the median of the past ones and needs what they needed, as
+//! [`simulate`](crate::simulate) reads them from the log. No run fails that can be run, and no content comes out the same, so that a partition that is checked is built.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

@@ -95,7 +95,7 @@ pub fn names(question: &Question, db: &impl Db, jobs: Option<&Jobs>) -> Result<V
 }
 
 impl Scene<'_> {
-    /// Makes a plan about [names].
+    /// Makes a plan about [`names`].
     ///
     /// # Errors
     /// If the model rejects what the engine would do, which is a bug.

@@ -370,9 +370,10 @@ impl Steps<'_> {
                 &unseen.collect::<Vec<_>>(),
             );
         }
+        let stepped: BTreeSet<&str> = steps.iter().map(|step| step.name.as_str()).collect();
         let not_compared: Vec<&str> = (self.begun.not_compared.iter())
             .map(String::as_str)
-            .filter(|name| !steps.iter().any(|step| step.name == **name))
+            .filter(|name| !stepped.contains(name))
             .collect();
         add(
             "taken as up to date, since no `digest` command was started",

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use ironweave::{Seq, Snapshot};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use crate::jobs::Jobs;
 use crate::model::build::Model;
@@ -40,9 +41,21 @@ pub struct PlanQuestion {
     limit: Option<usize>,
 }
 
-/// What the log said of the runs of the past when it was read last.
-#[derive(Default)]
-pub struct LastPast(Mutex<Option<Known>>);
+/// What the log said of the runs of the past when it was read last. A plan may take long, so plans are made one after the other, and take at
+/// most one of the threads that answer requests.
+pub struct LastPast {
+    known: Mutex<Option<Known>>,
+    turn: Arc<Semaphore>,
+}
+
+impl Default for LastPast {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            turn: Arc::new(Semaphore::new(1)),
+        }
+    }
+}
 
 /// The last step that was read, the jobs, and what was read.
 type Known = (Option<Seq>, Arc<Jobs>, Arc<Past>);
@@ -50,7 +63,7 @@ type Known = (Option<Seq>, Arc<Jobs>, Arc<Past>);
 impl LastPast {
     /// The runs of the past up to a graph. The log is read again if it has grown or the jobs have changed.
     fn of(&self, api: &Api, db: &Snapshot<Model>, jobs: &Arc<Jobs>) -> Result<Arc<Past>, Failure> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((seq, of, past)) = &*last
             && *seq == db.seq()
             && Arc::ptr_eq(of, jobs)
@@ -80,7 +93,11 @@ pub async fn plan(
             ));
         }
     };
+    // The semaphore is never closed.
+    let turn = Arc::clone(&api.last_past.turn).acquire_owned().await;
     let answer = move |api: &Api, World { db, .. }: &World| {
+        // Also if the client does not wait for the answer any more.
+        let _turn = turn;
         let jobs = api.jobs()?;
         let refused =
             |e: anyhow::Error| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{e:#}"));
