@@ -271,6 +271,11 @@ fn each_operation_answers_as_described() {
         assert_eq!(again.collect::<Vec<_>>(), ["slow/a", "top/a"]);
         let retry = client.retry().body(Retry::builder().all(true)).send().await;
         assert_eq!(called.ok("retry", retry).retried, ["bad"]);
+        let wrong = types::Wrong::builder()
+            .refs(vec!["slow/a".to_owned()])
+            .reason("a test");
+        let tainted = called.ok("taint", client.taint().body(wrong).send().await);
+        assert!(tainted.done.contains("slow/a"), "{}", tainted.done);
         std::fs::remove_file(place.path("leave")).expect("it is there");
         let want = called.ok(
             "want",
