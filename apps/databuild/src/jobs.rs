@@ -101,7 +101,7 @@ use serde::Deserialize;
 
 use crate::command::{Environment, NAMES, Var, unknown_name};
 use crate::keep::Keep;
-use crate::pattern::Pattern;
+use crate::pattern::{Finder, Pattern};
 use crate::text::{duration, shown};
 
 /// The time before a job is run again that has failed, if the file does not say another.
@@ -112,6 +112,7 @@ const BACKOFF: Duration = Duration::from_secs(1);
 pub struct Jobs {
     file: PathBuf,
     jobs: Vec<Job>,
+    finder: Finder,
     /// How many runs there may be at a time, by the index of the pool.
     pools: Vec<usize>,
     /// What is kept of what runs wrote.
@@ -371,6 +372,7 @@ impl Jobs {
         }
         Ok(Self {
             file: file.to_owned(),
+            finder: Finder::of(jobs.iter().map(|job| &job.matcher)),
             jobs,
             keep,
             pools: (parsed.pools.into_values().map(toml::Spanned::into_inner)).collect(),
@@ -386,13 +388,14 @@ impl Jobs {
     pub fn index_for(&self, partition: &str) -> Result<usize> {
         // The store may have names that an earlier version allowed.
         check_name(partition)?;
+        let matching = |i: &usize| self.jobs[*i].matcher.matches(partition);
+        let mut found = self.finder.candidates(partition).filter(matching);
         let file = self.file.display();
-        let mut found = (0..self.jobs.len()).filter(|i| self.jobs[*i].matcher.matches(partition));
         let Some(first) = found.next() else {
             bail!("no job in {file} makes `{partition}`: add one, or ask for another partition");
         };
         if let Some(second) = found.next() {
-            let (a, b) = (&self.jobs[first], &self.jobs[second]);
+            let (a, b) = (&self.jobs[first.min(second)], &self.jobs[first.max(second)]);
             bail!(
                 "{file}, lines {} and {}: both `{}` and `{}` make `{partition}`: narrow one of the patterns",
                 a.line,
@@ -433,7 +436,13 @@ impl Jobs {
 /// Refuses names that cannot be the path of a directory in the data directory, that a shell could
 /// expand, or that a program could take for an option.
 pub fn check_name(partition: &str) -> Result<()> {
-    let fine = |c: char| c.is_ascii_alphanumeric() || "._-+@=,:%~/".contains(c);
+    let fine = |c: u8| {
+        c.is_ascii_alphanumeric()
+            || matches!(
+                c,
+                b'.' | b'_' | b'-' | b'+' | b'@' | b'=' | b',' | b':' | b'%' | b'~' | b'/'
+            )
+    };
     let odd_part = |part: &str| part.is_empty() || part.starts_with('.') || part.len() > 200;
     if partition.starts_with('-') {
         bail!(
@@ -442,7 +451,7 @@ pub fn check_name(partition: &str) -> Result<()> {
             shown(partition)
         );
     }
-    if partition.len() > 1000 || !partition.chars().all(fine) || partition.split('/').any(odd_part)
+    if partition.len() > 1000 || !partition.bytes().all(fine) || partition.split('/').any(odd_part)
     {
         bail!(
             "`{}` cannot be the name of a partition: a name consists of letters, digits and ._-+@=,:%~ with / between its \
@@ -591,6 +600,7 @@ mod tests {
         )
         .unwrap();
         assert!(jobs.job_for("a/2").is_ok());
+        assert_eq!(jobs.index_for("b/1").unwrap(), 1);
         let both = jobs.job_for("a/1").unwrap_err().to_string();
         assert!(
             both.contains("lines 2 and 5: both `a/*` and `*/1` make `a/1`"),

@@ -7,6 +7,8 @@
 //! | `{name}` | one or more characters of one segment; the job has them as `FIELD_NAME` |
 //! | any other character | itself |
 
+use std::collections::HashMap;
+
 /// A pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -97,6 +99,12 @@ impl Pattern {
     /// The fields of a name that matches. Each has as many characters as it can, beginning with the first. O(length of the pattern ×
     /// length of the name).
     pub fn captures<'n>(&self, name: &'n str) -> Option<Vec<(&str, &'n str)>> {
+        // Most patterns begin otherwise.
+        if let Some(Token::Text(text)) = self.tokens.first()
+            && !name.starts_with(&**text)
+        {
+            return None;
+        }
         let mut search = Search {
             tokens: &self.tokens,
             name,
@@ -115,6 +123,49 @@ impl Pattern {
         });
         texts.collect()
     }
+}
+
+/// Finds the patterns that may match a name, so that the time does not grow with the number of patterns of other names.
+#[derive(Debug, Default)]
+pub struct Finder {
+    /// The patterns without wildcards, by the names that they match.
+    literal: HashMap<String, Vec<usize>>,
+    /// The others by the first segment of the names that they match, if it is fixed.
+    by_segment: HashMap<String, Vec<usize>>,
+    /// All others.
+    rest: Vec<usize>,
+}
+
+impl Finder {
+    /// A finder for patterns, which have the numbers 0, 1 and so on.
+    pub fn of<'p>(patterns: impl Iterator<Item = &'p Pattern>) -> Self {
+        let mut finder = Self::default();
+        for (i, pattern) in patterns.enumerate() {
+            let group = match (pattern.literal(), pattern.tokens.first()) {
+                (Some(name), _) => finder.literal.entry(name.to_owned()).or_default(),
+                (None, Some(Token::Text(text))) if text.contains('/') => {
+                    let segment = first_segment(text).to_owned();
+                    finder.by_segment.entry(segment).or_default()
+                }
+                _ => &mut finder.rest,
+            };
+            group.push(i);
+        }
+        finder
+    }
+
+    /// The numbers of the patterns that may match a name.
+    pub fn candidates(&self, name: &str) -> impl Iterator<Item = usize> {
+        let literal = self.literal.get(name).into_iter().flatten();
+        let by_segment = self.by_segment.get(first_segment(name));
+        let fixed = literal.chain(by_segment.into_iter().flatten());
+        fixed.chain(&self.rest).copied()
+    }
+}
+
+/// The part of a name before the first `/`.
+fn first_segment(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(first, _)| first)
 }
 
 /// A search for the fields of a name.
@@ -179,6 +230,28 @@ impl<'p> Search<'p, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_finder_finds_all_patterns_that_match() {
+        let texts = [
+            "a", "a/b", "*", "**", "a/*", "a/**", "a*", "{x}/b", "a/{x}", "ab/{x}", "*/b",
+            "b/c/{x}", "b*/c", "b/c",
+        ];
+        let patterns = texts.map(|text| Pattern::parse(text).unwrap());
+        let finder = Finder::of(patterns.iter());
+        for name in [
+            "a", "b", "ab", "a/b", "ab/b", "a/b/c", "b/c", "b/c/d", "bb/c", "c/b", "",
+        ] {
+            let mut found: Vec<usize> = finder.candidates(name).collect();
+            found.retain(|i| patterns[*i].matches(name));
+            found.sort_unstable();
+            let all: Vec<usize> = (0..texts.len())
+                .filter(|i| patterns[*i].matches(name))
+                .collect();
+            assert_eq!(found, all, "{name}");
+        }
+        assert!(finder.candidates("z/y").count() < texts.len() / 2);
+    }
 
     #[test]
     fn patterns() {
