@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::answers::{LINES_MAX, print};
 use crate::dirs::Dirs;
+use crate::engine::BuildStore;
 use crate::model::build::state::{Stale, Tainted};
 use crate::model::build::{JobRun, Model, Partition, PartitionRef};
 use crate::rules::name;
@@ -53,6 +54,37 @@ pub struct Entry {
     ended: Option<(JobRun, Timestamp)>,
 }
 
+/// What has a log: a store, or a reader of one. A store that is open for reading only has no reader yet, and would copy its graph to make one.
+pub trait Histories {
+    /// What happened to an instance.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    fn of_instance(&self, instance: Partition) -> Result<Vec<HistoryEntry<Model>>, ReadError>;
+
+    /// What happened to a run.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    fn of_run(&self, run: JobRun) -> Result<Vec<HistoryEntry<Model>>, ReadError>;
+}
+
+macro_rules! have_histories {
+    ($($of:ty),*) => {
+        $(impl Histories for $of {
+            fn of_instance(&self, instance: Partition) -> Result<Vec<HistoryEntry<Model>>, ReadError> {
+                self.history(instance)
+            }
+
+            fn of_run(&self, run: JobRun) -> Result<Vec<HistoryEntry<Model>>, ReadError> {
+                self.history(run)
+            }
+        })*
+    };
+}
+
+have_histories!(BuildStore, StoreReader<Model>);
+
 /// The last steps, the latest first, and the number of all. `db` is the graph after the step `until`.
 ///
 /// # Errors
@@ -61,11 +93,11 @@ pub fn of(
     reference: PartitionRef,
     (db, until): (&impl Db, Option<Seq>),
     limit: usize,
-    reader: &StoreReader<Model>,
+    log: &impl Histories,
 ) -> Result<(Vec<Entry>, usize), ReadError> {
     let mut entries = Vec::new();
     for (number, instance) in (1..).zip(reference.instances(db)) {
-        let mut history = reader.history(instance)?;
+        let mut history = log.of_instance(instance)?;
         history.retain(|entry| Some(entry.seq()) <= until);
         let mut chapter = Chapter {
             number,
@@ -88,7 +120,7 @@ pub fn of(
         let Some((run, ended)) = entry.ended else {
             continue;
         };
-        let began = reader.history(run)?.iter().find_map(|entry| {
+        let began = log.of_run(run)?.iter().find_map(|entry| {
             let fact = entry.fact();
             let is_begin = fact.kind() == FactKind::Move && fact.to() == Some("Running");
             is_begin.then(|| entry.time())
@@ -259,7 +291,7 @@ pub fn history(dirs: &Dirs, of_name: &str, full: bool) -> Result<()> {
         );
     };
     let most = if full { usize::MAX } else { LINES_MAX };
-    let told = of(reference, (&store, store.seq()), most, &store.reader());
+    let told = of(reference, (&store, store.seq()), most, &store);
     let (entries, count) = told
         .map_err(|e| anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display()))?;
     let earlier = count - entries.len();
