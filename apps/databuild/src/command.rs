@@ -141,7 +141,7 @@ pub fn of(words: &[String], vars: &[Var], env: &Environment) -> Command {
     let program = words.next().unwrap_or_default();
     let env: Vec<(String, String)> = env.vars().collect();
     let path = env.iter().rfind(|(name, _)| name == "PATH");
-    let file = path.and_then(|(_, path)| program::find(&program, path.as_ref()));
+    let file = path.and_then(|(_, path)| program::find_again(&program, path.as_ref()));
     let mut command = match file {
         Some(file) => Command::new(file),
         None => Command::new(&program),

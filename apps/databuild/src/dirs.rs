@@ -172,9 +172,14 @@ impl Dirs {
     /// Creates the directory of a run, empty.
     pub fn make_run(&self, run: &str) -> Result<PathBuf> {
         let dir = self.run(run);
-        remove(&dir);
-        remove(&self.replaced_by(run));
-        fs::create_dir(&dir).map_err(|e| cannot("create the directory", &dir, &e))?;
+        let made = match fs::create_dir(&dir) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                remove(&dir);
+                fs::create_dir(&dir)
+            }
+            made => made,
+        };
+        made.map_err(|e| cannot("create the directory", &dir, &e))?;
         Ok(dir)
     }
 
@@ -216,6 +221,10 @@ impl Dirs {
     /// repeated after an interruption.
     pub fn publish(&self, run: &str, partition: &str) -> Result<()> {
         let (from, to) = (self.run(run), self.partition(partition));
+        // Usually there is no former data, and its parent exists. Data that is not empty is not replaced by this.
+        if fs::rename(&from, &to).is_ok() {
+            return Ok(());
+        }
         let parent = to.parent().unwrap_or(&to);
         fs::create_dir_all(parent).map_err(|e| unplaced(parent, &e))?;
         let old = self.replaced_by(run);

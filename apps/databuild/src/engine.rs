@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ironweave::prelude::*;
 
+use crate::apart::Parents;
 use crate::child::Children;
 use crate::command::Var;
 use crate::dirs::Dirs;
@@ -77,6 +78,8 @@ pub struct Engine {
     pub(crate) children: Children<JobRun, RunOutput>,
     pub(crate) works: BTreeMap<JobRun, Work>,
     pub(crate) sealer: Sealer,
+    /// The parents of the known names.
+    pub(crate) parents: Parents,
     /// The partitions that runs have missed.
     pub(crate) missed: BTreeSet<String>,
     /// The times at which jobs are run again that have failed, with their partitions.
@@ -161,6 +164,7 @@ impl Engine {
             limits,
             children,
             works: BTreeMap::new(),
+            parents: Parents::default(),
             missed: BTreeSet::new(),
             backoffs: BTreeSet::new(),
             wants: Vec::new(),

@@ -8,7 +8,7 @@
 //! | the state and its events | [`model`], then [`rules`] |
 //! | how to write jobs | [`jobs`], [`pattern`], [`command`] |
 //! | how partitions are selected on the command line | [`selection`] |
-//! | how wants become data | [`engine`], [`queue`], [`work`], [`stop`], [`verdict`], [`seal`] |
+//! | how wants become data | [`engine`], [`queue`], [`work`], [`stop`], [`verdict`], [`apart`], [`seal`] |
 //! | how wants are canceled, failures retried, and wrong data tainted | [`requests`] |
 //! | how processes are run, and what is kept of them | [`child`], [`program`], [`protocol`], [`invoked`] |
 //! | recovery after a kill | [`start`], [`orphans`], [`dirs`] |
@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answers;
+pub mod apart;
 pub mod child;
 pub mod cli;
 pub mod command;

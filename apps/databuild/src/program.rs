@@ -4,19 +4,49 @@
 //! copies the page tables of databuild first, which costs more than a small job as soon as the store is large. With the path of the file,
 //! it uses `posix_spawn`, which copies nothing.
 
-use std::ffi::OsStr;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Access, access};
 
 /// The first bytes of files that the kernel executes itself. A shell executes other ones, after a fork.
 const EXECUTED: [&[u8]; 2] = [b"#!", b"\x7fELF"];
 
+/// How long what was found is used again. A program that is replaced meanwhile is found where it was.
+const KNOWN_FOR: Duration = Duration::from_secs(1);
+
+/// What was found for a program and a `PATH`, and when.
+type Known = HashMap<(String, OsString), (Instant, Option<PathBuf>)>;
+
+static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+
+/// As `find`, which is called at most once in a second for a program: it asks the system for each directory of the `PATH`.
+pub fn find_again(program: &str, path: &OsStr) -> Option<PathBuf> {
+    if program.is_empty() || program.contains('/') {
+        return None;
+    }
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Instant::now();
+    let key = (program.to_owned(), path.to_owned());
+    match known.get(&key) {
+        Some((at, file)) if now.duration_since(*at) < KNOWN_FOR => file.clone(),
+        _ => {
+            known.retain(|_, (at, _)| now.duration_since(*at) < KNOWN_FOR);
+            let file = find(program, path);
+            known.insert(key, (now, file.clone()));
+            file
+        }
+    }
+}
+
 /// The file that a program without a `/` is found in. `None` if the lookup is to be left to the new process: there is no such file, or what
 /// is found depends on the directory of the process.
-pub fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
+fn find(program: &str, path: &OsStr) -> Option<PathBuf> {
     if program.is_empty() || program.contains('/') {
         return None;
     }
@@ -77,6 +107,7 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(find(program, &both), expect, "{program}");
+            assert_eq!(find_again(program, &both), expect, "{program}");
         }
         let relative = path(&[Path::new("bin"), &first]);
         assert_eq!(find("both", &relative), None);

@@ -106,7 +106,8 @@ impl Progress {
         match &self.bars {
             // Errors are ignored, because progress is not essential.
             Some(bars) => drop(bars.all.println(line.to_string())),
-            None => drop(writeln!(std::io::stderr(), "{line}")),
+            // One call of the system for the whole line.
+            None => drop(std::io::stderr().write_all(format!("{line}\n").as_bytes())),
         }
     }
 

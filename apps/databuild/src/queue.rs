@@ -105,6 +105,9 @@ struct Claims<F> {
 impl<F: Fn(Want) -> bool> Claims<F> {
     /// The priority with which a partition is built, and the oldest want that has it. None if no served want needs it.
     fn of(&mut self, partition: Partition, db: &impl Db) -> Option<(i32, Want)> {
+        if let Some(known) = self.claims.get(&partition) {
+            return *known;
+        }
         let mut todo = vec![partition];
         let mut seen = HashSet::new();
         while let Some(next) = todo.last().copied() {
@@ -120,11 +123,14 @@ impl<F: Fn(Want) -> bool> Claims<F> {
                 of_run.chain(want.asked_for(db))
             });
             let waiting: Vec<Partition> = waiting.collect();
-            if seen.insert(next) {
-                // No partition waits for itself, so this ends.
-                todo.extend(waiting.iter().filter(|p| !self.claims.contains_key(p)));
+            let unknown = waiting.iter().filter(|p| !self.claims.contains_key(p));
+            let before = todo.len();
+            todo.extend(unknown);
+            // No partition waits for itself, so this ends.
+            if todo.len() > before && seen.insert(next) {
                 continue;
             }
+            todo.truncate(before);
             let own = own.into_iter().filter(|want| (self.is_served)(*want));
             let own = own.map(|want| (want.priority(db), want));
             let of_others = waiting.iter().filter_map(|p| *self.claims.get(p)?);

@@ -41,12 +41,17 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// unfinished, or finds stale again by what it compares at the start, so they are built again.
 const SYNC_PAUSE: Duration = Duration::from_millis(50);
 
+/// An open reads and verifies the segment of the checkpoint that it starts from, and a history the last one, which has no index. So both are
+/// smaller than usual.
+const SEGMENT_BYTES: u64 = 8 << 20;
+
 /// Opens the store for writing.
 pub fn open(dirs: &Dirs) -> Result<BuildStore> {
     let mut tries = 0;
     loop {
         match BuildStore::options()
             .durability(Durability::Every(SYNC_PAUSE))
+            .segment_bytes_max(SEGMENT_BYTES)
             .checkpoint_every(upkeep::policy())
             .migrate(migrate)
             .open(dirs.store())

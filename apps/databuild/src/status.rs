@@ -1,7 +1,8 @@
 //! `databuild status`: what is there, what is wanted, what runs, and what is in the way. At most twenty lines, unless `--full` is given, or
 //! one JSON object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::mem::discriminant;
 
 use ironweave::prelude::*;
 use schemars::JsonSchema;
@@ -12,7 +13,7 @@ use crate::model::build::state::{
     New, Queued, Running, Stale, Succeeded, Successful, Tainted, UpForRetry, UpstreamBuilding,
     UpstreamFailed,
 };
-use crate::model::build::{JobRun, Partition, PartitionRef, Want};
+use crate::model::build::{JobRun, Partition, PartitionRef, PartitionState, Want};
 use crate::rules::{OF_DAEMON, name, open_wants, source};
 use crate::text::{few, one_line, shown};
 
@@ -261,18 +262,34 @@ impl Status {
 }
 
 fn groups(db: &impl Db) -> Vec<Group> {
-    let mut groups: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    // By the first segment of the name, and whether others follow.
+    let mut counted: HashMap<(&str, bool), Vec<(PartitionState, usize)>> = HashMap::new();
+    let is_same = |a: &PartitionState, b: &PartitionState| discriminant(a) == discriminant(b);
     for reference in db.place::<PartitionRef, Any>() {
         let name = reference.name(db);
-        let pattern = match name.split_once('/') {
-            Some((first, _)) => format!("{first}/**"),
-            None => name.to_owned(),
+        let group = match name.split_once('/') {
+            Some((first, _)) => (first, true),
+            None => (name, false),
         };
         if let Some(current) = reference.current(db) {
-            let states = groups.entry(pattern).or_default();
-            *states.entry(state_of(current, db)).or_default() += 1;
+            let states = counted.entry(group).or_default();
+            let state = current.state(db);
+            match states.iter_mut().find(|(of, _)| is_same(of, &state)) {
+                Some((_, count)) => *count += 1,
+                None => states.push((state, 1)),
+            }
         }
     }
+    let groups: BTreeMap<String, BTreeMap<String, usize>> = (counted.into_iter())
+        .map(|((first, is_parent), states)| {
+            let pattern = match is_parent {
+                true => format!("{first}/**"),
+                false => first.to_owned(),
+            };
+            let states = states.into_iter();
+            (pattern, states.map(|(of, n)| (of.to_string(), n)).collect())
+        })
+        .collect();
     // In the order of the lifecycle.
     const STATES: [&str; 11] = [
         "Missing",

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use ironweave::prelude::*;
 
-use crate::jobs::{Jobs, check_apart};
+use crate::apart::Parents;
+use crate::jobs::Jobs;
 use crate::model::build::Partition;
 use crate::model::build::state::Live;
 use crate::protocol::RunOutput;
-use crate::rules::{all_names, current, name};
+use crate::rules::{current, name};
 use crate::text::{chain, few, shown};
 
 /// A run that has ended.
@@ -28,6 +29,8 @@ pub struct Case<'a> {
     pub was_live: &'a dyn Fn(Partition) -> bool,
     /// Returns the error because of which a live partition is not known to be up to date, if there is one.
     pub unknown: &'a dyn Fn(Partition) -> Option<&'a str>,
+    /// The parents of the known names.
+    pub parents: &'a Parents,
     /// The partitions that the runs of this databuild have missed so far.
     pub missed_before: &'a BTreeSet<String>,
     /// The maximum number of partitions that they may miss.
@@ -98,6 +101,7 @@ pub fn of(db: &impl Db, jobs: &Jobs, case: Case<'_>) -> Verdict {
             partition,
             missed: &missed,
             was_live: case.was_live,
+            parents: case.parents,
             before: case.missed_before,
             discovery_max: case.discovery_max,
         };
@@ -127,6 +131,7 @@ pub fn refusal(
     jobs: &Jobs,
     partition: Partition,
     missed: &BTreeSet<String>,
+    parents: &Parents,
     (before, discovery_max): (&BTreeSet<String>, usize),
 ) -> Option<String> {
     if missed.contains(name(partition, db)) {
@@ -137,6 +142,7 @@ pub fn refusal(
         partition,
         missed,
         was_live: &|_| false,
+        parents,
         before,
         discovery_max,
     };
@@ -149,6 +155,7 @@ struct Missing<'a> {
     partition: Partition,
     missed: &'a BTreeSet<String>,
     was_live: &'a dyn Fn(Partition) -> bool,
+    parents: &'a Parents,
     before: &'a BTreeSet<String>,
     discovery_max: usize,
 }
@@ -163,11 +170,10 @@ impl Missing<'_> {
             }
         }
         let known: Vec<Partition> = missed.iter().filter_map(|n| current(n, db)).collect();
-        if known.len() < missed.len() {
-            let all = all_names(db).chain(missed.iter().map(String::as_str));
-            if let Err(e) = check_apart(all) {
-                return Some(format!("it missed a partition that cannot exist: {e:#}"));
-            }
+        if known.len() < missed.len()
+            && let Err(e) = self.parents.check_apart(missed, db)
+        {
+            return Some(format!("it missed a partition that cannot exist: {e:#}"));
         }
         let was_live = |p: &Partition| p.is::<Live>(db) && (self.was_live)(*p);
         if known.len() == missed.len() && known.iter().all(was_live) {
@@ -231,6 +237,7 @@ mod tests {
     use super::*;
     use crate::model::build::state::{Queued, Running};
     use crate::model::build::{self, DepMissed, JobQueued, JobRun, JobStarted, WantCreated};
+    use crate::rules::all_names;
 
     fn running(store: &mut Store<build::Model>, name: &str) -> JobRun<Running> {
         let partition = current(name, store).unwrap();
@@ -287,6 +294,7 @@ mod tests {
             not_live: &BTreeSet::new(),
             was_live: &|_| false,
             unknown: &|_| None,
+            parents: &Parents::default(),
             missed_before: &before,
             discovery_max: before.len(),
         };

@@ -92,7 +92,7 @@ impl Engine {
         let mut refusal = None;
         if !missed.is_empty() {
             let found = (&self.missed, self.limits.discovery);
-            refusal = verdict::refusal(&t, &self.jobs, partition, &missed, found);
+            refusal = verdict::refusal(&t, &self.jobs, partition, &missed, &self.parents, found);
             if refusal.is_none() {
                 let needed = t.apply(InputsNeeded {
                     partition,
@@ -284,6 +284,7 @@ impl Engine {
             not_live,
             was_live: &was_live,
             unknown: &|p| self.unknown.why(p),
+            parents: &self.parents,
             missed_before: &self.missed,
             discovery_max: self.limits.discovery,
         };
