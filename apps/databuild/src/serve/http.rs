@@ -33,7 +33,7 @@ const LAST_ANSWERS_MAX: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long a client may take to read that there are too many.
 const REFUSAL_MAX: Duration = Duration::from_secs(1);
-/// The number of clients that are told so at a time; further ones are closed.
+/// The number of clients that get such an answer at a time; the connections of further ones are closed without one.
 const REFUSED_MAX: usize = 64;
 
 /// Limits of connections.

@@ -64,7 +64,7 @@ async fn exchange(address: &str, request: &str, body: &str) -> (u16, Value) {
     )
 }
 
-/// The sequences of the events after `since`, up to the last one. The client begins again once if it is told to, after some of them.
+/// The sequences of the events after `since`, up to the last one. If it is asked to, the client begins again once, after some of them.
 async fn follow(
     address: &str,
     since: u64,
@@ -87,7 +87,7 @@ async fn follow(
             let line = tokio::select! {
                 line = lines.next_line() => line.expect("it can be read").expect("the stream goes on"),
                 changed = last.changed(), if known.is_none() => {
-                    changed.expect("somebody tells");
+                    changed.expect("the last event is known");
                     continue;
                 }
             };

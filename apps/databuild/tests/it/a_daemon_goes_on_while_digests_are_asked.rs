@@ -1,4 +1,4 @@
-//! A `digest` command that takes long delays those who need what it is asked about, and nobody else.
+//! A `digest` command that takes long delays the clients that need what it is asked about, and no others.
 
 use crate::daemon::Daemon;
 use crate::support::{Place, wait_until};
@@ -51,7 +51,7 @@ fn other_wants_cancels_and_runs_go_on_and_those_who_wait_share_a_command() {
         let waits = || scope.spawn(|| daemon.want(&["a"]));
         let first = waits();
         wait_until("the digest is asked for", || asked(&place) == 1);
-        // The command would go on for ever.
+        // The command would never end.
         let slow = daemon.want(&["slow"]);
         let quick = daemon.want(&["quick/1"]);
         daemon.wait_for(&quick, "Successful");

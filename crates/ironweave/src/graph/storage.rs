@@ -43,7 +43,7 @@ pub trait Storage: Sized + 'static {
 
     /// Whether `acyclic` edges keep their entities in a topological order.
     const SORTS: bool;
-    /// Whether the positions of links that are read from an image are computed later, so that whoever only reads does not wait for them.
+    /// Whether the positions of links that are read from an image are computed later, so that a store that is only read does not wait for them.
     const PLACES_LATER: bool;
 
     /// An empty column of a type. If it is `mandatory`, each entity has a value in it.

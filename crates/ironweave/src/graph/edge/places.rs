@@ -1,7 +1,7 @@
 //! The positions of the links of an edge whose ends both hold lists: a table, which is computed when it is needed.
 //!
-//! A live graph that is read from an image has the lists, and the table would take a good part of the time for all the rest. Whoever only
-//! reads needs no table: whether two entities are linked is found in the shorter of their lists. A store that is opened for writing computes
+//! A live graph that is read from an image has the lists, and the table would take a good part of the time for all the rest. A store that is
+//! only read needs no table: whether two entities are linked is found in the shorter of their lists. A store that is opened for writing computes
 //! the tables at the end of its opening, so that no step does.
 
 use super::{NONE, Positions, pair};
