@@ -28,6 +28,12 @@ pub trait Source: Send + Sync + 'static {
     /// Returns the last frame that is shown, or `None` if there is none.
     fn last(&self) -> Option<Seq>;
 
+    /// Returns the first frame after which the graph can be read. It is not 0 if the first frames of the log were dropped.
+    ///
+    /// # Errors
+    /// A failure to read the log.
+    fn first(&self) -> Result<Seq, Problem>;
+
     /// Returns the graph after the last frame.
     ///
     /// # Errors
@@ -98,6 +104,10 @@ impl<M: Model> TypedSource<M> {
 impl<M: Model> Source for TypedSource<M> {
     fn last(&self) -> Option<Seq> {
         self.reader.seq()
+    }
+
+    fn first(&self) -> Result<Seq, Problem> {
+        Ok(self.reader.first_graph()?.unwrap_or_default())
     }
 
     fn now(&self) -> Result<Snapshot<Dynamic>, Problem> {
@@ -234,6 +244,10 @@ impl Source for DirectorySource {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .last()
+    }
+
+    fn first(&self) -> Result<Seq, Problem> {
+        self.read(Source::first)
     }
 
     fn now(&self) -> Result<Snapshot<Dynamic>, Problem> {

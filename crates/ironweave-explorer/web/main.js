@@ -26,8 +26,8 @@ run({
   ],
   suffix: "ironweave",
   begin: async () => {
-    const model = await ask("places");
+    const [model, store] = await Promise.all([ask("places"), ask("store")]);
     learnStates(model.types);
-    return { last: model.at.seq, name: model.model };
+    return { first: store.first, last: model.at.seq, name: model.model };
   },
 });

@@ -20,6 +20,8 @@ const COUNTED_MAX: usize = 8;
 pub(crate) struct StoreAnswer {
     /// The name of the model.
     model: String,
+    /// The first frame after which the graph can be read.
+    first: u64,
     /// The last frame and its time.
     last: Moment,
     /// What events are tried with: `program`, the code of the model, or `schema`, which does not have all of it.
@@ -31,6 +33,7 @@ pub(crate) fn store(source: &dyn Source) -> Result<StoreAnswer, Problem> {
     let (snapshot, last) = graph(source, None)?;
     Ok(StoreAnswer {
         model: snapshot.schema().name.clone(),
+        first: source.first()?.get(),
         last,
         tries: if source.has_code() {
             "program"

@@ -35,6 +35,11 @@ fn the_log_is_shown_from_its_first_frame_on() {
     assert!(first > 10 && first + 5 < last, "{first} of {last}");
     drop(store);
     let server = Server::start(Explorer::open(dir.path()).expect("the store opens"));
+    // The slider begins at the first frame that can be shown.
+    let begins = server.get("store")["first"].as_u64().expect("a number");
+    assert!(begins + 1 >= first && begins < last, "{begins} of {first}");
+    server.get(&format!("places?at={begins}"));
+    server.refused(&format!("places?at={}", begins - 1), 404);
     for limit in [1, 3, 500] {
         let (mut seen, mut before) = (Vec::new(), String::new());
         loop {

@@ -7,13 +7,10 @@ import { facts, heading, href, number, panel, placeChanges, plural, seq, time } 
 export const title = (data) => `Difference from ${data.from.seq} to ${data.to.seq}`;
 
 export async function load(parameters, signal) {
-  let from = parameters.get("from");
-  if (from === null) {
-    const store = await ask("store", {}, signal);
-    from = Math.max(0, store.last.seq - 1);
-  }
+  const store = await ask("store", {}, signal);
+  const from = parameters.get("from") ?? Math.max(store.first, store.last.seq - 1);
   const data = await ask("diff", { from, to: parameters.get("at"), skip: parameters.get("skip"), limit: 200 }, signal);
-  return { ...data, asked: from };
+  return { ...data, asked: from, first: store.first };
 }
 
 export function view(data, parameters, go) {
@@ -25,7 +22,7 @@ export function view(data, parameters, go) {
     h(
       "div",
       { class: "panel between" },
-      h("label", { class: "control wide" }, h("span", {}, "From frame"), h("input", { type: "range", min: "0", max: String(most), value: String(data.from.seq), oninput: (event) => show(event.target.value) })),
+      h("label", { class: "control wide" }, h("span", {}, "From frame"), h("input", { type: "range", min: String(Math.min(data.first, most)), max: String(most), value: String(data.from.seq), oninput: (event) => show(event.target.value) })),
       h("p", {}, "From ", seq(data.from.seq), " ", time(data.from.time), " to ", seq(data.to.seq), " ", time(data.to.time), data.to.live ? h("span", { class: "tag" }, "live") : null),
       h("p", { class: "dim" }, "The bar above chooses the second point, this one the first."),
     ),

@@ -231,6 +231,17 @@ impl PastQuery<'_> {
     }
 }
 
+/// Returns the first frame after which the graph can be built, if there is one.
+pub(super) fn first_graph(view: &LogView<'_>) -> Option<Seq> {
+    let segments = view.log().segments();
+    let kept = segments.map_or(Seq::ZERO, |log| log.kept());
+    match &view.base {
+        Some(base) if base.at.next() >= kept => base.at.seq,
+        None if kept == Seq::ZERO => view.last.map(|_| Seq::ZERO),
+        _ => Loader::of_view(view).oldest::<Paged>()?.1.seq,
+    }
+}
+
 /// Applies the following frames to a version, up to a point, which is before the frame `until`. Keeps the result as a keyframe,
 /// and versions before it whose distances decrease toward it. Each keyframe lets later changes copy the pages that it shares,
 /// so none is made that would be removed again.

@@ -13,7 +13,7 @@ use crate::graph::GraphRef;
 use crate::graph::any::{Either, either};
 use crate::graph::key::{KeyQuery, parts, text};
 use crate::graph::layout::Layout;
-use crate::history::as_of::PastQuery;
+use crate::history::as_of::{PastQuery, first_graph};
 use crate::history::indexed_log::{HistoryIndex, IndexedLog};
 use crate::history::{AsOf, HistoryEntry, Retention, entries};
 use crate::schema::EntityIx;
@@ -417,6 +417,16 @@ impl<M: Model> StoreReader<M> {
             Some(replica),
             when.into(),
         )
+    }
+
+    /// Returns the first frame after which [`as_of`](StoreReader::as_of) can build the graph: 0, or the frame of the snapshot that the store
+    /// began at, or, if the first frames of the log were [dropped](crate::Retention::drop_frames), that of the oldest checkpoint. Returns `None`
+    /// if there is none. O(1), or O(size of the graph) if frames were dropped.
+    ///
+    /// # Errors
+    /// As [`Store::frames`].
+    pub fn first_graph(&self) -> Result<Option<Seq>, ReadError> {
+        Ok(first_graph(&self.view()?))
     }
 }
 
