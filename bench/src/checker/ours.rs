@@ -4,9 +4,9 @@ use databuild::model::build::state::{
     Building, Failed, Live, Missing, Queued, Running, UpForRetry,
 };
 use databuild::model::build::{
-    AttemptFailed, CheckBegun, ContentKept, DepMissed, InputsNeeded, JobFailed, JobQueued, JobRun,
-    JobStarted, JobSucceeded, Model, Partition, PartitionRef, RunCanceled, SourcesChanged, Want,
-    WantCanceled, WantCreated,
+    AttemptFailed, CheckBegun, CheckOfTaintedBegun, ContentKept, DepMissed, InputsNeeded,
+    JobFailed, JobQueued, JobRun, JobStarted, JobSucceeded, Model, Partition, PartitionRef,
+    PartitionsTainted, RunCanceled, SourcesChanged, Want, WantCanceled, WantCreated,
 };
 use databuild::rules;
 use ironweave::check::Checker;
@@ -32,6 +32,8 @@ fn wanted(store: &Store<Model>, wants: usize) -> Vec<WantCreated> {
         source: String::new(),
         comment: String::new(),
         priority: 0,
+        deadline: None,
+        sla: None,
     };
     sets.iter().map(of).collect()
 }
@@ -74,6 +76,7 @@ fn succeeded(store: &Store<Model>) -> Vec<JobSucceeded> {
             reads: inputs.clone(),
             inputs: inputs.clone(),
             content: String::new(),
+            expires: None,
         })
     };
     read(store).into_iter().flat_map(both).collect()
@@ -128,6 +131,8 @@ pub fn checker([wants, references, partitions, runs]: [usize; 4]) -> Checker<Mod
         .bindings::<WantCanceled>(|_| Vec::new())
         .bindings::<RunCanceled>(|_| Vec::new())
         .bindings::<CheckBegun>(|_| Vec::new())
+        .bindings::<CheckOfTaintedBegun>(|_| Vec::new())
+        .bindings::<PartitionsTainted>(|_| Vec::new())
         .bindings::<SourcesChanged>(|store| {
             let changed: Vec<_> = store.place::<Partition, (Live, Failed)>().collect();
             let of = |partitions| SourcesChanged { partitions };

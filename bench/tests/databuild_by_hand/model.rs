@@ -46,6 +46,8 @@ impl Model {
                     source: String::new(),
                     comment: String::new(),
                     priority: 0,
+                    deadline: None,
+                    sla: None,
                 };
                 let want = self.store.try_step(event).map_err(said)?.created.want;
                 self.made(want, &names);
@@ -94,6 +96,7 @@ impl Model {
                     reads,
                     inputs,
                     content: String::new(),
+                    expires: None,
                 })?;
             }
             Event::DepMissed {
@@ -282,6 +285,7 @@ fn partition_state(partition: Partition, db: &impl Db) -> by_hand::PartitionStat
         PartitionState::UpstreamFailed(_) => Hand::UpstreamFailed,
         PartitionState::Stale(_) => Hand::Stale,
         PartitionState::Checking(_) => unreachable!("nothing is checked"),
+        PartitionState::Tainted(_) => unreachable!("nothing is tainted"),
         PartitionState::Replaced(_) => unreachable!("it is current"),
     }
 }
@@ -314,5 +318,6 @@ fn want_state(want: Want, db: &impl Db) -> by_hand::WantState {
         WantState::Failed(_) => Hand::Failed,
         WantState::UpstreamFailed(_) => Hand::UpstreamFailed,
         WantState::Canceled(_) => Hand::Canceled,
+        WantState::Expired(_) => unreachable!("no want has a deadline"),
     }
 }
