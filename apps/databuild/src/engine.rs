@@ -201,9 +201,10 @@ impl Engine {
         let dirs = &self.dirs;
         let left = |at: Instant| at.saturating_duration_since(Instant::now());
         let deadline = self.limits.deadline.and_then(|at| times::after(left(at)));
+        let sla = self.limits.sla.and_then(times::after);
         let mut t = self.store.begin();
         for name in wanted {
-            let promised = times::promised(self.limits.sla, &self.jobs, [name.as_str()]);
+            let promised = times::promised(sla, &self.jobs, [name.as_str()]);
             let partitions = vec![Ensure::from(name)];
             let created = t.apply(WantCreated {
                 partitions,

@@ -17,15 +17,14 @@ pub fn after(duration: Duration) -> Option<Timestamp> {
     Timestamp::now().checked_add(duration)
 }
 
-/// When a want for these partitions is late: at the time that its creator has `given`, or else at the least one of the jobs.
+/// The time that is promised for a want for these partitions: the one that its creator has `given`, or else the earliest one of the jobs.
 pub fn promised<'a>(
-    given: Option<Duration>,
+    given: Option<Timestamp>,
     jobs: &Jobs,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Option<Timestamp> {
     let of = |name: &str| jobs.job_for(name).ok()?.sla;
-    let least = given.or_else(|| names.into_iter().filter_map(of).min());
-    least.and_then(after)
+    given.or_else(|| names.into_iter().filter_map(of).min().and_then(after))
 }
 
 impl Engine {
@@ -40,7 +39,7 @@ impl Engine {
         for rejected in report.rejected {
             let why = rejected.error;
             self.progress
-                .note(format_args!("what is due is rejected: {why}"));
+                .note(format_args!("an event that is due was rejected: {why}"));
         }
         self.went_stale = true;
         self.stop_needless_runs();

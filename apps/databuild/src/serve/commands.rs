@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use ironweave::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,7 @@ use crate::serve::failure::{Asked, Body, Failure, Named, Nothing};
 use crate::serve::inbox::{Client, Command, Wanted};
 use crate::serve::openapi::{Operation, Output};
 use crate::text::{COMMENT_MAX, comment as comment_of, reason as reason_of};
+use crate::times;
 
 /// The number of names in a request at most.
 pub const REFS_MAX: usize = 10_000;
@@ -46,15 +48,15 @@ pub struct NewWant {
     sla_seconds: Option<f64>,
 }
 
-/// A time from now that a client gives in seconds.
-fn seconds(field: &str, given: Option<f64>) -> Result<Option<Duration>, Failure> {
+/// The time that a client gives in seconds from now. A want may wait before it is created, which does not postpone this time.
+fn in_seconds(field: &str, given: Option<f64>) -> Result<Option<Timestamp>, Failure> {
     let Some(given) = given else {
         return Ok(None);
     };
     let most = Duration::from_secs(SECONDS_MAX);
     let time = Duration::try_from_secs_f64(given).ok();
     match time.filter(|time| *time <= most) {
-        Some(time) => Ok(Some(time)),
+        Some(time) => Ok(times::after(time)),
         None => Err(Failure::invalid(format!(
             "`{field}` is {given}: give a number of seconds from 0 to {SECONDS_MAX}"
         ))),
@@ -113,8 +115,8 @@ pub async fn want(
     let refs = once("refs", asked.refs)?;
     let comment = comment_of(&asked.comment).map_err(Failure::invalid)?;
     let priority = asked.priority;
-    let deadline = seconds("deadline_seconds", asked.deadline_seconds)?;
-    let sla = seconds("sla_seconds", asked.sla_seconds)?;
+    let deadline = in_seconds("deadline_seconds", asked.deadline_seconds)?;
+    let sla = in_seconds("sla_seconds", asked.sla_seconds)?;
     let command = |reply| {
         let client = Client {
             priority,

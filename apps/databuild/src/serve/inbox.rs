@@ -77,10 +77,10 @@ pub struct Client {
     pub priority: i32,
     /// What the partitions are for.
     pub comment: String,
-    /// After which time the want expires.
-    pub deadline: Option<Duration>,
-    /// After which time it is late. Without it, the jobs decide.
-    pub sla: Option<Duration>,
+    /// When the want expires.
+    pub deadline: Option<Timestamp>,
+    /// The time that is promised for it. Without it, the jobs decide.
+    pub sla: Option<Timestamp>,
     /// Where the answer goes.
     pub reply: oneshot::Sender<Result<Wanted, Failure>>,
 }
@@ -384,7 +384,7 @@ impl Engine {
             source: OF_DAEMON.to_owned(),
             comment: client.comment.clone(),
             priority: client.priority,
-            deadline: client.deadline.and_then(times::after),
+            deadline: client.deadline,
             sla,
         };
         match self.store.try_step(event) {

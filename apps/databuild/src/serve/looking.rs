@@ -20,6 +20,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
+use axum::http::StatusCode;
 
 use crate::child::Waker;
 use crate::digests::{Answers, Questions};
@@ -28,9 +29,10 @@ use crate::fresh;
 use crate::model::build::JobRun;
 use crate::model::build::state::Stale;
 use crate::protocol::RunOutput;
+use crate::serve::failure::Failure;
 use crate::serve::inbox::{Answered, Asked, Orders};
 
-/// The look at the sources that goes on, and who waits for it or for the next one.
+/// The comparison of the sources that is running, and the wants that wait for it or for the next one.
 pub struct Look {
     going_on: Option<GoingOn>,
     next: Vec<Asked>,
@@ -139,13 +141,22 @@ impl Engine {
             return Ok(Vec::new());
         };
         let answers = match look.answers.try_recv() {
-            Ok(Ok(answers)) => answers,
+            Ok(Ok(answers)) => Some(answers),
             Err(TryRecvError::Empty) => return Ok(Vec::new()),
-            // It was stopped, or has panicked.
-            Ok(Err(_)) | Err(TryRecvError::Disconnected) => Answers::default(),
+            // The thread has panicked. Only the end of the daemon stops it.
+            Ok(Err(_)) | Err(TryRecvError::Disconnected) => None,
         };
         let Some(look) = orders.look.going_on.take() else {
             return Ok(Vec::new());
+        };
+        let Some(answers) = answers else {
+            // Nothing is known of the sources, so nothing may be built from them.
+            let why = "the sources of partitions could not be compared, which is a bug: see the message of the panic on the daemon's stderr";
+            let refused = look.waiting.into_iter().map(|(_, client)| {
+                let failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR, why);
+                (Err(failure), client.reply)
+            });
+            return Ok(refused.collect());
         };
         let waiting = self.check_all(&mut orders.jobs, look.waiting);
         let mut refs = names(&waiting);
