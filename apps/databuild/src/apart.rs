@@ -1,5 +1,5 @@
-//! Keeps the data of partitions apart: no name is a parent directory of another one. The names that runs miss are compared with the known
-//! names in a time that does not grow with the number of these.
+//! Keeps the data of partitions apart: no name is a parent directory of another one. The names that runs miss are not compared with
+//! each known name, of which there may be many.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
@@ -23,8 +23,8 @@ struct Seen {
 }
 
 impl Parents {
-    /// Refuses new names if one of them is a parent of another one or of a known name, or has a known name as its parent. O(new names and
-    /// those that became known since the last call).
+    /// Refuses new names if one of them is a parent of another one or of a known name, or has a known name as its parent. O(names), and one
+    /// pass over the known references, without their names, if there are more of them than at the last call.
     ///
     /// # Errors
     /// A message with both names.

@@ -47,7 +47,7 @@ pub struct Answers {
     pub differing: Vec<Built>,
     /// The errors of commands, with the partitions that they were asked about.
     pub failures: Vec<(String, Vec<Built>)>,
-    /// What is to be told.
+    /// Messages for the progress display.
     pub notes: Vec<String>,
 }
 

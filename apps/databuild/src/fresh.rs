@@ -5,6 +5,7 @@
 //! are not built until the command works again; all others are.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use ironweave::prelude::*;
@@ -57,6 +58,39 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
     }
 }
 
+/// What is compared without a `digest` command: the data of partitions, and the versions of their jobs.
+pub struct Seen {
+    versions: Vec<String>,
+    present: Present,
+}
+
+impl Seen {
+    /// Compares with these jobs, and with the partitions in a directory.
+    pub fn of(jobs: &[Job], data: PathBuf) -> Self {
+        Self {
+            versions: jobs.iter().map(Job::version).collect(),
+            present: Present::of(data),
+        }
+    }
+
+    /// What has changed since a partition was built or has failed. `job` is the index of its job.
+    pub fn change(
+        &mut self,
+        partition: Partition,
+        name: &str,
+        job: Option<usize>,
+        db: &impl Db,
+    ) -> Option<&'static str> {
+        if !partition.is::<Failed>(db) && !self.present.has(name) {
+            return Some("its data is gone");
+        }
+        let version = partition.built_by(db).map_or("", |run| run.version(db));
+        let now = job.and_then(|job| self.versions.get(job));
+        let is_other = !version.is_empty() && now.is_some_and(|now| now != version);
+        is_other.then_some("its job has another version")
+    }
+}
+
 /// The partitions that have changed as can be seen without a `digest` command, and what is to be asked of these commands.
 pub fn differences(engine: &Engine) -> (BTreeSet<Partition>, Questions) {
     let mut changed = BTreeSet::new();
@@ -71,15 +105,11 @@ pub fn differences(engine: &Engine) -> (BTreeSet<Partition>, Questions) {
         .filter(|p| p.by_inputs(db));
     let checking = checking.map(|p| p.any());
     let failed = db.place::<Partition, Failed>().map(|p| p.any());
-    let versions: Vec<String> = engine.jobs.all().iter().map(Job::version).collect();
-    let mut present = Present::of(engine.dirs.data());
+    let mut seen = Seen::of(engine.jobs.all(), engine.dirs.data());
     for partition in live.chain(stale).chain(checking).chain(failed) {
         let name = name(partition, db);
         let job = engine.jobs.index_for(name).ok();
-        let version = partition.built_by(db).map_or("", |run| run.version(db));
-        let is_of = |job: usize| version.is_empty() || versions[job] == version;
-        let has_failed = partition.in_state::<Failed>(db);
-        if (has_failed.is_none() && !present.has(name)) || !job.is_none_or(is_of) {
+        if seen.change(partition, name, job, db).is_some() {
             changed.insert(partition);
             continue;
         }
@@ -134,7 +164,9 @@ pub fn learn(
         unknown.failures.push(failure);
     }
     if !unknown.failures.is_empty() {
-        affect(engine, refs, &mut unknown, &mut changed);
+        // The next databuild checks what is not needed again.
+        unknown.affected = rests_on(db, unknown.partitions.keys().copied());
+        retain_needed(engine, refs, &unknown, &mut changed);
         for failure in unknown.failures() {
             let first = failure.lines().next().unwrap_or_default();
             engine.progress.note(format_args!(
@@ -203,19 +235,6 @@ fn built_with(partition: Partition, db: &impl Db) -> Option<String> {
     let stale = partition.in_state::<Stale>(db).map(|p| p.digest(db));
     let checking = partition.in_state::<Checking>(db).map(|p| p.digest(db));
     live.or(stale).or(checking).map(ToOwned::to_owned)
-}
-
-/// Computes the partitions that depend on unknown ones, and keeps only those changed partitions that other ones
-/// need. The next databuild checks the rest again.
-fn affect(
-    engine: &Engine,
-    refs: &[String],
-    unknown: &mut Unknown,
-    changed: &mut BTreeSet<Partition>,
-) {
-    let db = &engine.store;
-    unknown.affected = rests_on(db, unknown.partitions.keys().copied());
-    retain_needed(engine, refs, unknown, changed);
 }
 
 /// Keeps the changed partitions that wanted ones need which do not depend on unknown ones.

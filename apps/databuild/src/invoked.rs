@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Secrets;
 use crate::dirs::Dirs;
+use crate::text::quoted;
 
 /// The number of bytes of a command that are kept.
 const BYTES_MAX: usize = 16 * 1024;
@@ -70,13 +71,7 @@ fn cut(mut word: String, left: &mut usize) -> String {
 
 /// A command as a shell would read it.
 pub fn in_shell(command: &[String]) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,@%+".contains(c);
-    let words = command.iter().map(
-        |word| match !word.is_empty() && word.chars().all(is_plain) {
-            true => word.clone(),
-            false => format!("'{}'", word.replace('\'', "'\\''")),
-        },
-    );
+    let words = command.iter().map(|word| quoted(word));
     words.collect::<Vec<_>>().join(" ")
 }
 

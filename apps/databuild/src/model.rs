@@ -571,7 +571,8 @@ pub mod build {
         pub wait: Duration,
     }
 
-    /// The time before a job is run again is over. databuild measures it with a monotonic clock, and ends it when it starts.
+    /// The time before a job is run again is over. databuild also measures it with a monotonic clock, in case the wall clock is set back, and ends it
+    /// when it starts.
     #[event]
     #[due(partition.Backoff.until)]
     #[moves(partition: Backoff -> UpForRetry)]

@@ -225,9 +225,7 @@ impl Request {
         }
         Ok(meant.into_iter().collect())
     }
-}
 
-impl Request {
     /// The partitions whose data is wrong. Each has to have data.
     fn wrong(&self, db: &impl Db) -> Result<Vec<Partition>> {
         let mut meant = BTreeSet::new();

@@ -83,6 +83,13 @@ pub fn is_open(want: Want, db: &impl Db) -> bool {
         || want.is::<New>(db)
 }
 
+/// Returns whether a partition is stale, or is checked, only because inputs are stale.
+pub fn is_stale_by_inputs(partition: Partition, db: &impl Db) -> bool {
+    let stale = partition.in_state::<Stale>(db).map(|p| p.by_inputs(db));
+    let checking = partition.in_state::<Checking>(db).map(|p| p.by_inputs(db));
+    stale.or(checking).unwrap_or_default()
+}
+
 /// The current instance of a reference.
 pub fn current(name: &str, db: &impl Db) -> Option<Partition> {
     db.find::<PartitionRef>(name)?.current(db)

@@ -13,7 +13,7 @@ use crate::fresh::stands_on;
 use crate::model::build::Partition;
 use crate::model::build::state::{Failed, Live, UpstreamFailed};
 use crate::rules::{current, name};
-use crate::text::{few, one_line};
+use crate::text::{few, one_line, quoted};
 
 /// The number of failed partitions that are shown.
 const SHOWN_MAX: usize = 10;
@@ -181,27 +181,4 @@ fn log_command(dirs: &Dirs) -> String {
         dir.into_owned()
     };
     format!("{} log --dir {}", quoted(&program), quoted(&dir))
-}
-
-/// A word quoted for a shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
-    if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn words_for_a_shell() {
-        assert_eq!(quoted("target/databuild"), "target/databuild");
-        assert_eq!(quoted("it's here"), r"'it'\''s here'");
-        assert_eq!(quoted(""), "''");
-        assert_eq!(quoted("~root/x"), "'~root/x'");
-        assert_eq!(quoted("=ls"), "'=ls'");
-    }
 }

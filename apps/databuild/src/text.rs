@@ -124,9 +124,27 @@ pub fn reason(text: &str) -> Result<String, String> {
     line_of_text(text, "reason")
 }
 
+/// A word quoted for a shell.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && !word.starts_with('=') && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_for_a_shell() {
+        assert_eq!(quoted("target/databuild"), "target/databuild");
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("~root/x"), "'~root/x'");
+        assert_eq!(quoted("=ls"), "'=ls'");
+    }
 
     #[test]
     fn long_lists_are_cut() {

@@ -7,16 +7,15 @@ use ironweave::Snapshot;
 use ironweave::prelude::*;
 
 use crate::dirs::Dirs;
-use crate::fresh::rests_on;
-use crate::jobs::{Job, Jobs, check_name};
+use crate::fresh::{Seen, rests_on};
+use crate::jobs::{Jobs, check_name};
 use crate::model::build::state::{
     Checking, Failed, Live, Queued, Running, Stale, Tainted, UpForRetry,
 };
 use crate::model::build::{JobRun, Model, Partition, WantCreated};
 use crate::plan::rehearsal::Rehearsal;
 use crate::plan::{Plan, Question, steps};
-use crate::present::Present;
-use crate::rules::{OF_COMMAND_LINE, current, name, open_wants};
+use crate::rules::{OF_COMMAND_LINE, current, is_stale_by_inputs, name, open_wants};
 use crate::selection;
 use crate::simulate::past::Past;
 use crate::simulate::{recover, still_running};
@@ -189,10 +188,7 @@ impl Scene<'_> {
     fn outdated(&self, roots: &[String]) -> (BTreeMap<Partition, &'static str>, Vec<String>) {
         let db = &self.db;
         let mut todo = roots.to_vec();
-        let mut present = Present::of(self.dirs.data());
-        let versions: Vec<String> = (self.jobs.iter().flat_map(|jobs| jobs.all()))
-            .map(Job::version)
-            .collect();
+        let mut differences = Seen::of(self.jobs.map_or(&[], Jobs::all), self.dirs.data());
         let mut seen = BTreeSet::new();
         let (mut outdated, mut not_compared) = (BTreeMap::new(), Vec::new());
         while let Some(name) = todo.pop() {
@@ -203,12 +199,8 @@ impl Scene<'_> {
                 && is_compared(partition, db)
             {
                 let job = self.jobs.and_then(|jobs| jobs.index_for(&name).ok());
-                let built = partition.built_by(db).map_or("", |run| run.version(db));
-                let is_other = |version: &String| !built.is_empty() && version != built;
-                if !partition.is::<Failed>(db) && !present.has(&name) {
-                    outdated.insert(partition, "its data is gone");
-                } else if job.is_some_and(|job| versions.get(job).is_some_and(is_other)) {
-                    outdated.insert(partition, "its job has another version");
+                if let Some(change) = differences.change(partition, &name, job, db) {
+                    outdated.insert(partition, change);
                 } else if self.has_digest(&name) {
                     not_compared.push(name.clone());
                 }
@@ -236,9 +228,9 @@ pub fn can_change(partition: Partition, db: &impl Db) -> bool {
 
 /// Returns whether the next databuild compares a partition with its data, its job and its sources.
 fn is_compared(partition: Partition, db: &impl Db) -> bool {
-    let stale = partition.in_state::<Stale>(db).map(|p| p.by_inputs(db));
-    let checking = partition.in_state::<Checking>(db).map(|p| p.by_inputs(db));
-    stale
-        .or(checking)
-        .unwrap_or_else(|| can_change(partition, db))
+    let is_old = partition.is::<Stale>(db) || partition.is::<Checking>(db);
+    match is_old {
+        true => is_stale_by_inputs(partition, db),
+        false => can_change(partition, db),
+    }
 }

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ironweave::prelude::*;
-
 use crate::model::build::Partition;
 use crate::model::build::state::{
     Building, Checking, Failed, Live, Missing, Stale, Tainted, UpForRetry, UpstreamBuilding,
@@ -13,7 +11,7 @@ use crate::model::build::state::{
 use crate::plan::rehearsal::{Rehearsal, Trace};
 use crate::plan::scene::{Begun, Scene, can_change};
 use crate::plan::{Action, Counts, KnownFrom, Names, PathStep, Plan, Question, Step};
-use crate::rules::{current, name};
+use crate::rules::{current, is_stale_by_inputs, name};
 use crate::simulate::past;
 use crate::stale::{Next, next};
 use crate::status::state_of;
@@ -400,10 +398,4 @@ impl Steps<'_> {
         }
         notes
     }
-}
-
-fn is_stale_by_inputs(partition: Partition, db: &impl Db) -> bool {
-    let stale = partition.in_state::<Stale>(db).map(|p| p.by_inputs(db));
-    let checking = partition.in_state::<Checking>(db).map(|p| p.by_inputs(db));
-    stale.or(checking).unwrap_or_default()
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`Bounds::connections`] | a further connection is answered with 503 and closed |
 //! | [`Bounds::idle`] until the head of a request has arrived, the first one or a further one | the connection is closed |
-//! | [`Bounds::idle`] without a byte that could be written | the connection is closed; who reads events again goes on after `Last-Event-ID` |
+//! | [`Bounds::idle`] without a byte that could be written | the connection is closed; a client that connects again continues its events after `Last-Event-ID` |
 //!
 //! The time that an answer may take is bounded in [`access`](mod@crate::serve::access).
 

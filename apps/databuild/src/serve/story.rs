@@ -17,7 +17,7 @@ const STEPS: usize = 100;
 /// How much of a story is asked for, and of which graph.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Told {
+pub struct HistoryQuery {
     /// The number of steps at most.
     #[schemars(range(min = 1, max = STEPS_MAX), extend("default" = STEPS))]
     limit: Option<usize>,
@@ -40,7 +40,7 @@ pub struct Story {
 pub async fn of_partition(
     State(api): State<Api>,
     Named(name): Named,
-    Asked(Told { limit, at }): Asked<Told>,
+    Asked(HistoryQuery { limit, at }): Asked<HistoryQuery>,
 ) -> Read<Story> {
     let limit = number("limit", limit, STEPS, STEPS_MAX)?;
     let answer = move |api: &Api, World { db, .. }: &World| {

@@ -2,13 +2,13 @@
 
 #![allow(clippy::doc_markdown)]
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the tests in `it` use the rest")]
 #[path = "../it/daemon.rs"]
 mod daemon;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the tests in `it` use the rest")]
 #[path = "../it/described.rs"]
 mod described;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the tests in `it` use the rest")]
 #[path = "../it/support.rs"]
 mod support;
 

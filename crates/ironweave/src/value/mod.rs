@@ -174,7 +174,13 @@ fn decoded_text<T: 'static>(bytes: &[u8]) -> Option<T> {
         [0x79, a, b, rest @ ..] => (usize::from(u16::from_be_bytes([*a, *b])), rest),
         _ => return None,
     };
-    if rest.len() != len {
+    // A text of another length or with a longer head than it needs is left to the decoder.
+    let shortest = match bytes.len() - rest.len() {
+        1 => 0,
+        2 => 24,
+        _ => 256,
+    };
+    if rest.len() != len || len < shortest {
         return None;
     }
     *text = Some(std::str::from_utf8(rest).ok()?.to_owned());
