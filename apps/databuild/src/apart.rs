@@ -36,7 +36,7 @@ impl Parents {
         for name in new {
             all.extend(parents(name).filter(|parent| current(parent, db).is_some()));
             if seen.parents.contains(name) {
-                // An error, which has the name of one.
+                // The error names one of them.
                 let mut below = all_names(db).filter(|n| parents(n).any(|parent| parent == name));
                 all.extend(below.next());
             }

@@ -59,12 +59,12 @@ pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Resul
 }
 
 /// What is compared without a `digest` command: the data of partitions, and the versions of their jobs.
-pub struct Seen {
+pub struct LocalChanges {
     versions: Vec<String>,
     present: Present,
 }
 
-impl Seen {
+impl LocalChanges {
     /// Compares with these jobs, and with the partitions in a directory.
     pub fn of(jobs: &[Job], data: PathBuf) -> Self {
         Self {
@@ -105,11 +105,11 @@ pub fn differences(engine: &Engine) -> (BTreeSet<Partition>, Questions) {
         .filter(|p| p.by_inputs(db));
     let checking = checking.map(|p| p.any());
     let failed = db.place::<Partition, Failed>().map(|p| p.any());
-    let mut seen = Seen::of(engine.jobs.all(), engine.dirs.data());
+    let mut local = LocalChanges::of(engine.jobs.all(), engine.dirs.data());
     for partition in live.chain(stale).chain(checking).chain(failed) {
         let name = name(partition, db);
         let job = engine.jobs.index_for(name).ok();
-        if seen.change(partition, name, job, db).is_some() {
+        if local.change(partition, name, job, db).is_some() {
             changed.insert(partition);
             continue;
         }

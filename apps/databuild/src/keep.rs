@@ -1,4 +1,4 @@
-//! How long what runs wrote is kept, and what is known of it after it was removed.
+//! The retention of the output of runs, and the list of the outputs that it has removed.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,15 +9,15 @@ use crate::dirs::Dirs;
 use crate::text::shown;
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// The number of bytes at most of the list of runs whose output was removed. The older half is dropped if it has more.
+/// The maximum size of the list of removed outputs, in bytes. Its older half is dropped when it is larger.
 const LIST_BYTES_MAX: usize = 1 << 20;
 
-/// The limits of what is kept, `[logs]` in a jobs file.
+/// The limits on the output of runs that is kept, `[logs]` in a jobs file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {
-    /// The age at most, in days.
+    /// The maximum age, in days.
     pub days: u32,
-    /// The size of all at most, in bytes.
+    /// The maximum size of all outputs together, in bytes.
     pub bytes: u64,
 }
 
@@ -56,7 +56,7 @@ fn list(dirs: &Dirs) -> PathBuf {
     dirs.logs().join("removed")
 }
 
-/// Removes what is kept of the oldest runs, as far as the limits require.
+/// Removes the output of the oldest runs, as far as the limits require.
 pub fn prune(dirs: &Dirs, keep: Keep, now: SystemTime) {
     let oldest = now.checked_sub(DAY * keep.days);
     let oldest = oldest.unwrap_or(SystemTime::UNIX_EPOCH);
@@ -106,7 +106,7 @@ fn note(list: &PathBuf, lines: &str) {
     }
 }
 
-/// Why nothing is kept of what a run wrote, if it was removed.
+/// Why the output of a run was removed, if retention has removed it.
 pub fn why_removed(dirs: &Dirs, run: &str) -> Option<String> {
     let known = fs::read_to_string(list(dirs)).ok()?;
     let line = known.lines().rev();

@@ -17,10 +17,10 @@ use rustix::fs::{Access, access};
 /// The first bytes of files that the kernel executes itself. A shell executes other ones, after a fork.
 const EXECUTED: [&[u8]; 2] = [b"#!", b"\x7fELF"];
 
-/// How long what was found is used again. A program that is replaced meanwhile is found where it was.
+/// How long the result of a lookup is reused. A program that is replaced meanwhile is found where it was.
 const KNOWN_FOR: Duration = Duration::from_secs(1);
 
-/// What was found for a program and a `PATH`, and when.
+/// The result of the last lookup of a program in a `PATH`, and its time.
 type Known = HashMap<(String, OsString), (Instant, Option<PathBuf>)>;
 
 static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);

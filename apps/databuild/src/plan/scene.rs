@@ -1,4 +1,4 @@
-//! What is asked, of which graph, and what is not up to date in it.
+//! The question, the graph that it is about, and what is out of date in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use ironweave::Snapshot;
 use ironweave::prelude::*;
 
 use crate::dirs::Dirs;
-use crate::fresh::{Seen, rests_on};
+use crate::fresh::{LocalChanges, rests_on};
 use crate::jobs::{Jobs, check_name};
 use crate::model::build::state::{
     Checking, Failed, Live, Queued, Running, Stale, Tainted, UpForRetry,
@@ -188,7 +188,7 @@ impl Scene<'_> {
     fn outdated(&self, roots: &[String]) -> (BTreeMap<Partition, &'static str>, Vec<String>) {
         let db = &self.db;
         let mut todo = roots.to_vec();
-        let mut differences = Seen::of(self.jobs.map_or(&[], Jobs::all), self.dirs.data());
+        let mut differences = LocalChanges::of(self.jobs.map_or(&[], Jobs::all), self.dirs.data());
         let mut seen = BTreeSet::new();
         let (mut outdated, mut not_compared) = (BTreeMap::new(), Vec::new());
         while let Some(name) = todo.pop() {
