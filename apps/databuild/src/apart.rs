@@ -1,5 +1,5 @@
-//! Keeps the data of partitions apart: no name is a parent directory of another one. The names that runs miss are not compared with
-//! each known name, of which there may be many.
+//! Keeps the data of partitions apart: no name is a parent directory of another one. The names that are wanted, or that runs miss, are not
+//! compared with each known name, of which there may be many.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
@@ -8,8 +8,7 @@ use anyhow::Result;
 use ironweave::prelude::*;
 
 use crate::jobs::check_apart;
-use crate::model::build::PartitionRef;
-use crate::rules::{all_names, current};
+use crate::rules::{all_names, current, names_from};
 
 /// The parents of the known names. References are never removed, so it is enough to add those of new ones.
 #[derive(Debug, Default)]
@@ -23,8 +22,8 @@ struct Seen {
 }
 
 impl Parents {
-    /// Refuses new names if one of them is a parent of another one or of a known name, or has a known name as its parent. O(names), and one
-    /// pass over the known references, without their names, if there are more of them than at the last call.
+    /// Refuses new names if one of them is a parent of another one or of a known name, or has a known name as its parent. O(names + references
+    /// that were created since the last call).
     ///
     /// # Errors
     /// A message with both names.
@@ -47,10 +46,7 @@ impl Parents {
 
 impl Seen {
     fn catch_up(&mut self, db: &impl Db) {
-        if db.count::<PartitionRef, Any>() == self.references {
-            return;
-        }
-        for name in all_names(db).skip(self.references) {
+        for name in names_from(self.references, db) {
             self.references += 1;
             for parent in parents(name) {
                 if !self.parents.contains(parent) {
@@ -68,8 +64,12 @@ fn parents(name: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::jobs::Jobs;
     use crate::model::build::{Model, WantCreated};
+    use crate::start::check_refs;
 
     fn want(store: &mut Store<Model>, names: &[&str]) {
         store.step(WantCreated {
@@ -104,8 +104,29 @@ mod tests {
             let error = check(&store, new).unwrap_err();
             assert!(both.iter().all(|name| error.contains(name)), "{error}");
         }
-        want(&mut store, &["later/one"]);
+        want(&mut store, &["e", "later/one"]);
         let error = check(&store, &["later"]).unwrap_err();
         assert!(error.contains("`later/one`"), "{error}");
+    }
+
+    #[test]
+    fn a_known_name_is_read_once() {
+        let jobs = Jobs::parse(
+            Path::new("dir/jobs.toml"),
+            "[[job]]\npartitions = '**'\ncommand = ['true']",
+        );
+        let jobs = jobs.unwrap();
+        let parents = Parents::default();
+        let check = |store: &Store<Model>, name: &str| {
+            check_refs(&jobs, &parents, store, &[name.to_owned()]).is_ok()
+        };
+        let mut store = Store::memory();
+        want(&mut store, &["a", "b"]);
+        assert!(check(&store, "c"));
+        // In another store, the first two references would have other names, and only the third one is read.
+        let mut other = Store::memory();
+        want(&mut other, &["x/y", "z"]);
+        want(&mut other, &["later/one"]);
+        assert!(!check(&other, "later") && check(&other, "x"));
     }
 }

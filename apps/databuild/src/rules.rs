@@ -105,6 +105,18 @@ pub fn all_names(db: &impl Db) -> impl Iterator<Item = &str> {
     db.place::<PartitionRef, Any>().map(|r| r.name(db))
 }
 
+/// The names of the references from a number on, in the order in which these were created. O(names).
+pub fn names_from(number: usize, db: &impl Db) -> impl Iterator<Item = &str> {
+    // References are never removed, so these are the ids of all: `0.1`, `1.1` and so on.
+    let all = number..db.count::<PartitionRef, Any>();
+    let all = all.filter_map(|slot| {
+        format!("PartitionRef/{slot}.1")
+            .parse::<PartitionRef>()
+            .ok()
+    });
+    all.map(|r| r.name(db))
+}
+
 /// The partitions that a run can be queued for, if they are wanted. Those that were run before come first, because their next run may
 /// no longer need the partitions that an earlier one asked for.
 pub fn to_build(db: &impl Db) -> impl Iterator<Item = Partition> {

@@ -16,6 +16,7 @@ use std::time::Duration;
 use anyhow::Result;
 use ironweave::prelude::*;
 
+use crate::apart::Parents;
 use crate::dirs::Dirs;
 use crate::engine::{BuildStore, Engine};
 use crate::fresh;
@@ -26,7 +27,7 @@ use crate::model::build::state::{
 };
 use crate::model::build::{BackoffEnded, JobRun, Partition};
 use crate::orphans;
-use crate::rules::{OF_DAEMON, all_names, current, open_wants};
+use crate::rules::{OF_DAEMON, current, open_wants};
 use crate::serve::presence::Presence;
 use crate::serve::serves_already;
 use crate::upkeep;
@@ -203,9 +204,8 @@ fn owed_renames(engine: &Engine) -> Result<Vec<Partition>> {
     Ok(unplaced)
 }
 
-/// Refuses references that cannot be wanted. O(references), but for names that are all known, since these were compared with all others
-/// before.
-pub fn check_refs(jobs: &Jobs, db: &impl Db, refs: &[String]) -> Result<()> {
+/// Refuses references that cannot be wanted. O(names), and what [`Parents::check_apart`] costs if some are new.
+pub fn check_refs(jobs: &Jobs, parents: &Parents, db: &impl Db, refs: &[String]) -> Result<()> {
     for name in refs {
         crate::jobs::check_name(name)?;
         jobs.job_for(name)?;
@@ -213,6 +213,5 @@ pub fn check_refs(jobs: &Jobs, db: &impl Db, refs: &[String]) -> Result<()> {
     if refs.iter().all(|name| current(name, db).is_some()) {
         return Ok(());
     }
-    let known: Vec<&str> = all_names(db).collect();
-    crate::jobs::check_apart(known.into_iter().chain(refs.iter().map(String::as_str)))
+    parents.check_apart(&refs.iter().cloned().collect(), db)
 }

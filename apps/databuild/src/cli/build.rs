@@ -125,7 +125,7 @@ pub(super) fn build(
         retry.carry_out(&mut engine.store)?;
     }
     let refs = selection::expand(&refs, &engine.store)?;
-    start::check_refs(&engine.jobs, &engine.store, &refs)?;
+    start::check_refs(&engine.jobs, &engine.parents, &engine.store, &refs)?;
     let stopped = match start::recover(&mut engine, &refs, start::Earlier::Canceled)? {
         Some(signal) => Some(Stopped::Signal(signal)),
         None => {

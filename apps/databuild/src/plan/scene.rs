@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use ironweave::Snapshot;
 use ironweave::prelude::*;
 
+use crate::apart::Parents;
 use crate::dirs::Dirs;
 use crate::fresh::{LocalChanges, rests_on};
 use crate::jobs::{Jobs, check_name};
@@ -88,7 +89,7 @@ pub fn names(question: &Question, db: &impl Db, jobs: Option<&Jobs>) -> Result<V
         ),
     }
     if !is_change {
-        check_refs(jobs, db, &names)?;
+        check_refs(jobs, &Parents::default(), db, &names)?;
     }
     Ok(names)
 }

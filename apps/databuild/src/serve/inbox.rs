@@ -334,13 +334,13 @@ impl Engine {
         let of_all: Vec<String> = (selected.iter())
             .flat_map(|(refs, _)| refs.clone())
             .collect();
-        if start::check_refs(&self.jobs, &self.store, &of_all).is_ok() {
+        if start::check_refs(&self.jobs, &self.parents, &self.store, &of_all).is_ok() {
             return selected;
         }
         for (refs, client) in selected {
             let before = accepted.len();
             accepted.extend(refs.iter().cloned());
-            match start::check_refs(&self.jobs, &self.store, &accepted) {
+            match start::check_refs(&self.jobs, &self.parents, &self.store, &accepted) {
                 Ok(()) => fine.push((refs, client)),
                 Err(e) => {
                     accepted.truncate(before);

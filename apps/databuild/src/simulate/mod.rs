@@ -22,6 +22,7 @@ use anyhow::{Context as _, Result, bail};
 use ironweave::prelude::*;
 use ironweave::simulate::{Delay, Report, Simulation};
 
+use crate::apart::Parents;
 use crate::demo;
 use crate::dirs::Dirs;
 use crate::engine::BuildStore;
@@ -71,7 +72,7 @@ pub fn simulate(dirs: &Dirs, refs: &[String], options: &Options) -> Result<()> {
     }
     let store = open_read_only(dirs)?;
     match &jobs {
-        Some(jobs) => check_refs(jobs, &store, refs)?,
+        Some(jobs) => check_refs(jobs, &Parents::default(), &store, refs)?,
         None => check_known(&store, refs)?,
     }
     let past = Past::read(&store.reader(), (&store, store.seq()), jobs.as_ref())
