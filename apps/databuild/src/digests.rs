@@ -40,13 +40,15 @@ pub struct Questions {
     pub dirs: Dirs,
 }
 
-/// What `digest` commands have answered.
+/// What the `digest` commands of some jobs have answered.
 #[derive(Default)]
 pub struct Answers {
+    /// The patterns of these jobs.
+    pub jobs: Vec<String>,
     /// The partitions whose digest is another one now.
     pub differing: Vec<Built>,
-    /// The errors of commands, with the partitions that they were asked about.
-    pub failures: Vec<(String, Vec<Built>)>,
+    /// By the pattern of the job, the errors of commands, with the partitions that they were asked about.
+    pub failures: BTreeMap<String, (String, Vec<Built>)>,
     /// Messages for the progress display.
     pub notes: Vec<String>,
 }
@@ -58,11 +60,35 @@ impl Questions {
         built.any(|(partition, ..)| is_one(partition))
     }
 
-    /// Runs the commands, those of different jobs at the same time.
+    /// Returns whether one of the jobs has this pattern.
+    pub fn is_of(&self, pattern: &str) -> bool {
+        self.jobs
+            .values()
+            .any(|question| question.pattern == pattern)
+    }
+
+    /// Parts the questions to some jobs from the others, which are returned second.
+    pub fn split(self, is_one: impl Fn(usize) -> bool) -> (Self, Self) {
+        let Self { jobs, vars, dirs } = self;
+        let (some, others) = jobs.into_iter().partition(|(job, _)| is_one(*job));
+        let of = |jobs| Self {
+            jobs,
+            vars: vars.clone(),
+            dirs: dirs.clone(),
+        };
+        (of(some), of(others))
+    }
+
+    /// Runs the commands, those of different jobs at the same time. `each` gets the answers of each job, by its index, as soon as they are
+    /// there.
     ///
     /// # Errors
     /// What `stop` returned, if it returned something. The commands have ended then.
-    pub fn ask(&self, stop: &dyn Fn() -> Option<i32>) -> Result<Answers, i32> {
+    pub fn ask(
+        &self,
+        stop: &dyn Fn() -> Option<i32>,
+        each: &mut dyn FnMut(usize, Answers),
+    ) -> Result<(), i32> {
         let jobs = self.jobs.iter();
         let mut comparison = Comparison {
             questions: self,
@@ -71,12 +97,30 @@ impl Questions {
                 .collect(),
             asked: HashMap::new(),
             children: Children::new(),
-            answers: Answers::default(),
+            answers: BTreeMap::new(),
+            each,
         };
-        match comparison.run(stop) {
-            Some(signal) => Err(signal),
-            None => Ok(comparison.answers),
-        }
+        comparison.run(stop)
+    }
+
+    /// Runs the commands, and returns the answers of all jobs.
+    ///
+    /// # Errors
+    /// As those of [`Questions::ask`].
+    pub fn ask_all(&self, stop: &dyn Fn() -> Option<i32>) -> Result<Answers, i32> {
+        let mut all = Answers::default();
+        self.ask(stop, &mut |_, answers| all.add(answers))?;
+        Ok(all)
+    }
+}
+
+impl Answers {
+    /// Adds the answers of other jobs.
+    pub fn add(&mut self, others: Self) {
+        self.jobs.extend(others.jobs);
+        self.differing.extend(others.differing);
+        self.failures.extend(others.failures);
+        self.notes.extend(others.notes);
     }
 }
 
@@ -88,31 +132,29 @@ struct Comparison<'e> {
     /// By job, the batch that its command is running for.
     asked: HashMap<usize, &'e [Built]>,
     children: Children<usize, Digests>,
-    answers: Answers,
+    /// By job, what is known of the answers that are not complete.
+    answers: BTreeMap<usize, Answers>,
+    each: &'e mut dyn FnMut(usize, Answers),
 }
 
 impl Comparison<'_> {
-    /// Runs all commands. Returns the signal that stopped it, if there was one.
-    fn run(&mut self, stop: &dyn Fn() -> Option<i32>) -> Option<i32> {
-        let jobs: Vec<usize> = self.todo.keys().copied().collect();
-        for job in &jobs {
+    /// Runs all commands, until they have ended or a signal arrives.
+    fn run(&mut self, stop: &dyn Fn() -> Option<i32>) -> Result<(), i32> {
+        for (job, question) in &self.questions.jobs {
+            let answers = Answers {
+                jobs: vec![question.pattern.clone()],
+                ..Answers::default()
+            };
+            self.answers.insert(*job, answers);
             self.start_next(*job);
         }
-        let signal = self.wait(stop);
-        for job in jobs {
-            let secrets = self.questions.jobs[&job].env.secrets();
-            self.questions.dirs.discard(&run_of(job));
-            self.questions.dirs.tidy(&run_of(job), &secrets);
-        }
-        signal
-    }
-
-    /// Waits until all commands have ended, or until a signal arrives.
-    fn wait(&mut self, stop: &dyn Fn() -> Option<i32>) -> Option<i32> {
         while !self.children.is_empty() {
             if let Some(signal) = stop() {
                 self.children.end();
-                return Some(signal);
+                for job in std::mem::take(&mut self.answers).into_keys() {
+                    self.tidy(job);
+                }
+                return Err(signal);
             }
             if let Some(ended) = self.children.ended(TICK) {
                 let job = ended.key;
@@ -122,13 +164,13 @@ impl Comparison<'_> {
                 }
             }
         }
-        None
+        Ok(())
     }
 
-    /// Starts the command of a job for its next batch, if there is one.
+    /// Starts the command of a job for its next batch. If there is none, the answers of the job are complete.
     fn start_next(&mut self, job: usize) {
         let Some(batch) = self.todo.get_mut(&job).and_then(Vec::pop) else {
-            return;
+            return self.complete(job);
         };
         self.asked.insert(job, batch);
         if let Err(e) = self.start(job, batch) {
@@ -160,7 +202,7 @@ impl Comparison<'_> {
         if let Some(left) = ended.group.message() {
             let pattern = &self.questions.jobs[&job].pattern;
             let note = format!("the `digest` command of the job for `{pattern}`: {left}");
-            self.answers.notes.push(note);
+            self.of(job).notes.push(note);
         }
         if ended.exit != 0 {
             let secrets = self.questions.jobs[&job].env.secrets();
@@ -171,15 +213,35 @@ impl Comparison<'_> {
         let differs = |(_, name, digest): &&Built| now.get(name) != Some(digest);
         let batch = self.asked.remove(&job).unwrap_or_default();
         let differing = batch.iter().filter(differs).cloned();
-        self.answers.differing.extend(differing);
+        self.of(job).differing.extend(differing);
         Ok(())
+    }
+
+    fn of(&mut self, job: usize) -> &mut Answers {
+        self.answers.entry(job).or_default()
     }
 
     fn failed(&mut self, job: usize, why: &str) {
         self.todo.remove(&job);
         let Question { pattern, built, .. } = &self.questions.jobs[&job];
         let failure = format!("the `digest` command of the job for `{pattern}` failed: {why}");
-        self.answers.failures.push((failure, built.clone()));
+        let (pattern, failure) = (pattern.clone(), (failure, built.clone()));
+        self.of(job).failures.insert(pattern, failure);
+        self.complete(job);
+    }
+
+    fn complete(&mut self, job: usize) {
+        self.tidy(job);
+        if let Some(answers) = self.answers.remove(&job) {
+            (self.each)(job, answers);
+        }
+    }
+
+    fn tidy(&self, job: usize) {
+        let Questions { jobs, dirs, .. } = self.questions;
+        let secrets = jobs[&job].env.secrets();
+        dirs.discard(&run_of(job));
+        dirs.tidy(&run_of(job), &secrets);
     }
 }
 

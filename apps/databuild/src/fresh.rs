@@ -21,10 +21,8 @@ use crate::rules::{current, name};
 /// The partitions that are not known to be up to date, and the consequences.
 #[derive(Default)]
 pub struct Unknown {
-    /// The errors, one for each job.
-    failures: Vec<String>,
-    /// The partitions of these jobs, with the index of the error.
-    partitions: BTreeMap<Partition, usize>,
+    /// By the pattern of the job, the errors, with the partitions of the job.
+    failures: BTreeMap<String, (String, BTreeSet<Partition>)>,
     /// These partitions, and all that depend on them.
     affected: BTreeSet<Partition>,
 }
@@ -32,7 +30,8 @@ pub struct Unknown {
 impl Unknown {
     /// The first line of the error because of which a partition is not known to be up to date.
     pub fn why(&self, partition: Partition) -> Option<&str> {
-        let failure = self.failures.get(*self.partitions.get(&partition)?)?;
+        let mut failures = self.failures.values();
+        let (failure, _) = failures.find(|(_, partitions)| partitions.contains(&partition))?;
         failure.lines().next()
     }
 
@@ -43,7 +42,24 @@ impl Unknown {
 
     /// The errors, each with a summary as its first line.
     pub fn failures(&self) -> impl Iterator<Item = &str> {
-        self.failures.iter().map(String::as_str)
+        self.failures.values().map(|(failure, _)| failure.as_str())
+    }
+
+    /// Forgets the errors of the other jobs.
+    pub fn retain(&mut self, is_kept: impl Fn(&str) -> bool, db: &impl Db) {
+        let before = self.failures.len();
+        self.failures.retain(|pattern, _| is_kept(pattern));
+        if self.failures.len() < before {
+            self.affect(db);
+        }
+    }
+
+    fn affect(&mut self, db: &impl Db) {
+        let partitions = self
+            .failures
+            .values()
+            .flat_map(|(_, partitions)| partitions);
+        self.affected = rests_on(db, partitions.copied());
     }
 }
 
@@ -52,8 +68,8 @@ impl Unknown {
 pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Result<Option<i32>> {
     let (mut changed, questions) = differences(engine);
     changed.extend(gone);
-    match questions.ask(&|| engine.signals.received()) {
-        Ok(answers) => learn(engine, refs, changed, answers).map(|()| None),
+    match questions.ask_all(&|| engine.signals.received()) {
+        Ok(answers) => learn(engine, refs, changed, answers).map(|_| None),
         Err(signal) => Ok(Some(signal)),
     }
 }
@@ -140,14 +156,14 @@ pub fn differences(engine: &Engine) -> (BTreeSet<Partition>, Questions) {
     (changed, questions)
 }
 
-/// Records what has changed, with the answers of `digest` commands. They may have been asked long ago, so that a partition may have
-/// been built again since.
+/// Records what has changed, with the answers of `digest` commands, and returns it. They may have been asked long ago, so that a partition
+/// may have been built again since.
 pub fn learn(
     engine: &mut Engine,
     refs: &[String],
     mut changed: BTreeSet<Partition>,
     answers: Answers,
-) -> Result<()> {
+) -> Result<BTreeSet<Partition>> {
     for note in answers.notes {
         engine.progress.note(note);
     }
@@ -156,26 +172,27 @@ pub fn learn(
         |(partition, _, digest): &&Built| compared(*partition, db).as_ref() == Some(digest);
     let differing = answers.differing.iter().filter(is_same);
     changed.extend(differing.map(|(partition, ..)| *partition));
-    let mut unknown = Unknown::default();
-    for (failure, built) in answers.failures {
-        let built = built.iter().filter(is_same);
-        let index = unknown.failures.len();
-        unknown.partitions.extend(built.map(|(p, ..)| (*p, index)));
-        unknown.failures.push(failure);
+    let mut unknown = std::mem::take(&mut engine.unknown);
+    for pattern in &answers.jobs {
+        unknown.failures.remove(pattern);
     }
+    for (pattern, (failure, built)) in answers.failures {
+        let first = failure.lines().next().unwrap_or_default();
+        engine.progress.note(format_args!(
+            "{first}; partitions that depend on its partitions are not built"
+        ));
+        let built = built.iter().filter(is_same).map(|(p, ..)| *p);
+        let failed = (failure, built.collect());
+        unknown.failures.insert(pattern, failed);
+    }
+    unknown.affect(db);
     if !unknown.failures.is_empty() {
         // The next databuild checks what is not needed again.
-        unknown.affected = rests_on(db, unknown.partitions.keys().copied());
         retain_needed(engine, refs, &unknown, &mut changed);
-        for failure in unknown.failures() {
-            let first = failure.lines().next().unwrap_or_default();
-            engine.progress.note(format_args!(
-                "{first}; partitions that depend on its partitions are not built"
-            ));
-        }
     }
     engine.unknown = unknown;
-    mark_stale(engine, changed)
+    mark_stale(engine, &changed)?;
+    Ok(changed)
 }
 
 /// Records what has changed as far as that is known before the `digest` commands have answered.
@@ -187,13 +204,13 @@ pub fn learn_before(
     if !engine.unknown.failures.is_empty() {
         retain_needed(engine, refs, &engine.unknown, &mut changed);
     }
-    mark_stale(engine, changed)
+    mark_stale(engine, &changed)
 }
 
-fn mark_stale(engine: &mut Engine, changed: BTreeSet<Partition>) -> Result<()> {
+fn mark_stale(engine: &mut Engine, changed: &BTreeSet<Partition>) -> Result<()> {
     if !changed.is_empty() {
         engine.fire(SourcesChanged {
-            partitions: changed.into_iter().collect(),
+            partitions: changed.iter().copied().collect(),
         })?;
         engine.went_stale = true;
     }

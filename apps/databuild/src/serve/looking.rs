@@ -2,18 +2,18 @@
 //! engine goes on.
 //!
 //! ```text
-//! a want arrives   what can be seen without a command is recorded, and the commands are started, if none run
+//! a want arrives   what can be seen without a command is recorded, and the commands are started that do not run already
 //!                  the want needs what they are asked about: it waits for them
 //!                  it does not, as far as is known: it is created at once
-//!                  commands run already: they may have read the sources before these changed, so the want waits for the next look,
-//!                  which it shares with all that arrive meanwhile
-//! they have ended  what has changed is recorded, and the wants that waited are created
+//!                  it needs a command that ran already, and may have read the sources before these changed: it waits until that has
+//!                  ended, and then for the next look, which it shares with all that arrive meanwhile
+//! one has ended    what has changed is recorded, and the wants are created that waited for no other command
 //! ```
 //!
-//! A want that was created at once may turn out to be made from what has changed, because its runs have discovered that. What it asked for
-//! is then wanted again.
+//! A want that was created before all commands had ended may turn out to be made from what has changed, because its runs have discovered that.
+//! What it asked for is then wanted again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
@@ -26,21 +26,22 @@ use crate::child::Waker;
 use crate::digests::{Answers, Questions};
 use crate::engine::Engine;
 use crate::fresh;
-use crate::model::build::JobRun;
-use crate::model::build::state::Stale;
+use crate::model::build::{JobRun, Partition};
 use crate::protocol::RunOutput;
 use crate::serve::failure::Failure;
 use crate::serve::inbox::{Answered, Asked, Orders};
 
-/// The comparison of the sources that is running, and the wants that wait for it or for the next one.
+/// The comparisons of the sources that are running, and the wants that wait for them or for the next one.
 pub struct Look {
-    going_on: Option<GoingOn>,
+    going_on: Vec<GoingOn>,
     next: Vec<Asked>,
     waker: Arc<Waker<JobRun, RunOutput>>,
 }
 
 struct GoingOn {
-    answers: Receiver<Result<Answers, i32>>,
+    answers: Receiver<(usize, Answers)>,
+    /// By the index of the job, the partitions that the commands are asked about which have not ended.
+    open: BTreeMap<usize, BTreeSet<Partition>>,
     thread: JoinHandle<()>,
     stop: Arc<AtomicBool>,
     waiting: Vec<Asked>,
@@ -49,10 +50,10 @@ struct GoingOn {
 }
 
 impl Look {
-    /// None goes on. The engine is woken when one has ended.
+    /// None goes on. The engine is woken when a command has ended.
     pub fn new(waker: Waker<JobRun, RunOutput>) -> Self {
         Self {
-            going_on: None,
+            going_on: Vec::new(),
             next: Vec::new(),
             waker: Arc::new(waker),
         }
@@ -61,27 +62,44 @@ impl Look {
     /// Ends the commands. The clients that wait learn that the daemon is ending.
     pub fn end(&mut self) {
         self.next.clear();
-        if let Some(look) = self.going_on.take() {
+        for look in &self.going_on {
             look.stop.store(true, Ordering::Relaxed);
+        }
+        for look in self.going_on.drain(..) {
             // A panic of the thread has been printed.
             drop(look.thread.join());
         }
+    }
+
+    /// Returns whether the command of a job is running.
+    fn is_asking(&self, job: usize) -> bool {
+        self.going_on
+            .iter()
+            .any(|look| look.open.contains_key(&job))
     }
 
     fn begin(&mut self, questions: Questions, waiting: Vec<Asked>) -> Result<()> {
         let (sender, answers) = channel();
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, waker) = (Arc::clone(&stop), Arc::clone(&self.waker));
+        let asked = questions.jobs.iter().map(|(job, question)| {
+            let built = question.built.iter();
+            (*job, built.map(|(partition, ..)| *partition).collect())
+        });
+        let open = asked.collect();
         let thread = std::thread::Builder::new().name("digests".to_owned());
         let thread = thread.spawn(move || {
             let is_stopped = || stopped.load(Ordering::Relaxed).then_some(0);
-            let answers = questions.ask(&is_stopped);
-            // The receiver is gone if the daemon ends.
-            drop(sender.send(answers));
-            waker.wake();
+            // Only the end of the daemon stops the commands.
+            let _ = questions.ask(&is_stopped, &mut |job, answers| {
+                // The receiver is gone if the daemon ends.
+                drop(sender.send((job, answers)));
+                waker.wake();
+            });
         });
-        self.going_on = Some(GoingOn {
+        self.going_on.push(GoingOn {
             answers,
+            open,
             thread: thread.context("cannot start a thread for the `digest` commands")?,
             stop,
             waiting,
@@ -90,6 +108,33 @@ impl Look {
         Ok(())
     }
 }
+
+impl GoingOn {
+    /// Takes the answers that have arrived. `Err` if none will arrive any more, although commands have not answered.
+    fn take(&mut self) -> Result<Answers, Disconnected> {
+        let mut all = Answers::default();
+        while !self.open.is_empty() {
+            match self.answers.try_recv() {
+                Ok((job, answers)) => {
+                    self.open.remove(&job);
+                    all.add(answers);
+                }
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Err(Disconnected),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Returns whether a command that has not answered is asked about one of some partitions.
+    fn is_about(&self, needed: &BTreeSet<Partition>) -> bool {
+        let mut open = self.open.values().flatten();
+        open.any(|partition| needed.contains(partition))
+    }
+}
+
+/// The thread of a look has ended too early.
+struct Disconnected;
 
 impl Engine {
     /// Takes wants that have arrived, and returns those that were created or refused.
@@ -101,9 +146,9 @@ impl Engine {
         orders: &mut Orders,
         wants: Vec<Asked>,
     ) -> Result<Vec<Answered>> {
-        let mut answered = self.end_look(orders)?;
+        let mut answered = Vec::new();
         let mut wants = wants;
-        if orders.look.going_on.is_none() {
+        if self.take_answers(orders, &mut answered)? {
             wants.append(&mut orders.look.next);
         }
         if wants.is_empty() {
@@ -113,63 +158,74 @@ impl Engine {
         if fine.is_empty() {
             return Ok(answered);
         }
-        let all = names(&fine);
         let (changed, questions) = fresh::differences(self);
-        fresh::learn_before(self, &all, changed)?;
-        let (later, now): (Vec<Asked>, Vec<Asked>) = fine.into_iter().partition(|(refs, _)| {
-            let needed = fresh::needed_for(self, refs);
-            questions.is_about(|partition| needed.contains(partition))
-        });
-        match (&mut orders.look.going_on, questions.jobs.is_empty()) {
-            (Some(_), _) => orders.look.next.extend(later),
-            (None, false) => orders.look.begin(questions, later)?,
-            // The commands that failed are not those of these jobs any more.
-            (None, true) => fresh::learn(self, &all, BTreeSet::new(), Answers::default())?,
+        // The other commands that failed are not those of these jobs any more.
+        self.unknown
+            .retain(|pattern| questions.is_of(pattern), &self.store);
+        fresh::learn_before(self, &names(&fine), changed)?;
+        let look = &mut orders.look;
+        let (asking, asked) = questions.split(|job| look.is_asking(job));
+        let (mut waiting, mut now) = (Vec::new(), Vec::new());
+        for (refs, client) in fine {
+            let needed = fresh::needed_for(self, &refs);
+            let is_needed = |partition: &Partition| needed.contains(partition);
+            let those = if asking.is_about(is_needed) {
+                &mut look.next
+            } else if asked.is_about(is_needed) {
+                &mut waiting
+            } else {
+                &mut now
+            };
+            those.push((refs, client));
         }
-        if let Some(look) = &mut orders.look.going_on {
-            let meanwhile = now.iter();
-            look.meanwhile
-                .extend(meanwhile.map(|(refs, client)| (refs.clone(), client.answered())));
+        if !asked.jobs.is_empty() {
+            look.begin(asked, waiting)?;
+        }
+        for look in &mut look.going_on {
+            look.meanwhile.extend(now.iter().map(again));
         }
         answered.extend(self.create(now)?);
         Ok(answered)
     }
 
-    /// Records what a look has found if it has ended, and creates the wants that have waited for it.
-    fn end_look(&mut self, orders: &mut Orders) -> Result<Vec<Answered>> {
-        let Some(look) = &orders.look.going_on else {
-            return Ok(Vec::new());
-        };
-        let answers = match look.answers.try_recv() {
-            Ok(Ok(answers)) => Some(answers),
-            Err(TryRecvError::Empty) => return Ok(Vec::new()),
-            // The thread has panicked. Only the end of the daemon stops it.
-            Ok(Err(_)) | Err(TryRecvError::Disconnected) => None,
-        };
-        let Some(look) = orders.look.going_on.take() else {
-            return Ok(Vec::new());
-        };
-        let Some(answers) = answers else {
-            // Nothing is known of the sources, so nothing may be built from them.
-            let why = "the sources of partitions could not be compared, which is a bug: see the message of the panic on the daemon's stderr";
-            let refused = look.waiting.into_iter().map(|(_, client)| {
-                let failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR, why);
-                (Err(failure), client.reply)
-            });
-            return Ok(refused.collect());
-        };
-        let waiting = self.check_all(&mut orders.jobs, look.waiting);
-        let mut refs = names(&waiting);
-        refs.extend(look.meanwhile.iter().flat_map(|(refs, ..)| refs.clone()));
-        fresh::learn(self, &refs, BTreeSet::new(), answers)?;
-        for (refs, client) in look.meanwhile {
-            let needed = fresh::needed_for(self, &refs);
-            if needed.iter().any(|p| p.is::<Stale>(&self.store)) {
-                // One that cannot be wanted any more is not.
-                drop(self.want_together(refs, &client)?);
+    /// Records what commands have found that have ended, and creates the wants that have waited for them. Returns whether one has ended.
+    fn take_answers(&mut self, orders: &mut Orders, answered: &mut Vec<Answered>) -> Result<bool> {
+        let mut heard = false;
+        for mut look in std::mem::take(&mut orders.look.going_on) {
+            let answers = match look.take() {
+                Ok(answers) if answers.jobs.is_empty() => {
+                    orders.look.going_on.push(look);
+                    continue;
+                }
+                Ok(answers) => answers,
+                Err(Disconnected) => {
+                    heard = true;
+                    answered.extend(look.waiting.into_iter().map(not_compared));
+                    continue;
+                }
+            };
+            heard = true;
+            let waiting = self.check_all(&mut orders.jobs, std::mem::take(&mut look.waiting));
+            let mut refs = names(&waiting);
+            refs.extend(look.meanwhile.iter().flat_map(|(refs, ..)| refs.clone()));
+            let changed = fresh::learn(self, &refs, BTreeSet::new(), answers)?;
+            for (refs, client) in look.meanwhile.iter().filter(|_| !changed.is_empty()) {
+                if !changed.is_disjoint(&fresh::needed_for(self, refs)) {
+                    // One that cannot be wanted any more is not.
+                    drop(self.want_together(refs.clone(), client)?);
+                }
+            }
+            let (later, ready): (Vec<Asked>, Vec<Asked>) = waiting
+                .into_iter()
+                .partition(|(refs, _)| look.is_about(&fresh::needed_for(self, refs)));
+            look.waiting = later;
+            look.meanwhile.extend(ready.iter().map(again));
+            answered.extend(self.create(ready)?);
+            if !look.open.is_empty() {
+                orders.look.going_on.push(look);
             }
         }
-        self.create(waiting)
+        Ok(heard)
     }
 
     fn create(&mut self, wants: Vec<Asked>) -> Result<Vec<Answered>> {
@@ -184,6 +240,18 @@ impl Engine {
         });
         created.collect()
     }
+}
+
+/// The same want, for a client that has its answer.
+fn again((refs, client): &Asked) -> Asked {
+    (refs.clone(), client.answered())
+}
+
+/// Refuses a want, because nothing is known of the sources. So nothing may be built from them.
+fn not_compared((_, client): Asked) -> Answered {
+    let why = "the sources of partitions could not be compared, which is a bug: see the message of the panic on the daemon's stderr";
+    let failure = Failure::new(StatusCode::INTERNAL_SERVER_ERROR, why);
+    (Err(failure), client.reply)
 }
 
 /// All names, each once.

@@ -4,7 +4,8 @@ use crate::daemon::Daemon;
 use crate::support::{Place, wait_until};
 
 /// `a` has a digest, which is that of the file `source`. The command notes each of its runs in `asked`, and ends when `answer` has as many
-/// lines. `made` is made from `a`, without having declared it.
+/// lines. That of `b` ends when there is a file `answer-b`, and fails if there is `fail-b`. `made` is made from `a`, `late` and `reads` are made
+/// from `b`, without having declared it. `reads` ends when there is a file `leave`.
 const JOBS: &str = r#"
 [[job]]
 partitions = "a"
@@ -20,6 +21,26 @@ partitions = "made"
 command = ["sh", "-c", '''
     if [ -d "$DATABUILD_DATA/a" ]; then echo '{"input": "a"}'; else echo '{"missed": "a"}'; fi
     cp "$DATABUILD_DATA/a/value" .
+''']
+[[job]]
+partitions = "b"
+command = ["sh", "-c", 'cp "$DATABUILD_JOBS/source" value; echo "{\"digest\": \"$(cat value)\"}"']
+digest = ["sh", "-c", '''
+    if [ -e "$DATABUILD_JOBS/fail-b" ]; then exit 3; fi
+    now=$(cat "$DATABUILD_JOBS/source")
+    echo x >> "$DATABUILD_JOBS/asked-b"
+    while ! [ -e "$DATABUILD_JOBS/answer-b" ]; do sleep 0.02; done
+    echo "{\"partition\": \"b\", \"digest\": \"$now\"}"
+''']
+[[job]]
+partitions = "late"
+inputs = ["a"]
+command = ["sh", "-c", '''echo '{"input": "b"}'; cp "$DATABUILD_DATA/b/value" .''']
+[[job]]
+partitions = "reads"
+command = ["sh", "-c", '''
+    while ! [ -e "$DATABUILD_JOBS/leave" ]; do sleep 0.02; done
+    echo '{"input": "b"}'
 ''']
 [[job]]
 partitions = "quick/*"
@@ -95,6 +116,76 @@ fn what_was_made_meanwhile_from_what_has_changed_is_made_again() {
         let (_, a) = daemon.get("/api/partitions/a");
         a["digest"] == "2" && partition["state"] == "Live" && partition["instances"] == 2
     });
+}
+
+/// The command for `a` ends by itself from now on.
+fn daemon_with_a_and_b() -> (Place, Daemon) {
+    let (place, daemon) = daemon_with_a();
+    place.write("answer", &"\n".repeat(99));
+    place.write("asked-b", "");
+    let want = daemon.want(&["b"]);
+    daemon.wait_for(&want, "Successful");
+    (place, daemon)
+}
+
+#[test]
+fn a_want_waits_only_for_the_digests_that_it_needs() {
+    let (place, daemon) = daemon_with_a_and_b();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| daemon.want(&["b"]));
+        wait_until("the digest of b is asked for", || {
+            !place.read("asked-b").is_empty()
+        });
+        // The command for `b` has not ended. That for `a` is run for each of these wants.
+        for value in ["2", "3"] {
+            place.write("source", value);
+            let want = daemon.want(&["a"]);
+            daemon.wait_for(&want, "Successful");
+            assert_eq!(daemon.get("/api/partitions/a").1["digest"], value);
+        }
+        assert!(!waits.is_finished());
+        assert_eq!(place.read("asked-b").lines().count(), 1);
+        place.write("answer-b", "");
+        let want = waits.join().expect("it was answered");
+        daemon.wait_for(&want, "Successful");
+    });
+}
+
+#[test]
+fn what_was_made_after_one_digest_is_made_again_after_another() {
+    let (place, daemon) = daemon_with_a_and_b();
+    place.write("source", "2");
+    let late = daemon.want(&["late"]);
+    daemon.wait_for(&late, "Successful");
+    assert_eq!(place.read("out/data/late/value"), "1");
+    place.write("answer-b", "");
+    wait_until("it is made from the new one", || {
+        let (_, partition) = daemon.get("/api/partitions/late");
+        partition["state"] == "Live" && partition["instances"] == 2
+    });
+    assert_eq!(place.read("out/data/late/value"), "2");
+}
+
+#[test]
+fn a_digest_that_is_not_known_stays_so_when_another_is() {
+    let (place, daemon) = daemon_with_a_and_b();
+    place.write("fail-b", "");
+    daemon.want(&["a"]);
+    let before = asked(&place);
+    place.write("answer", "");
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| daemon.want(&["a"]));
+        let reads = daemon.want(&["reads"]);
+        daemon.wait_for_run("reads");
+        wait_until("the digest of a is asked for", || asked(&place) > before);
+        place.write("answer", &"\n".repeat(99));
+        let want = waits.join().expect("it was answered");
+        daemon.wait_for(&want, "Successful");
+        place.write("leave", "");
+        daemon.wait_for(&reads, "Failed");
+    });
+    let (_, why) = daemon.get("/api/why/reads");
+    assert!(why.to_string().contains("the `digest` command"), "{why}");
 }
 
 #[test]
