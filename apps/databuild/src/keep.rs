@@ -1,5 +1,6 @@
 //! The retention of the output of runs, and the list of the outputs that it has removed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -124,6 +125,22 @@ pub fn why_removed(dirs: &Dirs, run: &str) -> Option<String> {
     Some(format!("what run {run} wrote was removed, because {limit}"))
 }
 
+/// How many runs have lost their output by each limit, written as in the jobs file (`days = 30`). Of a list that was too long, the older half
+/// is not counted.
+pub fn removed(dirs: &Dirs) -> BTreeMap<String, usize> {
+    let known = fs::read_to_string(list(dirs)).unwrap_or_default();
+    // A line for stdout and one for stderr.
+    let runs: BTreeMap<&str, &str> = known
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .collect();
+    let mut counts = BTreeMap::new();
+    for limit in runs.into_values() {
+        *counts.entry(limit.replace(' ', " = ")).or_default() += 1;
+    }
+    counts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,5 +186,13 @@ mod tests {
         let why = why_removed(&dirs, "2.1").unwrap();
         assert!(why.contains("older than 1 days"), "{why}");
         assert_eq!(why_removed(&dirs, "2"), None);
+        // Both files of a run are one output.
+        for file in [dirs.stdout("3.1"), dirs.stderr("3.1")] {
+            fs::write(file, "x").unwrap();
+        }
+        prune(&dirs, keep(1, 29), now + 2 * DAY);
+        let removed: Vec<(String, usize)> = removed(&dirs).into_iter().collect();
+        let expected = [("bytes = 29".to_owned(), 1), ("days = 1".to_owned(), 2)];
+        assert_eq!(removed, expected);
     }
 }

@@ -12,6 +12,7 @@ use ironweave::prelude::*;
 use crate::diff::Diff;
 use crate::dirs::Dirs;
 use crate::jobs::check_name;
+use crate::keep;
 use crate::model::build::{PartitionRef, WantCreated};
 use crate::past::{self, NoMoment};
 use crate::render::Renderer;
@@ -43,7 +44,8 @@ pub fn log(dirs: &Dirs, full: bool) -> Result<()> {
 
 /// Prints the status, and whether a databuild is running.
 pub fn status(dirs: &Dirs, full: bool, json: bool) -> Result<()> {
-    let status = Status::of(&open_read_only(dirs)?);
+    let mut status = Status::of(&open_read_only(dirs)?);
+    status.outputs_removed = keep::removed(dirs);
     let is_running = is_in_use(dirs);
     if json {
         #[derive(serde::Serialize)]

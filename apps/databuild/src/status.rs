@@ -51,6 +51,9 @@ pub struct Status {
     pub stale: Vec<String>,
     /// What was built and has wrong data.
     pub tainted: Vec<Taint>,
+    /// How many runs have lost their output by each limit of the jobs file. Empty for an earlier time, for which it is not known.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs_removed: BTreeMap<String, usize>,
 }
 
 /// A partition whose data is wrong.
@@ -196,6 +199,7 @@ impl Status {
             waiting: blocked(db).map(|p| chain(p, db)).collect(),
             stale: stale.map(|p| p.of(db).name(db).to_owned()).collect(),
             tainted: tainted.collect(),
+            outputs_removed: BTreeMap::new(),
         }
     }
 
@@ -257,6 +261,13 @@ impl Status {
         let tainted = self.tainted.iter();
         let tainted = tainted.map(|of| format!("{} ({})", of.partition, shown(&of.reason)));
         names(&mut out, "tainted", tainted, full);
+        let removed = self.outputs_removed.iter();
+        let removed = removed.map(|(limit, runs)| format!("{runs} by `{limit}`"));
+        let removed: Vec<String> = removed.collect();
+        if !removed.is_empty() {
+            let removed = removed.join(", ");
+            out += &format!("outputs of runs removed: {removed} in [logs] of the jobs file\n");
+        }
         out
     }
 }

@@ -99,6 +99,47 @@ fn page<T: ironweave::Entity<Model = Model>, A>(
     Ok((items, next.map(|next| next.to_string())))
 }
 
+/// The page of a filter of runs, the newest first. O(runs that are newer than the last one of the page and those on the pages before).
+fn newest_runs(
+    limit: Option<usize>,
+    after: Option<&str>,
+    filter: &Filter<JobRun>,
+    db: &Snapshot<Model>,
+) -> Result<Runs, Failure> {
+    let limit = number("limit", limit, PAGE, PAGE_MAX)?;
+    // Runs are never removed, so these are the ids of all: `0.1`, `1.1` and so on.
+    let all = u32::try_from(db.count::<JobRun, Any>()).unwrap_or(u32::MAX);
+    let run = |slot: u32| format!("JobRun/{slot}.1").parse::<JobRun>().ok();
+    let before = match after {
+        None => all,
+        Some(after) => {
+            let run = format!("JobRun/{after}").parse::<JobRun>();
+            let run = run.map_err(|_| {
+                let after = shown(after);
+                Failure::invalid(format!("`after` is `{after}`: it is the `next` of a page"))
+            })?;
+            run.id().slot().min(all)
+        }
+    };
+    let (mut runs, mut left) = (Vec::new(), filter.count(db));
+    for run in (0..before).rev().filter_map(run) {
+        if left == 0 || runs.len() > limit {
+            break;
+        }
+        if filter.accepts(db, run) {
+            runs.push(run);
+            left -= 1;
+        }
+    }
+    let is_last = runs.len() <= limit;
+    runs.truncate(limit);
+    let last = runs.last().filter(|_| !is_last);
+    Ok(Runs {
+        next: last.map(|run| run.id().to_string()),
+        runs: runs.into_iter().map(|run| RunAnswer::of(run, db)).collect(),
+    })
+}
+
 /// A number from 1 to `most`, or `without` if none is given.
 pub fn number<N: Copy + PartialOrd + std::fmt::Display + From<u8>>(
     what: &str,
@@ -178,9 +219,7 @@ pub async fn runs(State(api): State<Api>, Asked(asked): Asked<Pages>) -> Read<Ru
         let filter = in_state!(
             asked.state.as_deref(), JobRun: Queued, Running, Succeeded, Failed, DepMiss, Lost, Canceled
         );
-        let show = |run| RunAnswer::of(run, db);
-        let (runs, next) = page(asked.limit, asked.after.as_deref(), &filter, db, show)?;
-        Ok(Runs { runs, next })
+        newest_runs(asked.limit, asked.after.as_deref(), &filter, db)
     };
     api.read(at, answer).await
 }

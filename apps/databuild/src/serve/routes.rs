@@ -73,7 +73,7 @@ routes! {
     get "/api/partitions" partitions(404) => partitions;
     /// A partition, with what it is made from.
     get "/api/partitions/{*ref}" onePartition() => one_partition;
-    /// The runs, in the order in which they were queued.
+    /// The runs, the newest first.
     get "/api/runs" runs(404) => runs;
     /// A run, with its times.
     get "/api/runs/{id}" oneRun() => one_run;

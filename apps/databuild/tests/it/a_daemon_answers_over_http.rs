@@ -46,11 +46,23 @@ fn wants_are_built_and_seen() {
         (&json!("Succeeded"), &json!(["slow/a"]))
     );
     assert!(run["queued"].as_str() <= run["ended"].as_str(), "{run}");
+    // The newest are first, as `databuild runs` prints them.
     let (_, runs) = daemon.get("/api/runs");
     assert_eq!(
         names(&runs["runs"], "label"),
-        ["top/a", "quick/1", "slow/a", "top/a"]
+        ["top/a", "slow/a", "quick/1", "top/a"]
     );
+    let page = |query: &str| {
+        let (_, page) = daemon.get(&format!("/api/runs?{query}"));
+        (names(&page["runs"], "label"), page["next"].clone())
+    };
+    let owned =
+        |labels: &[&str]| -> Vec<String> { labels.iter().map(|l| (*l).to_owned()).collect() };
+    let newest = owned(&["top/a", "slow/a", "quick/1"]);
+    assert_eq!(page("limit=3"), (newest.clone(), json!("1.1")));
+    assert_eq!(page("limit=3&after=1.1"), (owned(&["top/a"]), json!(null)));
+    assert_eq!(page("limit=3&state=Succeeded"), (newest, json!(null)));
+    assert_eq!(page("state=DepMiss"), (owned(&["top/a"]), json!(null)));
     let third = daemon.want(&["top/a"]);
     assert_eq!(daemon.state_of(&third), "Successful");
 }

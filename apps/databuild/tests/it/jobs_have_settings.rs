@@ -252,6 +252,9 @@ fn what_runs_wrote_is_kept_as_long_as_the_jobs_file_says() {
     place.databuild(&["logs", "a"]).refused(&[why]);
     let seen = place.databuild(&["why", "a"]).success();
     assert!(seen.stdout.contains(why), "{}", seen.stdout);
+    let seen = place.databuild(&["status"]).success();
+    let removed = "outputs of runs removed: 2 by `bytes = 10` in [logs] of the jobs file\n";
+    assert!(seen.stdout.contains(removed), "{}", seen.stdout);
     let daemon = crate::daemon::Daemon::start(&place);
     let (_, logs) = daemon.get("/api/runs/0.1/logs");
     assert_eq!(
