@@ -256,7 +256,9 @@ impl Jobs {
 
     /// Reads the text of a jobs file; `file` is for messages.
     pub fn parse(file: &Path, text: &str) -> Result<Self> {
-        let line = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
+        // A file may have many jobs, and each of them its line.
+        let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+        let line = |at: usize| ends.partition_point(|end| *end < at) + 1;
         let parsed: File = toml::from_str(text).map_err(|e| {
             let at = e.span().map_or(1, |span| line(span.start));
             anyhow::anyhow!("{}, line {at}: {}", file.display(), e.message())
@@ -325,6 +327,7 @@ impl Jobs {
                 },
             };
             let read = |text: &str| Pattern::parse(text).map_err(|why| refuse(at, why));
+            let matcher = read(pattern)?;
             let env =
                 Environment::parse(entry.env, entry.secrets).map_err(|why| refuse(at, why))?;
             let pool = match &entry.pool {
@@ -337,28 +340,25 @@ impl Jobs {
                     found => found,
                 },
             };
+            let inputs = entry.inputs.iter().map(|text| {
+                let input = read(text)?;
+                if input.is_given_by(&matcher) {
+                    return Ok(input);
+                }
+                let why = format!(
+                    "the input `{text}` has a wildcard, or a field that `{pattern}` does not have"
+                );
+                Err(refuse(at, why))
+            });
+            let inputs = inputs.collect::<Result<_>>()?;
             jobs.push(Job {
                 line: line(at),
-                matcher: read(pattern)?,
+                matcher,
                 live: (entry.live.iter().map(|text| read(text))).collect::<Result<_>>()?,
                 env,
                 pool,
                 strict: entry.strict,
-                inputs: (entry.inputs.iter())
-                    .map(|text| {
-                        let input = read(text)?;
-                        let known = Pattern::parse(pattern).map_err(|why| refuse(at, why))?;
-                        match input.is_given_by(&known) {
-                            true => Ok(input),
-                            false => Err(refuse(
-                                at,
-                                format!(
-                                    "the input `{text}` has a wildcard, or a field that `{pattern}` does not have"
-                                ),
-                            )),
-                        }
-                    })
-                    .collect::<Result<_>>()?,
+                inputs,
                 retries: entry.retries,
                 backoff: time(&entry.backoff)?.unwrap_or(BACKOFF),
                 timeout: time(&entry.timeout)?,

@@ -32,7 +32,7 @@ impl Pattern {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut tokens: Vec<Token> = Vec::new();
         let mut rest = text;
-        while let Some(c) = rest.chars().next() {
+        while !rest.is_empty() {
             if let Some(after) = rest.strip_prefix("**") {
                 tokens.push(Token::Any);
                 rest = after;
@@ -56,11 +56,9 @@ impl Pattern {
                 tokens.push(field);
                 rest = after;
             } else {
-                match tokens.last_mut() {
-                    Some(Token::Text(before)) => before.push(c),
-                    _ => tokens.push(Token::Text(c.to_string())),
-                }
-                rest = &rest[c.len_utf8()..];
+                let (own, after) = rest.split_at(rest.find(['*', '{']).unwrap_or(rest.len()));
+                tokens.push(Token::Text(own.to_owned()));
+                rest = after;
             }
         }
         Ok(Self { tokens })

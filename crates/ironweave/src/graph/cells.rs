@@ -17,8 +17,10 @@ pub(super) enum Cells<T: Value, S: Storage> {
     /// Other values, each with the hash of its stored bytes, so that the fingerprint can be kept without encoding the old
     /// value again.
     Hashed {
+        /// Long enough for the last value that was ever present.
         values: S::Values<Option<T>>,
         hashes: S::Table<u64>,
+        len: u32,
     },
 }
 
@@ -33,9 +35,14 @@ impl<T: Value, S: Storage> Clone for Cells<T, S> {
                 there: there.clone(),
                 len: *len,
             },
-            Self::Hashed { values, hashes } => Self::Hashed {
+            Self::Hashed {
+                values,
+                hashes,
+                len,
+            } => Self::Hashed {
                 values: values.clone(),
                 hashes: hashes.clone(),
+                len: *len,
             },
         }
     }
@@ -53,6 +60,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
             Self::Hashed {
                 values: S::Values::default(),
                 hashes: S::Table::default(),
+                len: 0,
             }
         }
     }
@@ -78,10 +86,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
                     there.push(0);
                 }
             }
-            Self::Hashed { values, hashes } => {
-                values.push(None);
-                hashes.push(0);
-            }
+            Self::Hashed { len, .. } => *len += 1,
         }
     }
 
@@ -93,13 +98,19 @@ impl<T: Value, S: Storage> Cells<T, S> {
                     values.fill(cells as usize, default);
                 }
             }
-            Self::Plain { there, len, .. } => {
+            Self::Plain { values, there, len } => {
                 *len = cells;
+                values.reserve(cells as usize);
                 there.fill((cells as usize).div_ceil(64), 0);
             }
-            Self::Hashed { values, hashes } => {
-                values.fill(cells as usize, None);
-                hashes.fill(cells as usize, 0);
+            Self::Hashed {
+                values,
+                hashes,
+                len,
+            } => {
+                *len = cells;
+                values.reserve(cells as usize);
+                hashes.reserve(cells as usize);
             }
         }
     }
@@ -117,9 +128,16 @@ impl<T: Value, S: Storage> Cells<T, S> {
                     there.pop();
                 }
             }
-            Self::Hashed { values, hashes } => {
-                values.pop();
-                hashes.pop();
+            Self::Hashed {
+                values,
+                hashes,
+                len,
+            } => {
+                *len -= 1;
+                if values.len() > *len as usize {
+                    values.pop();
+                    hashes.pop();
+                }
             }
         }
     }
@@ -128,8 +146,7 @@ impl<T: Value, S: Storage> Cells<T, S> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Mandatory { values } => values.len(),
-            Self::Plain { len, .. } => *len as usize,
-            Self::Hashed { values, .. } => values.len(),
+            Self::Plain { len, .. } | Self::Hashed { len, .. } => *len as usize,
         }
     }
 
@@ -169,15 +186,18 @@ impl<T: Value, S: Storage> Cells<T, S> {
             Self::Plain { values, there, .. } => {
                 (there.at(at / 64) >> (at % 64) & 1 == 1).then(|| values.at(at))
             }
-            Self::Hashed { values, .. } => values.at(at).as_ref(),
+            Self::Hashed { values, .. } if at < values.len() => values.at(at).as_ref(),
+            Self::Hashed { .. } => None,
         }
     }
 
     /// The hash that is kept of a value.
     pub(super) fn hash(&self, slot: u32) -> u64 {
         match self {
-            Self::Mandatory { .. } | Self::Plain { .. } => 0,
-            Self::Hashed { hashes, .. } => *hashes.at(slot as usize),
+            Self::Hashed { hashes, .. } if (slot as usize) < hashes.len() => {
+                *hashes.at(slot as usize)
+            }
+            Self::Mandatory { .. } | Self::Plain { .. } | Self::Hashed { .. } => 0,
         }
     }
 
@@ -218,10 +238,21 @@ impl<T: Value, S: Storage> Cells<T, S> {
                 };
                 (was.then_some(old), 0)
             }
-            Self::Hashed { values, hashes } => (
-                std::mem::replace(values.at_mut(at), new),
-                std::mem::replace(hashes.at_mut(at), hash),
-            ),
+            Self::Hashed { values, hashes, .. } => {
+                if at >= values.len() {
+                    if new.is_none() {
+                        return (None, 0);
+                    }
+                    while values.len() <= at {
+                        values.push(None);
+                        hashes.push(0);
+                    }
+                }
+                (
+                    std::mem::replace(values.at_mut(at), new),
+                    std::mem::replace(hashes.at_mut(at), hash),
+                )
+            }
         }
     }
 }

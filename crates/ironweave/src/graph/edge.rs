@@ -9,12 +9,14 @@ mod carry;
 mod copies;
 mod fan;
 mod image;
+mod lists;
 mod ordered;
 mod places;
 
 use crate::graph::acyclic::Sorted;
 use crate::graph::data::LinkData;
 use crate::graph::edge::fan::{FREE, Only, attach, join, leave, rejoin, restore};
+use crate::graph::edge::lists::Lists;
 use crate::graph::edge::places::Places;
 use crate::graph::entry::Relinked;
 use crate::graph::list::{LinkSlots, List};
@@ -44,13 +46,13 @@ enum Links<S: Storage> {
     Fan {
         /// Whether that is the declaring end.
         forward: bool,
-        lists: S::Table<S::List>,
+        lists: Lists<S>,
         ones: S::Table<Only>,
     },
     /// Both ends hold lists.
     Pairs {
-        from: S::Table<S::List>,
-        to: S::Table<S::List>,
+        from: Lists<S>,
+        to: Lists<S>,
         positions: Places<S::Map<Positions>>,
     },
 }
@@ -91,8 +93,8 @@ impl<S: Storage> Edge<S> {
         let many = |end| end == Cardinality::Many;
         let links = match (many(from), many(to)) {
             (true, true) => Links::Pairs {
-                from: S::Table::default(),
-                to: S::Table::default(),
+                from: Lists::default(),
+                to: Lists::default(),
                 positions: Places::default(),
             },
             (false, false) => Links::Ones {
@@ -101,7 +103,7 @@ impl<S: Storage> Edge<S> {
             },
             (forward, _) => Links::Fan {
                 forward,
-                lists: S::Table::default(),
+                lists: Lists::default(),
                 ones: S::Table::default(),
             },
         };
@@ -142,12 +144,12 @@ impl<S: Storage> Edge<S> {
                 ones,
             } => {
                 if end == *forward {
-                    lists.push(S::List::default());
+                    lists.push();
                 } else {
                     ones.push(FREE);
                 }
             }
-            Links::Pairs { from, to, .. } => if end { from } else { to }.push(S::List::default()),
+            Links::Pairs { from, to, .. } => if end { from } else { to }.push(),
         }
         if let Some(data) = &mut self.data {
             data.grow(end);

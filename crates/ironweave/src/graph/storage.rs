@@ -80,6 +80,9 @@ pub trait Table<T>: Default + Clone + Send + Sync + 'static {
     /// Removes the last entry.
     fn pop(&mut self);
 
+    /// Makes room for so many entries and a few more, where that saves time. Room that is not used takes no memory.
+    fn reserve(&mut self, _entries: usize) {}
+
     /// Appends an entry so many times to a table that is empty.
     fn fill(&mut self, entries: usize, value: T)
     where
@@ -283,9 +286,13 @@ impl<T: Clone + Send + Sync + 'static> Table<T> for Vec<T> {
 
     fn fill(&mut self, entries: usize, value: T) {
         touched(entries);
+        Table::reserve(self, entries);
+        self.resize(entries, value);
+    }
+
+    fn reserve(&mut self, entries: usize) {
         // One allocation, whose pages are not moved. What is added later has some room.
         self.reserve_exact(entries + entries / 16);
-        self.resize(entries, value);
     }
 
     fn pop(&mut self) {

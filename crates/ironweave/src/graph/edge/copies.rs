@@ -6,13 +6,6 @@ use super::{Edge, Links, Positions};
 use crate::graph::list::List as _;
 use crate::graph::storage::{Storage, Table as _};
 
-/// A copy of lists in another storage.
-fn copied<S: Storage, B: Storage>(lists: &S::Table<S::List>) -> B::Table<B::List> {
-    let mut copy = B::Table::default();
-    (0..lists.len()).for_each(|i| copy.push(lists.at(i).copy()));
-    copy
-}
-
 impl<S: Storage> Clone for Links<S> {
     fn clone(&self) -> Self {
         match self {
@@ -67,9 +60,9 @@ impl<S: Storage> Edge<S> {
                     lists,
                     ones,
                 } => {
-                    let copy = copied::<S, B>(lists);
+                    let copy = lists.copy::<B>();
                     let mut ones = ones.copy();
-                    for i in 0..copy.len() {
+                    for i in 0..copy.used() {
                         if !lists.at(i).has_noted_positions() && copy.at(i).has_noted_positions() {
                             note_positions::<B>(copy.at(i), &mut ones);
                         }
@@ -85,7 +78,7 @@ impl<S: Storage> Edge<S> {
                     to,
                     positions,
                 } => {
-                    let (from, to) = (copied::<S, B>(from), copied::<S, B>(to));
+                    let (from, to) = (from.copy::<B>(), to.copy::<B>());
                     let mut positions: Places<B::Map<Positions>> = positions.copy();
                     positions.table::<B>(&from, &to);
                     Links::Pairs {

@@ -16,14 +16,12 @@ impl<S: Storage> Edge<S> {
                 ones,
             } => {
                 if end == *forward {
-                    lists.fill(slots, S::List::default());
+                    lists.make_room(slots);
                 } else {
                     ones.fill(slots, FREE);
                 }
             }
-            Links::Pairs { from, to, .. } => {
-                if end { from } else { to }.fill(slots, S::List::default());
-            }
+            Links::Pairs { from, to, .. } => if end { from } else { to }.make_room(slots),
         }
         if let Some(data) = &mut self.data {
             (0..slots).for_each(|_| data.grow(end));

@@ -5,8 +5,9 @@
 //! the tables at the end of its opening, so that no step does.
 
 use super::{NONE, Positions, pair};
+use crate::graph::edge::lists::Lists;
 use crate::graph::list::List as _;
-use crate::graph::storage::{Map, Storage, Table as _};
+use crate::graph::storage::{Map, Storage};
 
 /// The positions of links.
 #[derive(Clone, Default)]
@@ -24,11 +25,7 @@ impl<M: Map<Positions>> Places<M> {
 
     /// The table. If it is unknown, it is computed in O(links of the edge).
     #[inline]
-    pub(super) fn table<S: Storage>(
-        &mut self,
-        from: &S::Table<S::List>,
-        to: &S::Table<S::List>,
-    ) -> &mut M {
+    pub(super) fn table<S: Storage>(&mut self, from: &Lists<S>, to: &Lists<S>) -> &mut M {
         if self.is_unknown {
             self.compute::<S>(from, to);
         }
@@ -36,16 +33,16 @@ impl<M: Map<Positions>> Places<M> {
     }
 
     #[cold]
-    fn compute<S: Storage>(&mut self, from: &S::Table<S::List>, to: &S::Table<S::List>) {
+    fn compute<S: Storage>(&mut self, from: &Lists<S>, to: &Lists<S>) {
         self.is_unknown = false;
         self.table.reserve(total::<S>(from));
-        for slot in 0..from.len() {
+        for slot in 0..from.used() {
             for (at, far) in (0..).zip(from.at(slot).slots()) {
                 let there = Positions { from: at, to: NONE };
                 self.table.put(pair(slot as u32, *far), there);
             }
         }
-        for slot in 0..to.len() {
+        for slot in 0..to.used() {
             for (at, far) in (0..).zip(to.at(slot).slots()) {
                 if let Some(there) = self.table.at_mut(pair(*far, slot as u32)) {
                     there.to = at;
@@ -58,7 +55,7 @@ impl<M: Map<Positions>> Places<M> {
     #[inline]
     pub(super) fn of<S: Storage>(
         &self,
-        lists: [&S::Table<S::List>; 2],
+        lists: [&Lists<S>; 2],
         (from, to): (u32, u32),
     ) -> Option<Positions> {
         if !self.is_unknown {
@@ -74,11 +71,7 @@ impl<M: Map<Positions>> Places<M> {
 
     /// Whether two entities are linked. O(1), or O(links of the one that has fewer) if the positions are unknown.
     #[inline]
-    pub(super) fn has<S: Storage>(
-        &self,
-        lists: [&S::Table<S::List>; 2],
-        (from, to): (u32, u32),
-    ) -> bool {
+    pub(super) fn has<S: Storage>(&self, lists: [&Lists<S>; 2], (from, to): (u32, u32)) -> bool {
         if !self.is_unknown {
             return self.table.at(pair(from, to)).is_some();
         }
@@ -90,7 +83,7 @@ impl<M: Map<Positions>> Places<M> {
     }
 
     /// How many links there are.
-    pub(super) fn len<S: Storage>(&self, from: &S::Table<S::List>) -> usize {
+    pub(super) fn len<S: Storage>(&self, from: &Lists<S>) -> usize {
         match self.is_unknown {
             true => total::<S>(from),
             false => self.table.len(),
@@ -107,6 +100,6 @@ impl<M: Map<Positions>> Places<M> {
 }
 
 /// How many members lists have together.
-fn total<S: Storage>(lists: &S::Table<S::List>) -> usize {
-    (0..lists.len()).map(|slot| lists.at(slot).len()).sum()
+fn total<S: Storage>(lists: &Lists<S>) -> usize {
+    (0..lists.used()).map(|slot| lists.at(slot).len()).sum()
 }
