@@ -78,6 +78,13 @@ impl Look {
             .any(|look| look.open.contains_key(&job))
     }
 
+    /// Notes wants that are created while commands run.
+    fn note_meanwhile(&mut self, wants: &[Asked]) {
+        for look in &mut self.going_on {
+            look.meanwhile.extend(wants.iter().map(again));
+        }
+    }
+
     fn begin(&mut self, questions: Questions, waiting: Vec<Asked>) -> Result<()> {
         let (sender, answers) = channel();
         let stop = Arc::new(AtomicBool::new(false));
@@ -181,31 +188,28 @@ impl Engine {
         if !asked.jobs.is_empty() {
             look.begin(asked, waiting)?;
         }
-        for look in &mut look.going_on {
-            look.meanwhile.extend(now.iter().map(again));
-        }
+        look.note_meanwhile(&now);
         answered.extend(self.create(now)?);
         Ok(answered)
     }
 
     /// Records what commands have found that have ended, and creates the wants that have waited for them. Returns whether one has ended.
     fn take_answers(&mut self, orders: &mut Orders, answered: &mut Vec<Answered>) -> Result<bool> {
-        let mut heard = false;
-        for mut look in std::mem::take(&mut orders.look.going_on) {
+        let Orders { look, jobs, .. } = orders;
+        let (mut has_ended, mut ready) = (false, Vec::new());
+        for look in &mut look.going_on {
             let answers = match look.take() {
-                Ok(answers) if answers.jobs.is_empty() => {
-                    orders.look.going_on.push(look);
-                    continue;
-                }
-                Ok(answers) => answers,
-                Err(Disconnected) => {
-                    heard = true;
-                    answered.extend(look.waiting.into_iter().map(not_compared));
-                    continue;
-                }
+                Ok(answers) if answers.jobs.is_empty() => continue,
+                answers => answers,
             };
-            heard = true;
-            let waiting = self.check_all(&mut orders.jobs, std::mem::take(&mut look.waiting));
+            has_ended = true;
+            let waiting = std::mem::take(&mut look.waiting);
+            let Ok(answers) = answers else {
+                look.open.clear();
+                answered.extend(waiting.into_iter().map(not_compared));
+                continue;
+            };
+            let waiting = self.check_all(jobs, waiting);
             let mut refs = names(&waiting);
             refs.extend(look.meanwhile.iter().flat_map(|(refs, ..)| refs.clone()));
             let changed = fresh::learn(self, &refs, BTreeSet::new(), answers)?;
@@ -215,17 +219,17 @@ impl Engine {
                     drop(self.want_together(refs.clone(), client)?);
                 }
             }
-            let (later, ready): (Vec<Asked>, Vec<Asked>) = waiting
-                .into_iter()
-                .partition(|(refs, _)| look.is_about(&fresh::needed_for(self, refs)));
-            look.waiting = later;
-            look.meanwhile.extend(ready.iter().map(again));
-            answered.extend(self.create(ready)?);
-            if !look.open.is_empty() {
-                orders.look.going_on.push(look);
+            for (refs, client) in waiting {
+                match look.is_about(&fresh::needed_for(self, &refs)) {
+                    true => look.waiting.push((refs, client)),
+                    false => ready.push((refs, client)),
+                }
             }
         }
-        Ok(heard)
+        look.going_on.retain(|look| !look.open.is_empty());
+        look.note_meanwhile(&ready);
+        answered.extend(self.create(ready)?);
+        Ok(has_ended)
     }
 
     fn create(&mut self, wants: Vec<Asked>) -> Result<Vec<Answered>> {

@@ -50,13 +50,15 @@ partitions = "slow"
 command = ["sh", "-c", 'while ! [ -e "$DATABUILD_JOBS/leave" ]; do sleep 0.02; done']
 "#;
 
-fn daemon_with_a() -> (Place, Daemon) {
+/// A daemon that has built these. No command was run yet.
+fn daemon_with(refs: &[&str]) -> (Place, Daemon) {
     let place = Place::with_jobs(JOBS);
     place.write("source", "1");
-    place.write("answer", "");
-    place.write("asked", "");
+    for file in ["answer", "asked", "asked-b"] {
+        place.write(file, "");
+    }
     let daemon = Daemon::start(&place);
-    let want = daemon.want(&["a"]);
+    let want = daemon.want(refs);
     daemon.wait_for(&want, "Successful");
     (place, daemon)
 }
@@ -67,7 +69,7 @@ fn asked(place: &Place) -> usize {
 
 #[test]
 fn other_wants_cancels_and_runs_go_on_and_those_who_wait_share_a_command() {
-    let (place, daemon) = daemon_with_a();
+    let (place, daemon) = daemon_with(&["a"]);
     std::thread::scope(|scope| {
         let waits = || scope.spawn(|| daemon.want(&["a"]));
         let first = waits();
@@ -103,7 +105,7 @@ fn other_wants_cancels_and_runs_go_on_and_those_who_wait_share_a_command() {
 
 #[test]
 fn what_was_made_meanwhile_from_what_has_changed_is_made_again() {
-    let (place, daemon) = daemon_with_a();
+    let (place, daemon) = daemon_with(&["a"]);
     place.write("source", "2");
     let made = daemon.want(&["made"]);
     daemon.wait_for(&made, "Successful");
@@ -118,42 +120,52 @@ fn what_was_made_meanwhile_from_what_has_changed_is_made_again() {
     });
 }
 
-/// The command for `a` ends by itself from now on.
-fn daemon_with_a_and_b() -> (Place, Daemon) {
-    let (place, daemon) = daemon_with_a();
+/// Enough answers for all commands for `a`.
+fn answer_all(place: &Place) {
     place.write("answer", &"\n".repeat(99));
-    place.write("asked-b", "");
-    let want = daemon.want(&["b"]);
-    daemon.wait_for(&want, "Successful");
-    (place, daemon)
 }
 
 #[test]
 fn a_want_waits_only_for_the_digests_that_it_needs() {
-    let (place, daemon) = daemon_with_a_and_b();
+    let (place, daemon) = daemon_with(&["a", "b"]);
+    answer_all(&place);
+    // The command for `b`, which begins with the first of these wants, does not end. That for `a` is run for each of them.
+    for value in ["2", "3"] {
+        place.write("source", value);
+        let want = daemon.want(&["a"]);
+        daemon.wait_for(&want, "Successful");
+        assert_eq!(daemon.get("/api/partitions/a").1["digest"], value);
+    }
     std::thread::scope(|scope| {
-        let waits = scope.spawn(|| daemon.want(&["b"]));
-        wait_until("the digest of b is asked for", || {
-            !place.read("asked-b").is_empty()
-        });
-        // The command for `b` has not ended. That for `a` is run for each of these wants.
-        for value in ["2", "3"] {
-            place.write("source", value);
-            let want = daemon.want(&["a"]);
+        let wants = |name| {
+            let daemon = &daemon;
+            scope.spawn(move || daemon.want(&[name]))
+        };
+        // A want that needs a command that runs already waits for its next run, and not for the command for `b`.
+        let before = asked(&place);
+        place.write("answer", "");
+        let first = wants("a");
+        wait_until("the digest is asked for", || asked(&place) > before);
+        let (second, of_b) = (wants("a"), wants("b"));
+        // The daemon has it when it answers a later one.
+        daemon.want(&["quick/1"]);
+        answer_all(&place);
+        for want in [first, second] {
+            let want = want.join().expect("it was answered");
             daemon.wait_for(&want, "Successful");
-            assert_eq!(daemon.get("/api/partitions/a").1["digest"], value);
         }
-        assert!(!waits.is_finished());
+        assert!(!of_b.is_finished());
         assert_eq!(place.read("asked-b").lines().count(), 1);
         place.write("answer-b", "");
-        let want = waits.join().expect("it was answered");
+        let want = of_b.join().expect("it was answered");
         daemon.wait_for(&want, "Successful");
     });
 }
 
 #[test]
 fn what_was_made_after_one_digest_is_made_again_after_another() {
-    let (place, daemon) = daemon_with_a_and_b();
+    let (place, daemon) = daemon_with(&["a", "b"]);
+    answer_all(&place);
     place.write("source", "2");
     let late = daemon.want(&["late"]);
     daemon.wait_for(&late, "Successful");
@@ -168,17 +180,14 @@ fn what_was_made_after_one_digest_is_made_again_after_another() {
 
 #[test]
 fn a_digest_that_is_not_known_stays_so_when_another_is() {
-    let (place, daemon) = daemon_with_a_and_b();
+    let (place, daemon) = daemon_with(&["a", "b"]);
     place.write("fail-b", "");
-    daemon.want(&["a"]);
-    let before = asked(&place);
-    place.write("answer", "");
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| daemon.want(&["a"]));
         let reads = daemon.want(&["reads"]);
         daemon.wait_for_run("reads");
-        wait_until("the digest of a is asked for", || asked(&place) > before);
-        place.write("answer", &"\n".repeat(99));
+        wait_until("the digest of a is asked for", || asked(&place) > 0);
+        answer_all(&place);
         let want = waits.join().expect("it was answered");
         daemon.wait_for(&want, "Successful");
         place.write("leave", "");
@@ -190,7 +199,7 @@ fn a_digest_that_is_not_known_stays_so_when_another_is() {
 
 #[test]
 fn a_daemon_ends_while_a_digest_is_asked_for() {
-    let (place, daemon) = daemon_with_a();
+    let (place, daemon) = daemon_with(&["a"]);
     std::thread::scope(|scope| {
         let body = "{\"refs\": [\"a\"]}";
         let head = "Content-Type: application/json\r\n";
