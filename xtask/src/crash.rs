@@ -15,9 +15,10 @@
 
 use anyhow::Result;
 
-use crate::tools::{TESTS, cargo, run as run_command};
+use crate::tools::{self, cargo, run as run_command};
 
-const CRASH_TESTS: [&str; 21] = [
+/// What the names of these tests contain.
+pub const TESTS: [&str; 21] = [
     "log::tests::crash",
     "log::tests::power",
     "log::tests::kill",
@@ -44,8 +45,8 @@ const CRASH_TESTS: [&str; 21] = [
 /// Runs the tests with this number of random lives of a log, a tenth as many changed logs, and this number of kills.
 pub fn run(seeds: u64, kills: u64) -> Result<()> {
     // The same set of targets as for all tests, so that nothing is built twice; the filters select the tests.
-    let mut command = cargo(&TESTS);
-    command.arg("--").args(CRASH_TESTS);
+    let mut command = cargo(&tools::TESTS);
+    command.arg("--").args(TESTS);
     command.env("IRONWEAVE_CRASH_SEEDS", seeds.to_string());
     command.env("IRONWEAVE_KILLS", kills.to_string());
     command.env("CRAFTED_SEEDS", (seeds / 10).max(80).to_string());

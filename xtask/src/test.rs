@@ -1,6 +1,6 @@
 //! `cargo xtask test`: the checks that every commit must pass, in parts.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -21,7 +21,7 @@ struct Part {
     run: fn() -> Result<Outcome>,
 }
 
-const PARTS: [Part; 13] = [
+const PARTS: [Part; 12] = [
     Part {
         name: "fmt",
         about: "the code is formatted",
@@ -34,7 +34,7 @@ const PARTS: [Part; 13] = [
     },
     Part {
         name: "tests",
-        about: "unit and integration tests",
+        about: "unit and integration tests, with all features",
         run: tests,
     },
     Part {
@@ -48,11 +48,6 @@ const PARTS: [Part; 13] = [
         run: pages,
     },
     Part {
-        name: "features",
-        about: "the tests that need features: tables in SQLite that follow a store, async stores and streams, the coarse clock, times of jiff, the checker, histories",
-        run: features,
-    },
-    Part {
         name: "doctests",
         about: "the examples in the documentation",
         run: doctests,
@@ -64,7 +59,7 @@ const PARTS: [Part; 13] = [
     },
     Part {
         name: "package",
-        about: "`cargo package` of all crates that are published, and a build of the packages",
+        about: "`cargo package` of all libraries that are published, and a check of what is in the packages",
         run: package,
     },
     Part {
@@ -92,7 +87,7 @@ const PARTS: [Part; 13] = [
 /// What can be selected by itself, and is included in one of the parts.
 const WITHIN: [Part; 1] = [Part {
     name: "time",
-    about: "snapshots, `what_if`, the past, subscriptions (included in `tests` and `features`)",
+    about: "snapshots, `what_if`, the past, subscriptions (included in `tests`)",
     run: time,
 }];
 
@@ -182,6 +177,7 @@ fn clippy() -> Result<Outcome> {
     run_command(&mut cargo(&[
         "clippy",
         "--workspace",
+        "--all-features",
         "--all-targets",
         "--quiet",
         "--",
@@ -192,8 +188,13 @@ fn clippy() -> Result<Outcome> {
 }
 
 fn tests() -> Result<Outcome> {
-    // `ui` and `pages` are parts of their own.
-    run_command(cargo(&TESTS).args(["--", "--skip", "ui::", "--skip", "pages::"]))?;
+    // What is a part of its own is not done twice.
+    let mut command = cargo(&TESTS);
+    command.arg("--");
+    for other in ["ui::", "pages::"].iter().chain(&crash::TESTS) {
+        command.args(["--skip", other]);
+    }
+    run_command(&mut command)?;
     Ok(Outcome::Passed)
 }
 
@@ -214,101 +215,25 @@ fn pages() -> Result<Outcome> {
 }
 
 fn time() -> Result<Outcome> {
-    run_command(&mut with_features(&["--test", "time"]))?;
-    Ok(Outcome::Passed)
-}
-
-/// `cargo test` of ironweave with the features that have tests.
-fn with_features(targets: &[&str]) -> Command {
-    let mut command = cargo(&[
-        "test",
-        "--package",
-        "ironweave",
-        "--quiet",
-        "--features",
-        "sqlite,async,coarse-clock,jiff,check,proptest,simulate,tracing",
-    ]);
-    command.args(targets);
-    command
-}
-
-fn features() -> Result<Outcome> {
-    let tests: [&[&str]; 5] = [
-        &[
-            "--test",
-            "check",
-            "--test",
-            "histories",
-            "--test",
-            "simulate",
-            "--test",
-            "tracing",
-        ],
-        &[
-            "--test",
-            "time",
-            "--",
-            "sql::",
-            "streams_follow_the_log::",
-            "stores_have_clocks::",
-        ],
-        &[
-            "--test",
-            "threads",
-            "--test",
-            "store",
-            "--test",
-            "due",
-            "--",
-            "tasks_share_a_store",
-            "a_hundred_streams",
-            "tasks_fire_what_is_due",
-        ],
-        &[
-            "--lib",
-            "--",
-            "project::sqlite",
-            "no_tables_are_ahead",
-            "log::tests::tasks",
-            "base::alarm",
-            "base::clock",
-            "base::time",
-            "base::workers",
-            "check::",
-            "simulate",
-        ],
-        &[
-            "--doc",
-            "--",
-            "ql",
-            "stream",
-            "asynchronous",
-            "check",
-            "convert",
-            "istories",
-            "simulate",
-        ],
-    ];
-    for targets in tests {
-        run_command(&mut with_features(targets))?;
-    }
     run_command(&mut cargo(&[
         "test",
-        "--package",
-        "ironweave-cli",
+        "--workspace",
+        "--all-features",
         "--quiet",
-        "--features",
-        "sqlite",
-        "--tests",
-        "--",
-        "sql",
-        "help",
+        "--test",
+        "time",
     ]))?;
     Ok(Outcome::Passed)
 }
 
 fn doctests() -> Result<Outcome> {
-    run_command(&mut cargo(&["test", "--workspace", "--quiet", "--doc"]))?;
+    run_command(&mut cargo(&[
+        "test",
+        "--workspace",
+        "--all-features",
+        "--quiet",
+        "--doc",
+    ]))?;
     Ok(Outcome::Passed)
 }
 

@@ -40,11 +40,12 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The arguments of `cargo test` that all parts share. Another set of targets would select other features of the dependencies,
-/// and cargo would build them again.
-pub const TESTS: [&str; 6] = [
+/// The arguments of `cargo test` that all parts share. Another set of targets or features would select other features of the
+/// dependencies, and cargo would build them again, and our own crates with them.
+pub const TESTS: [&str; 7] = [
     "test",
     "--workspace",
+    "--all-features",
     "--quiet",
     "--lib",
     "--bins",
