@@ -1,12 +1,13 @@
 //! Which crates of the workspace are published, where their sources are, and whether they are ready for it.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::tools::{cargo, run};
+use crate::tools::{cargo, root, run};
 
 /// A crate that is published.
 #[derive(Debug)]
@@ -76,43 +77,61 @@ fn text(value: &Value) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// Packages all of them as they would be published, and builds what is in the packages. They need not be on a registry
-/// for it, nor does this need the network.
+/// Packages all of them as they would be published, and checks that what is in the packages compiles. They need not be on a
+/// registry for it, nor does this need the network.
+///
+/// `cargo package` would build each package itself, in a directory where all dependencies are built once more. Here, the packages
+/// are members of a workspace beside the target directory, with the profile and the versions of this one, so that cargo finds the
+/// dependencies that `clippy` has checked.
 pub fn package() -> Result<()> {
     let crates = published()?;
-    forget_unpacked(&crates)?;
-    // Cargo would not build a package of a registry again whose version is the same.
-    let target = tempfile::tempdir().context("cannot create a directory for packages")?;
-    let mut command = cargo(&["package", "--offline", "--allow-dirty", "--quiet"]);
-    command.arg("--target-dir").arg(target.path());
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let dir = target.join("packages");
+    if dir.exists() {
+        fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+    }
+    let unpacked = dir.join("unpacked");
+    fs::create_dir_all(&unpacked)
+        .with_context(|| format!("cannot create {}", unpacked.display()))?;
+    let mut command = cargo(&[
+        "package",
+        "--offline",
+        "--allow-dirty",
+        "--quiet",
+        "--no-verify",
+    ]);
+    command.arg("--target-dir").arg(&dir);
     for krate in &crates {
         command.args(["--package", &krate.package]);
     }
-    run(&mut command)
-}
+    run(&mut command)?;
 
-/// Removes the sources that earlier runs have unpacked. Cargo keeps them in its home by the version of a package, and would build
-/// a package against the old sources of another one whose version is the same.
-fn forget_unpacked(crates: &[Crate]) -> Result<()> {
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
-    let Some(Ok(registries)) = home.map(|home| fs::read_dir(home.join("registry/src"))) else {
-        return Ok(());
-    };
-    for registry in registries {
-        let registry = registry?;
-        // The name of a registry in a directory begins with a hyphen, since it has no host.
-        if !registry.file_name().as_encoded_bytes().starts_with(b"-") {
-            continue;
-        }
-        for krate in crates {
-            let unpacked = format!("{}-{}", krate.package, krate.version);
-            let unpacked = registry.path().join(unpacked);
-            if unpacked.exists() {
-                fs::remove_dir_all(&unpacked)
-                    .with_context(|| format!("cannot remove {}", unpacked.display()))?;
-            }
-        }
+    let mut patches = String::new();
+    for krate in &crates {
+        let name = format!("{}-{}", krate.package, krate.version);
+        let mut command = Command::new("tar");
+        // The files are of now: those in a package have one time forever, by which cargo would take them as unchanged.
+        command.args(["-x", "-z", "-m", "-f"]);
+        command.arg(dir.join(format!("package/{name}.crate")));
+        command.arg("-C").arg(&unpacked);
+        run(&mut command)?;
+        patches += &format!("{} = {{ path = \"{name}\" }}\n", krate.package);
+    }
+    let own = fs::read_to_string(root().join("Cargo.toml"))?;
+    let profile = own.find("[profile.dev]").map_or("", |at| &own[at..]);
+    let manifest = unpacked.join("Cargo.toml");
+    let text = format!(
+        "[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\n\n[patch.crates-io]\n{patches}\n{profile}"
+    );
+    fs::write(&manifest, text).with_context(|| format!("cannot write {}", manifest.display()))?;
+    fs::copy(root().join("Cargo.lock"), unpacked.join("Cargo.lock"))?;
+    // One after the other: together, each would be compiled with the features that any of them needs.
+    for krate in &crates {
+        let mut command = cargo(&["check", "--offline", "--quiet", "--package", &krate.package]);
+        command.arg("--manifest-path").arg(&manifest);
+        command.arg("--target-dir").arg(&target);
+        run(&mut command)?;
     }
     Ok(())
 }
