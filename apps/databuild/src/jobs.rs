@@ -115,7 +115,7 @@ pub struct Jobs {
     finder: Finder,
     /// How many runs there may be at a time, by the index of the pool.
     pools: Vec<usize>,
-    /// What is kept of what runs wrote.
+    /// The limits on the output of runs that is kept.
     keep: Keep,
 }
 
@@ -199,7 +199,7 @@ struct File {
     /// How many runs of the jobs of a pool there are at a time.
     #[serde(default)]
     pools: BTreeMap<String, toml::Spanned<usize>>,
-    /// What is kept of what runs wrote.
+    /// The limits on the output of runs that is kept.
     #[serde(default)]
     logs: Logs,
 }
@@ -238,7 +238,7 @@ struct Entry {
 }
 
 impl Jobs {
-    /// What is kept of what runs wrote.
+    /// The limits on the output of runs that is kept.
     pub fn keep(&self) -> Keep {
         self.keep
     }

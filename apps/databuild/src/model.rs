@@ -41,8 +41,8 @@
 //! No other code changes state. Both ends of each edge are declared, so the readers of a partition and
 //! the partitions that wait for it are read from the store rather than from indexes that are maintained by hand.
 
-// This lint would report the types that the macro generates.
-#![allow(clippy::module_name_repetitions)]
+// These lints would report the types and the functions that the macro generates.
+#![allow(clippy::module_name_repetitions, clippy::too_many_arguments)]
 
 /// Wants, runs and partitions.
 #[ironweave::model]
@@ -193,6 +193,15 @@ pub mod build {
             /// When its time to live ends, if it may be live again.
             #[default]
             expires: Option<Timestamp>,
+            /// Whether it is tainted, and so again when its check ends.
+            #[default(false)]
+            tainted: bool,
+            /// When a person said that its data is wrong, if it is tainted, and else when its check began.
+            #[default]
+            since: Timestamp,
+            /// Why its data is wrong, if it is tainted.
+            #[default("")]
+            reason: String,
         },
         /// It is built, and a person has said that its data is wrong.
         #[to(Tainted, Checking, Replaced)]
@@ -647,7 +656,7 @@ pub mod build {
     #[link(want.asked_for += partition)]
     #[link(partition.missed += inputs)]
     #[link(partition.upstreams += inputs.current)]
-    #[moves(partition: Stale -> Checking { by_inputs = partition.Stale.by_inputs, digest = partition.Stale.digest, expires = partition.Stale.expires })]
+    #[moves(partition: Stale -> Checking { by_inputs = partition.Stale.by_inputs, digest = partition.Stale.digest, expires = partition.Stale.expires, tainted = false, since = meta.time, reason = "" })]
     pub struct CheckBegun {
         /// The partition.
         pub partition: Partition,
@@ -663,7 +672,7 @@ pub mod build {
     #[link(want.asked_for += partition)]
     #[link(partition.missed += inputs)]
     #[link(partition.upstreams += inputs.current)]
-    #[moves(partition: Tainted -> Checking { by_inputs = false, digest = "", expires = None })]
+    #[moves(partition: Tainted -> Checking { by_inputs = false, digest = "", expires = None, tainted = true, since = partition.Tainted.at, reason = partition.Tainted.reason })]
     pub struct CheckOfTaintedBegun {
         /// The partition.
         pub partition: Partition,
@@ -744,6 +753,7 @@ pub mod build {
 
     /// No open want needs it any more, so it is not checked.
     #[immediate]
+    #[when(partition.Checking.tainted == false)]
     #[when(count partition.awaited_by == 0)]
     #[unlink(partition.missed -= partition.missed)]
     #[unlink(partition.upstreams -= partition.upstreams)]
@@ -753,13 +763,38 @@ pub mod build {
         pub partition: Partition,
     }
 
+    /// No open want needs it any more, so it is not checked and stays tainted.
+    #[immediate]
+    #[when(partition.Checking.tainted == true)]
+    #[when(count partition.awaited_by == 0)]
+    #[unlink(partition.missed -= partition.missed)]
+    #[unlink(partition.upstreams -= partition.upstreams)]
+    #[moves(partition: Checking -> Tainted { at = partition.Checking.since, reason = partition.Checking.reason })]
+    pub struct CheckOfTaintedWasNeedless {
+        /// The partition.
+        pub partition: Partition,
+    }
+
     /// What it waits for has ended. Whether it is live again or is built depends on the contents.
     #[immediate]
+    #[when(partition.Checking.tainted == false)]
     #[when(all partition.upstreams in Live | Failed | UpstreamFailed)]
     #[unlink(partition.missed -= partition.missed)]
     #[unlink(partition.upstreams -= partition.upstreams)]
     #[moves(partition: Checking -> Stale { by_inputs = partition.Checking.by_inputs, digest = partition.Checking.digest, expires = partition.Checking.expires })]
     pub struct CheckEnded {
+        /// The partition.
+        pub partition: Partition,
+    }
+
+    /// What it waits for has ended. It is built now, because it is tainted.
+    #[immediate]
+    #[when(partition.Checking.tainted == true)]
+    #[when(all partition.upstreams in Live | Failed | UpstreamFailed)]
+    #[unlink(partition.missed -= partition.missed)]
+    #[unlink(partition.upstreams -= partition.upstreams)]
+    #[moves(partition: Checking -> Tainted { at = partition.Checking.since, reason = partition.Checking.reason })]
+    pub struct CheckOfTaintedEnded {
         /// The partition.
         pub partition: Partition,
     }

@@ -185,7 +185,10 @@ impl Chapter {
             ("Stale", "TtlPassed" | "TtlPassedWhileStale") => {
                 "stale, because its time to live has passed"
             }
-            ("Stale", "CheckEnded" | "CheckWasNeedless") => "its check has ended",
+            ("Stale", "CheckEnded" | "CheckWasNeedless")
+            | ("Tainted", "CheckOfTaintedEnded" | "CheckOfTaintedWasNeedless") => {
+                "its check has ended"
+            }
             ("Stale", _) => "stale, because what it is made from has changed",
             ("Checking", _) => "its inputs are built before it is known whether it is built again",
             ("Tainted", _) => "tainted, because its data is wrong",

@@ -97,6 +97,7 @@ fn on_a_store_with_a_log() {
         // Too rare here. Tests of the model have them.
         "Partition: Checking -> Stale by SourcesChanged",
         "Partition: Checking -> Tainted by PartitionsTainted",
+        "CheckOfTaintedWasNeedless",
         "Partition: UpstreamBuilding -> UpForRetry by QuestionWentStale",
         "Want: UpstreamBuilding -> Failed by WantFailed",
     ]);

@@ -56,6 +56,32 @@ fn its_stale_inputs_are_built_before_it() {
 }
 
 #[test]
+fn it_stays_tainted_when_its_check_ends_or_is_needless() {
+    for is_canceled in [true, false] {
+        let mut world = built();
+        world.change(&["source"]);
+        world.taint(&["sum"]);
+        let tainted = |world: &World| {
+            let tainted = world.partition("sum").in_state::<Tainted>(&world.store)?;
+            Some((
+                tainted.at(&world.store),
+                tainted.reason(&world.store).to_owned(),
+            ))
+        };
+        let before = tainted(&world);
+        assert!(before.is_some());
+        let want = world.want(&["sum"]);
+        assert!(!world.check("sum"));
+        assert_eq!(tainted(&world), None, "it is checked");
+        match is_canceled {
+            true => world.cancel(want),
+            false => world.make("source", &[], "one"),
+        }
+        assert_eq!(tainted(&world), before);
+    }
+}
+
+#[test]
 fn what_is_stale_or_checked_is_not_live_again_once_it_is_tainted() {
     for is_checked in [false, true] {
         let mut world = built();
