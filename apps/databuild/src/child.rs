@@ -3,20 +3,20 @@
 //! The life of a process:
 //! 1. It is started in its own process group, so that a Ctrl-C at the terminal reaches only databuild, which
 //!    then ends the process together with its children.
-//! 2. A thread writes its stdin and reads its stdout, until *the process* has ended. The thread does not wait for
-//!    the end of the pipe, which a process in the background may keep open.
-//! 3. The thread reads the rest of the pipe, reaps the process, and kills what is left of its group.
-//! 4. The thread sends the result, including that for the group, to [`Children::ended`].
+//! 2. A thread writes its stdin and reads its stdout and stderr, until *the process* has ended. The thread does not wait for
+//!    the end of the pipes, which a process in the background may keep open.
+//! 3. The thread reads the rest of the pipes, reaps the process, and kills what is left of its group.
+//! 4. The thread sends the result, including that for the group, to [`Children::ended`], and waits for the next process.
 //!
 //! The group is signalled only before the process is reaped, under a lock, because its number may be reused afterwards.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::fd::AsFd;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,15 +30,17 @@ use crate::command::{self, Environment, Var};
 use crate::protocol::{LineHandler, Lines};
 
 mod exit;
+mod workers;
+mod written;
 
 use exit::Exit;
+use workers::Worker;
+pub use written::Written;
 
 /// How long processes may take to end after a signal.
 pub const GRACE: Duration = Duration::from_secs(2);
 /// How often the end of a killed group is checked.
 const GONE_PAUSE: Duration = Duration::from_millis(1);
-/// The number of bytes that are read for the end of a file.
-const TAIL_BYTES_MAX: u64 = 8 * 1024;
 
 /// The description of a process to start.
 pub struct Spec<'a> {
@@ -52,8 +54,8 @@ pub struct Spec<'a> {
     pub env: &'a Environment,
     /// Its directory.
     pub dir: &'a Path,
-    /// The file for its stderr.
-    pub stderr: &'a Path,
+    /// What keeps its stderr.
+    pub stderr: Written,
     /// The text for its stdin.
     pub stdin: String,
 }
@@ -68,8 +70,8 @@ pub struct Ended<K, H> {
     pub status: String,
     /// Its output on stdout, or an error that describes the invalid output.
     pub output: Result<H, String>,
-    /// Its stderr, as an open file, so that the process cannot replace it.
-    pub stderr: File,
+    /// Its stderr.
+    pub stderr: Written,
     /// The state of its process group.
     pub group: Group,
 }
@@ -102,9 +104,19 @@ impl Group {
 
 /// The running processes, by a key of the caller.
 pub struct Children<K, H> {
-    running: BTreeMap<K, Arc<Mutex<Option<Pid>>>>,
+    running: BTreeMap<K, Running>,
+    /// Threads for the next processes.
+    idle: Vec<Worker>,
     sender: Sender<Option<Ended<K, H>>>,
     receiver: Receiver<Option<Ended<K, H>>>,
+}
+
+/// A running process.
+struct Running {
+    /// Its group, until its number can be reused.
+    group: Arc<Mutex<Option<Pid>>>,
+    /// The thread that communicates with it.
+    worker: Worker,
 }
 
 /// Ends a call of [`Children::ended`] before its time, from any thread.
@@ -124,6 +136,7 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
         let (sender, receiver) = channel();
         Self {
             running: BTreeMap::new(),
+            idle: Vec::new(),
             sender,
             receiver,
         }
@@ -143,33 +156,34 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
     pub fn spawn(&mut self, key: K, spec: Spec<'_>, handler: H) -> Result<u32> {
         let mut command = command::of(spec.command, spec.vars, spec.env);
         let program = command.get_program().to_string_lossy().into_owned();
-        let stderr = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(spec.stderr)
-            .with_context(|| format!("cannot write {}", spec.stderr.display()))?;
         let cannot_start = || format!("cannot start `{program}`");
+        let stdin = match spec.stdin.is_empty() {
+            true => Stdio::null(),
+            false => Stdio::piped(),
+        };
         command
             .args(spec.arguments)
             .current_dir(spec.dir)
-            .stdin(Stdio::piped())
+            .stdin(stdin)
             .stdout(Stdio::piped())
-            .stderr(stderr.try_clone().with_context(cannot_start)?);
-        let group = Arc::new(Mutex::new(None));
-        let (of_process, sender) = (Arc::clone(&group), self.sender.clone());
-        let (started, starts) = channel();
-        let stdin = spec.stdin;
-        // The thread starts the process, so that no process is started if no thread can be.
-        let listener = move || {
-            let mut process = match Process::start(&mut command, of_process) {
-                Ok(process) => process,
-                // The caller waits for this.
-                Err(e) => return drop(started.send(Err(e))),
-            };
-            drop(started.send(Ok(process.child.id())));
-            let mut output = process.communicate(stdin, handler);
+            .stderr(Stdio::piped());
+        // No process is started if no thread can be.
+        let worker = match self.idle.pop() {
+            Some(worker) => worker,
+            None => Worker::start().with_context(cannot_start)?,
+        };
+        let mut process = match Process::start(&mut command) {
+            Ok(process) => process,
+            Err(e) => {
+                self.idle.push(worker);
+                return Err(e).with_context(cannot_start);
+            }
+        };
+        let (pid, group) = (process.child.id(), Arc::clone(&process.group));
+        let sender = self.sender.clone();
+        let (text, mut stderr) = (spec.stdin, spec.stderr);
+        worker.give(move || {
+            let mut output = process.communicate(&text, handler, &mut stderr);
             let (status, group) = process.end();
             let (exit, status) = match status {
                 Ok(status) => (exit_code(status), describe(status)),
@@ -187,11 +201,8 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
                 stderr,
                 group,
             }));
-        };
-        thread(listener).with_context(cannot_start)?;
-        let pid = starts.recv().with_context(cannot_start)?;
-        let pid = pid.with_context(cannot_start)?;
-        self.running.insert(key, group);
+        });
+        self.running.insert(key, Running { group, worker });
         Ok(pid)
     }
 
@@ -204,16 +215,17 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
     pub fn ended(&mut self, within: Duration) -> Option<Ended<K, H>> {
         // `self` holds a sender, so the channel is never disconnected.
         let ended = self.receiver.recv_timeout(within).ok()??;
-        self.running.remove(&ended.key);
+        let running = self.running.remove(&ended.key);
+        self.idle.extend(running.map(|running| running.worker));
         Some(ended)
     }
 
     /// Sends a signal to the group of a process, if it still runs.
     pub fn signal(&self, key: K, signal: Signal) {
-        let Some(group) = self.running.get(&key) else {
+        let Some(running) = self.running.get(&key) else {
             return;
         };
-        if let Some(pid) = *group.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(pid) = *running.group.lock().unwrap_or_else(PoisonError::into_inner) {
             // The process may have ended in the meantime.
             let _ = kill_process_group(pid, signal);
         }
@@ -251,10 +263,7 @@ struct Process {
 }
 
 impl Process {
-    fn start(
-        command: &mut std::process::Command,
-        group: Arc<Mutex<Option<Pid>>>,
-    ) -> std::io::Result<Self> {
+    fn start(command: &mut Command) -> io::Result<Self> {
         let mut child = command.spawn()?;
         let pid = Pid::from_child(&child);
         let has_ended = match Exit::of(pid) {
@@ -266,28 +275,38 @@ impl Process {
                 return Err(e);
             }
         };
-        *group.lock().unwrap_or_else(PoisonError::into_inner) = Some(pid);
         Ok(Self {
             child,
-            group,
+            group: Arc::new(Mutex::new(Some(pid))),
             has_ended,
         })
     }
 
-    /// Writes the stdin of a process and reads its stdout until it has ended.
-    fn communicate<H: LineHandler>(&mut self, text: String, handler: H) -> Result<H, String> {
+    /// Writes the stdin of a process, and reads its stdout and stderr until it has ended.
+    fn communicate<H: LineHandler>(
+        &mut self,
+        text: &str,
+        handler: H,
+        written: &mut Written,
+    ) -> Result<H, String> {
         let mut lines = Lines::new(handler);
-        let (mut stdout, mut stdin) = (self.child.stdout.take(), self.child.stdin.take());
+        let mut stdin = self.child.stdin.take();
+        let stdout = self.child.stdout.take().map(OwnedFd::from);
+        let stderr = self.child.stderr.take().map(OwnedFd::from);
+        let (mut stdout, mut stderr) = (stdout.map(File::from), stderr.map(File::from));
         let mut text = text.as_bytes();
         let mut buffer = vec![0; 16 * 1024];
         let result = (|| {
-            if let (Some(stdout), Some(stdin)) = (&stdout, &stdin) {
-                rustix::io::ioctl_fionbio(stdout, true)?;
+            for pipe in stdout.iter().chain(&stderr) {
+                rustix::io::ioctl_fionbio(pipe, true)?;
+            }
+            if let Some(stdin) = &stdin {
                 rustix::io::ioctl_fionbio(stdin, true)?;
             }
             loop {
                 let mut fds = vec![PollFd::new(&self.has_ended, PollFlags::IN)];
                 fds.extend(stdout.iter().map(|s| PollFd::new(s, PollFlags::IN)));
+                fds.extend(stderr.iter().map(|s| PollFd::new(s, PollFlags::IN)));
                 fds.extend(stdin.iter().map(|s| PollFd::new(s, PollFlags::OUT)));
                 match poll(&mut fds, None) {
                     Err(Errno::INTR) => continue,
@@ -295,39 +314,21 @@ impl Process {
                 };
                 let mut ready = fds.iter().map(|fd| !fd.revents().is_empty());
                 let ended = ready.next() == Some(true);
-                let readable = stdout.is_some() && ready.next() == Some(true);
+                let has_stdout = stdout.is_some() && ready.next() == Some(true);
+                let has_stderr = stderr.is_some() && ready.next() == Some(true);
                 let writable = stdin.is_some() && ready.next() == Some(true);
                 drop(fds);
                 if writable {
                     write_some(&mut stdin, &mut text);
                 }
-                let Some(pipe) = stdout.as_mut().filter(|_| ended || readable) else {
-                    match ended {
-                        true => return Ok(()),
-                        false => continue,
-                    }
-                };
-                // After the end of the process, its output is in the pipe. Other processes may still write to the pipe.
-                let mut left = match ended {
-                    true => rustix::io::ioctl_fionread(pipe.as_fd())?,
-                    false => buffer.len() as u64,
-                };
-                while left > 0 {
-                    let most = buffer
-                        .len()
-                        .min(usize::try_from(left).unwrap_or(usize::MAX));
-                    match pipe.read(&mut buffer[..most]) {
-                        Ok(0) => {
-                            stdout = None;
-                            break;
-                        }
-                        Ok(n) => {
-                            lines.push(&buffer[..n]);
-                            left -= n as u64;
-                        }
-                        Err(e) if e.kind() == ErrorKind::WouldBlock => break,
-                        Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                        Err(e) => return Err(e),
+                if ended || has_stdout {
+                    read_some(&mut stdout, ended, &mut buffer, |bytes| lines.push(bytes))?;
+                }
+                if ended || has_stderr {
+                    // Stderr is not the result of the process, so errors only end it.
+                    let read = read_some(&mut stderr, ended, &mut buffer, |b| written.push(b));
+                    if read.is_err() {
+                        stderr = None;
                     }
                 }
                 if ended {
@@ -335,14 +336,15 @@ impl Process {
                 }
             }
         })();
+        written.end();
         match result {
             Ok(()) => lines.end(),
-            Err(e) => Err(format!("its stdout cannot be read: {e}")),
+            Err::<_, io::Error>(e) => Err(format!("its stdout cannot be read: {e}")),
         }
     }
 
     /// Reaps a process after its end, and kills what is left of its group.
-    fn end(&mut self) -> (std::io::Result<ExitStatus>, Group) {
+    fn end(&mut self) -> (io::Result<ExitStatus>, Group) {
         // Until the process has ended, `Children::end` may signal it.
         self.has_ended.wait();
         let (status, left) = {
@@ -371,6 +373,38 @@ impl Process {
     }
 }
 
+/// Reads what has arrived in a pipe. Closes it at its end. After the end of its process, all that the process wrote is in the pipe; other
+/// processes may still write to it.
+fn read_some(
+    pipe: &mut Option<File>,
+    ended: bool,
+    buffer: &mut [u8],
+    mut push: impl FnMut(&[u8]),
+) -> io::Result<()> {
+    let Some(file) = pipe else { return Ok(()) };
+    let mut left = match ended {
+        true => rustix::io::ioctl_fionread(&*file)?,
+        false => buffer.len() as u64,
+    };
+    while left > 0 {
+        let most = (buffer.len()).min(usize::try_from(left).unwrap_or(usize::MAX));
+        match file.read(&mut buffer[..most]) {
+            Ok(0) => {
+                *pipe = None;
+                break;
+            }
+            Ok(n) => {
+                push(&buffer[..n]);
+                left -= n as u64;
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
 /// Writes as much of a text as the pipe takes. Closes the pipe at the end of the text, or if it has no reader.
 fn write_some(stdin: &mut Option<ChildStdin>, text: &mut &[u8]) {
     let Some(pipe) = stdin else { return };
@@ -386,7 +420,7 @@ fn write_some(stdin: &mut Option<ChildStdin>, text: &mut &[u8]) {
 }
 
 /// Starts a thread, and returns an error, rather than panics, if that fails.
-fn thread(body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+fn thread(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
     std::thread::Builder::new().spawn(body).map(drop)
 }
 
@@ -407,24 +441,6 @@ fn describe(status: ExitStatus) -> String {
         }
         (None, None) => format!("ended with {status}"),
     }
-}
-
-/// The last lines of a text file, for messages. Reads a bounded part of the file. A hole in the file gives no
-/// text.
-pub fn tail(file: &mut File, lines_max: usize) -> String {
-    let mut bytes = Vec::new();
-    let mut read = || {
-        let len = file.seek(SeekFrom::End(0))?;
-        file.seek(SeekFrom::Start(len.saturating_sub(TAIL_BYTES_MAX)))?;
-        file.take(TAIL_BYTES_MAX).read_to_end(&mut bytes)
-    };
-    // Read errors shorten the text.
-    let _ = read();
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = (text.trim_end().lines())
-        .map(|line| line.trim_matches('\0'))
-        .collect();
-    lines[lines.len().saturating_sub(lines_max)..].join("\n")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::program;
 
@@ -39,7 +40,7 @@ const BASE: [&str; 10] = [
 ];
 
 /// The environment of a job.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// Variables that are as databuild has them; a name that ends with `*` is for all that begin so.
     inherited: Vec<String>,
@@ -47,6 +48,8 @@ pub struct Environment {
     given: Vec<(String, String)>,
     /// Variables that are as databuild has them, and whose values are kept nowhere.
     secrets: Vec<String>,
+    /// All of them, when they were needed for the first time.
+    vars: OnceLock<Vec<(String, String)>>,
 }
 
 impl Environment {
@@ -84,8 +87,12 @@ impl Environment {
         Ok(all)
     }
 
-    /// The variables as databuild has them now. Those whose text is not UTF-8 are left out.
-    fn vars(&self) -> impl Iterator<Item = (String, String)> {
+    /// The variables, as databuild has them. Those whose text is not UTF-8 are left out.
+    fn vars(&self) -> &[(String, String)] {
+        self.vars.get_or_init(|| self.find().collect())
+    }
+
+    fn find(&self) -> impl Iterator<Item = (String, String)> {
         let names = BASE.iter().copied();
         let names = names.chain(self.inherited.iter().map(String::as_str));
         let names: Vec<&str> = names
@@ -131,6 +138,39 @@ impl Secrets {
         let values = self.0.iter();
         values.fold(text, |text, (value, name)| text.replace(value, name))
     }
+
+    /// The same for a text that may not be UTF-8.
+    pub fn redact_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
+        self.0.iter().fold(bytes, |bytes, (value, name)| {
+            let value = value.as_bytes();
+            let (mut out, mut rest) = (Vec::with_capacity(bytes.len()), &bytes[..]);
+            while let Some(at) = rest.windows(value.len()).position(|part| part == value) {
+                out.extend_from_slice(&rest[..at]);
+                out.extend_from_slice(name.as_bytes());
+                rest = &rest[at + value.len()..];
+            }
+            out.extend_from_slice(rest);
+            out
+        })
+    }
+
+    /// The end of the part of a text that can be redacted before the rest of the text is known: what follows may be the beginning of a
+    /// secret.
+    pub fn complete_until(&self, bytes: &[u8]) -> usize {
+        let values = || self.0.iter().map(|(value, _)| value.as_bytes());
+        let begun = values().filter_map(|value| {
+            let lens = (1..value.len()).rev();
+            lens.into_iter().find(|len| bytes.ends_with(&value[..*len]))
+        });
+        let until = bytes.len() - begun.max().unwrap_or_default();
+        // A whole secret is not cut in two.
+        let around = values().filter_map(|value| {
+            let starts = until.saturating_sub(value.len() - 1)..until;
+            let mut ends = starts.filter(|at| bytes[*at..].starts_with(value));
+            ends.next().map(|at| at + value.len())
+        });
+        around.fold(until, usize::max)
+    }
 }
 
 /// The command of a process, with names replaced in its arguments, the same names in its environment, and its own
@@ -139,7 +179,7 @@ pub fn of(words: &[String], vars: &[Var], env: &Environment) -> Command {
     let mut words = expand(words, vars).into_iter();
     // A jobs file has no empty commands; starting an empty one fails.
     let program = words.next().unwrap_or_default();
-    let env: Vec<(String, String)> = env.vars().collect();
+    let env = env.vars();
     let path = env.iter().rfind(|(name, _)| name == "PATH");
     let file = path.and_then(|(_, path)| program::find_again(&program, path.as_ref()));
     let mut command = match file {
@@ -151,7 +191,7 @@ pub fn of(words: &[String], vars: &[Var], env: &Environment) -> Command {
         .process_group(0)
         .args(words)
         .env_clear()
-        .envs(env)
+        .envs(env.iter().map(|(name, value)| (name, value)))
         .envs(vars.iter().map(|(name, value)| (&**name, value)));
     command
 }
@@ -283,7 +323,7 @@ mod tests {
     #[test]
     fn the_environment_has_what_is_listed() {
         let names = |env: &Environment| {
-            let vars: Vec<String> = env.vars().map(|(name, _)| name).collect();
+            let vars: Vec<String> = env.vars().iter().map(|(name, _)| name.clone()).collect();
             vars
         };
         // Cargo sets some for each test.
@@ -299,8 +339,8 @@ mod tests {
         assert!(names(&some).contains(&"CARGO_PKG_VERSION".to_owned()));
         assert_eq!(
             some.vars()
-                .filter(|(name, _)| name == "CARGO_PKG_NAME")
-                .last()
+                .iter()
+                .rfind(|(name, _)| name == "CARGO_PKG_NAME")
                 .unwrap()
                 .1,
             "x"

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 
-use crate::child::{self, Children, Ended, Spec};
+use crate::child::{Children, Ended, Spec, Written};
 use crate::command::{Environment, Var};
 use crate::dirs::Dirs;
 use crate::engine::{STDERR_LINES_MAX, TICK};
@@ -152,7 +152,7 @@ impl Comparison<'_> {
             if let Some(signal) = stop() {
                 self.children.end();
                 for job in std::mem::take(&mut self.answers).into_keys() {
-                    self.tidy(job);
+                    self.questions.dirs.discard(&run_of(job));
                 }
                 return Err(signal);
             }
@@ -189,7 +189,7 @@ impl Comparison<'_> {
             vars,
             env: &jobs[&job].env,
             dir: &dirs.data(),
-            stderr: &dirs.stderr(&run),
+            stderr: Written::to(dirs.stderr(&run), jobs[&job].env.secrets()),
             stdin: String::new(),
         };
         self.children.spawn(job, spec, Digests::of(&names))?;
@@ -197,7 +197,7 @@ impl Comparison<'_> {
     }
 
     /// Compares the output of a command with the digests that were recorded when the partitions were built.
-    fn compare(&mut self, mut ended: Ended<usize, Digests>) -> Result<(), String> {
+    fn compare(&mut self, ended: Ended<usize, Digests>) -> Result<(), String> {
         let job = ended.key;
         if let Some(left) = ended.group.message() {
             let pattern = &self.questions.jobs[&job].pattern;
@@ -205,8 +205,7 @@ impl Comparison<'_> {
             self.of(job).notes.push(note);
         }
         if ended.exit != 0 {
-            let secrets = self.questions.jobs[&job].env.secrets();
-            let stderr = secrets.redact(child::tail(&mut ended.stderr, STDERR_LINES_MAX));
+            let stderr = ended.stderr.tail(STDERR_LINES_MAX);
             return Err(format!("it {}\n{stderr}", ended.status));
         }
         let now = ended.output?;
@@ -231,17 +230,10 @@ impl Comparison<'_> {
     }
 
     fn complete(&mut self, job: usize) {
-        self.tidy(job);
+        self.questions.dirs.discard(&run_of(job));
         if let Some(answers) = self.answers.remove(&job) {
             (self.each)(job, answers);
         }
-    }
-
-    fn tidy(&self, job: usize) {
-        let Questions { jobs, dirs, .. } = self.questions;
-        let secrets = jobs[&job].env.secrets();
-        dirs.discard(&run_of(job));
-        dirs.tidy(&run_of(job), &secrets);
     }
 }
 

@@ -24,17 +24,12 @@
 //! Whenever the store records that a run succeeded and its directory still exists, the next start completes the rename. The first
 //! versions recorded the success before it.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-
-use crate::command::Secrets;
-
-/// Of what a run wrote to stderr, so much of the end is kept if it has secrets.
-const REDACTED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The number of runs whose commands are in one file.
 const RUNS_PER_FILE: u32 = 1024;
@@ -134,24 +129,6 @@ impl Dirs {
             .filter(|path| path.exists())
             .filter_map(shown)
             .collect()
-    }
-
-    /// Removes the secrets from what a run wrote to stderr, and the file if it is empty. The file is not the result of the run, so errors
-    /// are ignored; with secrets, what cannot be redacted is removed.
-    pub fn tidy(&self, run: &str, secrets: &Secrets) {
-        let path = self.stderr(run);
-        let is_empty = fs::metadata(&path).is_ok_and(|meta| meta.len() == 0);
-        if is_empty {
-            drop(fs::remove_file(&path));
-        } else if !secrets.is_empty() {
-            let redacted = read_end(&path).and_then(|bytes| {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                fs::write(&path, secrets.redact(text))
-            });
-            if redacted.is_err() {
-                drop(fs::remove_file(&path));
-            }
-        }
     }
 
     /// The directory of what runs wrote.
@@ -284,16 +261,6 @@ fn remove(path: &Path) {
     }
 }
 
-/// The end of a file.
-fn read_end(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let len = file.metadata()?.len();
-    file.seek(SeekFrom::Start(len.saturating_sub(REDACTED_BYTES_MAX)))?;
-    let mut bytes = Vec::new();
-    file.take(REDACTED_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 /// Makes directories writable, so that their content can be removed, whatever modes a job has set.
 fn make_writable(dir: &Path) {
     let mut todo = vec![dir.to_owned()];
@@ -392,24 +359,6 @@ mod tests {
         dirs.make_run("2.1").unwrap();
         dirs.discard("2.1");
         assert!(dirs.runs_present().unwrap().is_empty());
-    }
-
-    #[test]
-    fn what_is_kept_of_runs_has_no_secrets() {
-        let dir = tempfile::tempdir().unwrap();
-        let dirs = Dirs::at(dir.path()).unwrap();
-        dirs.create().unwrap();
-        let env = vec![];
-        let secrets = crate::command::Environment::parse(env, vec!["CARGO_PKG_NAME".into()]);
-        let secrets = secrets.unwrap().secrets();
-        for (run, text) in [("0.1", ""), ("1.1", "I am databuild."), ("2.1", "fine")] {
-            fs::write(dirs.stderr(run), text).unwrap();
-            dirs.tidy(run, &secrets);
-        }
-        assert!(!dirs.stderr("0.1").exists());
-        let kept = fs::read_to_string(dirs.stderr("1.1")).unwrap();
-        assert_eq!(kept, "I am [CARGO_PKG_NAME].");
-        assert_eq!(dirs.kept_of("1.1"), [dir.path().join("logs/1.1.stderr")]);
     }
 
     #[test]

@@ -336,11 +336,7 @@ impl Engine {
         let open: Vec<Want> = open.copied().collect();
         let dirs = self.dirs.clone();
         let failed = |e| step_error(&dirs, e);
-        let works = std::mem::take(&mut self.works);
-        let runs: Vec<JobRun> = works.keys().copied().collect();
-        for (run, work) in works {
-            dirs.tidy(&run.id().to_string(), &work.secrets);
-        }
+        let runs: Vec<JobRun> = std::mem::take(&mut self.works).into_keys().collect();
         if !open.is_empty() || !runs.is_empty() {
             let mut t = self.store.begin();
             for want in open {

@@ -42,8 +42,8 @@
 //! `secrets` name; a name that ends with `*` is for all variables that begin so. In whatever databuild keeps of a run, the value of a secret is
 //! replaced by the name, as in `[API_TOKEN]`.
 //!
-//! What a run writes to stderr is kept in `DIR/logs/RUN.stderr`. What it prints on stdout is kept in `DIR/logs/RUN.stdout`, without the lines with
-//! which it reports what it did. The command of the run, without secrets, is kept in `DIR/logs` too. Each line for databuild is a JSON object:
+//! What a run writes to stderr is kept in `DIR/logs/RUN.stderr`, as it arrives; a run that writes nothing has no such file. What it prints on stdout
+//! is kept in `DIR/logs/RUN.stdout`, without the lines with which it reports what it did. The command of the run, without secrets, is kept in `DIR/logs` too. Each line for databuild is a JSON object:
 //!
 //! | line | meaning |
 //! |---|---|
@@ -82,8 +82,8 @@
 //! shows that, and the log has an event.
 //!
 //! A run ends with its process. Processes that are left in its process group are then killed, and
-//! databuild reports it. A process that left the group (`setsid`) is neither waited for nor ended, and its output
-//! on stdout after the end of the run is lost.
+//! databuild reports it. A process that left the group (`setsid`) is neither waited for nor ended, and what it writes after the end of the run is
+//! lost: stdout and stderr are pipes that databuild has closed by then. The same holds for a run whose databuild was killed.
 //!
 //! With `digest`, the partitions of the job become stale when their digest changes. When databuild starts, it runs
 //! that command once with the names of the job's live partitions as further arguments, and the command prints a line

@@ -96,7 +96,7 @@ fn find(store: &BuildStore, dirs: &Dirs, which: &str) -> Result<JobRun> {
     })
 }
 
-/// A file that may grow, and may be replaced by one without secrets.
+/// A file that may grow.
 struct Tail {
     path: PathBuf,
     /// How many bytes were copied.

@@ -1,5 +1,6 @@
 //! Syncs the output of runs to the disk, on a thread, so that other runs go on meanwhile. The thread takes all runs that have ended since, and
-//! syncs them together: how long that takes depends little on their number.
+//! syncs them together: how long that takes depends little on their number. So the engine waits a moment for more of them, unless it has room
+//! for a run and none that can start, which may be because these are not recorded yet.
 //!
 //! The engine gets a run when its output is on the disk, and then moves it into place and records the success. That is not synced. If the
 //! power fails, the output is in the directory of the run or in its place, since a rename is done as a whole or not at all. If the store has the
@@ -10,7 +11,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -30,11 +31,18 @@ type Sealed = (RunEnded, Result<()>);
 /// Up to so many files and directories are synced one by one, which other writers to the disk delay less.
 const SINGLE_MAX: usize = 8;
 
+/// How long a run that has ended waits for others.
+const GATHERING: Duration = Duration::from_millis(20);
+
 /// The runs whose output is being synced.
 pub struct Sealer {
-    sender: Sender<RunEnded>,
+    /// Those that wait for others.
+    gathered: Vec<RunEnded>,
+    /// When they are passed to the thread.
+    until: Option<Instant>,
+    sender: Sender<Vec<RunEnded>>,
     sealed: Receiver<Sealed>,
-    /// The runs that the thread has.
+    /// All of them.
     runs: BTreeSet<JobRun>,
 }
 
@@ -44,11 +52,11 @@ impl Sealer {
     /// # Errors
     /// If the thread cannot be started.
     pub fn start(dirs: Dirs, waker: Waker<JobRun, RunOutput>) -> Result<Self> {
-        let (sender, ended) = channel::<RunEnded>();
+        let (sender, ended) = channel::<Vec<RunEnded>>();
         let (answers, sealed) = channel();
         let thread = move || {
-            while let Ok(first) = ended.recv() {
-                let all: Vec<RunEnded> = std::iter::once(first).chain(ended.try_iter()).collect();
+            while let Ok(mut all) = ended.recv() {
+                all.extend(ended.try_iter().flatten());
                 let runs: Vec<String> = all.iter().map(|e| e.key.id().to_string()).collect();
                 for one in all.into_iter().zip(seal(&dirs, &runs)) {
                     // The engine may be gone.
@@ -62,10 +70,31 @@ impl Sealer {
             .spawn(thread);
         thread.context("cannot start the thread that syncs the output of runs")?;
         Ok(Self {
+            gathered: Vec::new(),
+            until: None,
             sender,
             sealed,
             runs: BTreeSet::new(),
         })
+    }
+
+    /// Syncs the output of a run, soon.
+    fn seal(&mut self, ended: RunEnded) {
+        self.runs.insert(ended.key);
+        self.gathered.push(ended);
+        self.until.get_or_insert_with(|| Instant::now() + GATHERING);
+    }
+
+    /// Passes what was gathered to the thread, if its time is over or more is not waited for. Returns how long it waits otherwise.
+    fn pass_on(&mut self, waits: bool) -> Option<Duration> {
+        let left = self.until?.saturating_duration_since(Instant::now());
+        if waits && !left.is_zero() {
+            return Some(left);
+        }
+        self.until = None;
+        // If the thread is gone, its answers are, too.
+        let _ = self.sender.send(std::mem::take(&mut self.gathered));
+        None
     }
 
     /// Returns whether the output of a run is being synced.
@@ -87,16 +116,16 @@ impl Engine {
 
     /// Waits for the end of a run, for a limited time, and records the results of those whose output is on the disk.
     pub(crate) fn record_ends(&mut self, within: Duration) -> Result<()> {
-        let mut next = self.children.ended(within);
+        // All that can start was started.
+        let is_full = self.children.len() >= self.limits.jobs.max(1);
+        let left = self.sealer.pass_on(is_full).unwrap_or(within);
+        let mut next = self.children.ended(within.min(left));
         while let Some(ended) = next {
-            let run = ended.key;
-            let work = self.works.get_mut(&run);
+            let work = self.works.get_mut(&ended.key);
             match work.filter(|work| work.may_succeed(&ended)) {
                 Some(work) => {
                     work.process_has_ended();
-                    self.sealer.runs.insert(run);
-                    // If the thread is gone, its answers are, too.
-                    let _ = self.sealer.sender.send(ended);
+                    self.sealer.seal(ended);
                 }
                 None => self.ended(ended, Err(anyhow::anyhow!("its output was not synced")))?,
             }

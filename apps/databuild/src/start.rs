@@ -148,11 +148,6 @@ pub fn recover(engine: &mut Engine, refs: &[String], wants: Earlier) -> Result<O
             )),
         }
     }
-    for run in &lost {
-        let job = engine.jobs.job_for(run.label(&engine.store)).ok();
-        let secrets = job.map(|job| job.env.secrets()).unwrap_or_default();
-        engine.dirs.tidy(&run.id().to_string(), &secrets);
-    }
     engine.lose(&lost)?;
     if wants == Earlier::Canceled {
         // Those that runs asked for end with them.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use ironweave::prelude::*;
 
-use crate::child::{self, Ended, Spec};
+use crate::child::{Ended, Spec, Written};
 use crate::command::{Secrets, expand};
 use crate::engine::{Engine, STDERR_LINES_MAX, step_error};
 use crate::invoked;
@@ -177,7 +177,7 @@ impl Engine {
             vars: &vars,
             env: &job.env,
             dir: &dir,
-            stderr: &self.dirs.stderr(&id),
+            stderr: Written::to(self.dirs.stderr(&id), secrets.clone()),
             stdin: live,
         };
         let declared = job.inputs(name);
@@ -238,10 +238,7 @@ impl Engine {
         let name = name(partition, &self.store).to_owned();
         let id = run.id().to_string();
         let stop = work.stop.map(|stop| stop.why);
-        // Read before it is redacted, which replaces the file.
-        let stderr = child::tail(&mut ended.stderr, STDERR_LINES_MAX);
-        let stderr = work.secrets.redact(stderr);
-        self.dirs.tidy(&id, &work.secrets);
+        let stderr = ended.stderr.tail(STDERR_LINES_MAX);
         if stop == Some(Why::Needless) {
             self.dirs.discard(&id);
             self.fire(RunCanceled { run })?;

@@ -1,18 +1,19 @@
 //! Tests with processes of a shell, without an engine.
 
 use super::*;
+use crate::command::Secrets;
 use crate::protocol::RunOutput;
 
 static ENV: std::sync::LazyLock<Environment> = std::sync::LazyLock::new(Environment::default);
 
-fn spec<'a>(command: &'a [String], dir: &'a Path, stderr: &'a Path) -> Spec<'a> {
+fn spec<'a>(command: &'a [String], dir: &'a Path) -> Spec<'a> {
     Spec {
         command,
         arguments: &[],
         vars: &[],
         env: &ENV,
         dir,
-        stderr,
+        stderr: Written::to(dir.join("stderr"), Secrets::default()),
         stdin: "x\ny\n".into(),
     }
 }
@@ -20,16 +21,15 @@ fn spec<'a>(command: &'a [String], dir: &'a Path, stderr: &'a Path) -> Spec<'a> 
 /// Runs a script to its end.
 fn run(script: &str) -> (Ended<u8, RunOutput>, String) {
     let dir = tempfile::tempdir().unwrap();
-    let stderr = dir.path().join("stderr");
     let command = ["sh".into(), "-c".into(), script.into()];
     let mut children = Children::new();
     children
-        .spawn(7, spec(&command, dir.path(), &stderr), RunOutput::of("a"))
+        .spawn(7, spec(&command, dir.path()), RunOutput::of("a"))
         .unwrap();
-    let mut ended = children.ended(Duration::from_secs(20)).unwrap();
+    let ended = children.ended(Duration::from_secs(20)).unwrap();
     assert!(children.is_empty());
     assert_eq!(ended.key, 7);
-    let stderr = tail(&mut ended.stderr, 2);
+    let stderr = ended.stderr.tail(2);
     (ended, stderr)
 }
 
@@ -71,7 +71,6 @@ fn a_process_in_the_background_that_writes_without_end_is_not_read_without_end()
 #[test]
 fn a_process_is_ended_together_with_its_children() {
     let dir = tempfile::tempdir().unwrap();
-    let stderr = dir.path().join("stderr");
     // The second script ignores SIGTERM.
     for script in [
         "sleep 600 | sleep 600",
@@ -80,7 +79,7 @@ fn a_process_is_ended_together_with_its_children() {
         let command = ["sh".into(), "-c".into(), script.to_owned()];
         let mut children = Children::new();
         let pid = children
-            .spawn((), spec(&command, dir.path(), &stderr), RunOutput::of("a"))
+            .spawn((), spec(&command, dir.path()), RunOutput::of("a"))
             .unwrap();
         assert_eq!(children.end(), [()]);
         let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
@@ -89,13 +88,31 @@ fn a_process_is_ended_together_with_its_children() {
 }
 
 #[test]
+fn a_thread_serves_one_process_after_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let command = ["sh".into(), "-c".into(), "echo $$ >&2".into()];
+    let missing = ["/nonexistent/program".into()];
+    let mut children = Children::new();
+    for _ in 0..3 {
+        let output = RunOutput::of("a");
+        let pid = children.spawn(7, spec(&command, dir.path()), output);
+        let pid = pid.unwrap();
+        let ended = children.ended(Duration::from_secs(20)).unwrap();
+        assert_eq!(ended.stderr.tail(1), pid.to_string());
+        let output = RunOutput::of("a");
+        let refused = children.spawn(8, spec(&missing, dir.path()), output);
+        refused.unwrap_err();
+        assert_eq!((children.idle.len(), children.len()), (1, 0));
+    }
+}
+
+#[test]
 fn a_missing_program_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let stderr = dir.path().join("stderr");
     let command = ["/nonexistent/program".into()];
     let mut children = Children::new();
     let error = children
-        .spawn((), spec(&command, dir.path(), &stderr), RunOutput::of("a"))
+        .spawn((), spec(&command, dir.path()), RunOutput::of("a"))
         .unwrap_err();
     assert!(format!("{error:#}").starts_with("cannot start `/nonexistent/program`: "));
     assert!(children.is_empty());

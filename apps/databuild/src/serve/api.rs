@@ -92,13 +92,6 @@ impl Api {
         }
         Ok(Arc::clone(&known.1))
     }
-
-    /// Returns whether the job of a partition has secrets, or is not known.
-    pub fn has_secrets(&self, name: &str) -> bool {
-        let jobs = self.jobs();
-        let job = jobs.as_ref().ok().and_then(|jobs| jobs.job_for(name).ok());
-        job.is_none_or(|job| !job.env.secrets().is_empty())
-    }
 }
 
 /// All routes, with the checks before each.

@@ -212,11 +212,7 @@ impl Engine {
         orders.look.end();
         self.progress.finish();
         self.children.end();
-        let works = std::mem::take(&mut self.works);
-        for (run, work) in &works {
-            self.dirs.tidy(&run.id().to_string(), &work.secrets);
-        }
-        let runs: Vec<JobRun> = works.into_keys().collect();
+        let runs: Vec<JobRun> = std::mem::take(&mut self.works).into_keys().collect();
         let lost = self.lose(&runs);
         if result.is_ok() && lost.is_ok() {
             self.checkpoint();

@@ -16,9 +16,6 @@ use crate::serve::failure::{Asked, Failure, Named};
 
 /// The number of bytes of what a run wrote in an answer.
 const LOG_BYTES_MAX: u64 = 64 * 1024;
-/// Why nothing is shown of what a run with secrets writes to stderr.
-const WITHHELD: &str =
-    "the job has secrets: what it writes to stderr is shown without them when the run has ended";
 
 /// Which part of what a run wrote is asked for.
 #[derive(Deserialize, JsonSchema)]
@@ -66,14 +63,6 @@ pub async fn logs(
             Stream::Stdout => api.dirs.stdout(&id),
             Stream::Stderr => api.dirs.stderr(&id),
         };
-        // Secrets are removed from stderr when the run has ended.
-        if matches!(stream, Stream::Stderr) && !ended && api.has_secrets(run.label(&db)) {
-            return Ok(Logs {
-                part: Part::default(),
-                ended,
-                withheld: Some(WITHHELD.to_owned()),
-            });
-        }
         let part = part(&path, from).map_err(|e| {
             let why = format!("cannot read what the run wrote: {e}");
             Failure::new(StatusCode::INTERNAL_SERVER_ERROR, why)
@@ -104,7 +93,7 @@ struct Part {
     size: u64,
 }
 
-/// Reads a part of a file that may grow, or be replaced or removed: whole characters, and at most [`LOG_BYTES_MAX`].
+/// Reads a part of a file that may grow, or be removed: whole characters, and at most [`LOG_BYTES_MAX`].
 fn part(path: &Path, from: Option<u64>) -> std::io::Result<Part> {
     let mut file = match std::fs::File::open(path) {
         Ok(file) => file,

@@ -85,7 +85,12 @@ fn secrets_of_a_run_that_was_killed_are_kept_nowhere() {
         r#"
 [[job]]
 partitions = "a"
-command = ["sh", "-c", "echo with $TOKEN >&2; kill -KILL $PPID; sleep 1"]
+command = ["sh", "-c", '''
+    echo with $TOKEN >&2
+    until [ -s "$DATABUILD_OUT/../../logs/${DATABUILD_OUT##*/}.stderr" ]; do sleep 0.01; done
+    kill -KILL $PPID
+    sleep 1
+''']
 secrets = ["TOKEN"]
 [[job]]
 partitions = "b"
