@@ -99,6 +99,7 @@ fn a_thread_serves_one_process_after_another() {
         let pid = pid.unwrap();
         let ended = children.ended(Duration::from_secs(20)).unwrap();
         assert_eq!(ended.stderr.tail(1), pid.to_string());
+        assert_eq!(children.idle.len(), 1);
         let output = RunOutput::of("a");
         let refused = children.spawn(8, spec(&missing, dir.path()), output);
         refused.unwrap_err();
