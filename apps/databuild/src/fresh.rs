@@ -1,6 +1,9 @@
 //! Finds the partitions that are no longer up to date when databuild starts: live partitions whose data is missing, and those whose digest
 //! has changed since they were built, or the version of their job. A partition that has failed may be built again if one of these has changed.
 //!
+//! A want of what is live, as everything is that it is made from, is compared with that alone at first: if nothing of it has changed, nothing is
+//! built. Before something is built, all others are compared, since its run may read any of them.
+//!
 //! If the `digest` command of a job fails, the partitions of that job are not known to be up to date. Partitions that depend on them
 //! are not built until the command works again; all others are.
 
@@ -14,9 +17,12 @@ use crate::digests::{Answers, Built, Question, Questions};
 use crate::engine::Engine;
 use crate::jobs::Job;
 use crate::model::build::state::{Checking, Failed, Live, Stale};
-use crate::model::build::{Partition, SourcesChanged};
+use crate::model::build::{Partition, PartitionRef, SourcesChanged};
 use crate::present::Present;
-use crate::rules::{current, name};
+use crate::rules::{current, name, open_wants};
+
+/// What is wanted is compared alone at first if that is at most this part of all partitions. Otherwise it is as quick to compare all.
+const FEW_OF: usize = 4;
 
 /// The partitions that are not known to be up to date, and the consequences.
 #[derive(Default)]
@@ -66,12 +72,61 @@ impl Unknown {
 /// Records which live partitions are stale; those in `gone` are known to be. Returns the signal that
 /// stopped it, if there was one.
 pub fn look(engine: &mut Engine, refs: &[String], gone: Vec<Partition>) -> Result<Option<i32>> {
-    let (mut changed, questions) = differences(engine);
+    // Wants of a daemon that was killed may build something else.
+    if gone.is_empty()
+        && open_wants(&engine.store).is_empty()
+        && let Some(few) = live_and_few(engine, refs)
+    {
+        match look_at(engine, refs, Some(&few), gone.clone())? {
+            Ok(changed) if changed.is_empty() => return Ok(None),
+            Ok(_) => {}
+            Err(signal) => return Ok(Some(signal)),
+        }
+    }
+    Ok(look_at(engine, refs, None, gone)?.err())
+}
+
+/// Compares some partitions, or all, and returns those that have changed, or the signal that stopped it.
+fn look_at(
+    engine: &mut Engine,
+    refs: &[String],
+    few: Option<&BTreeSet<Partition>>,
+    gone: Vec<Partition>,
+) -> Result<Result<BTreeSet<Partition>, i32>> {
+    let (mut changed, questions) = differences(engine, few);
     changed.extend(gone);
     match questions.ask_all(&|| engine.signals.received()) {
-        Ok(answers) => learn(engine, refs, changed, answers).map(|_| None),
-        Err(signal) => Ok(Some(signal)),
+        Ok(answers) => learn(engine, refs, changed, answers).map(Ok),
+        Err(signal) => Ok(Err(signal)),
     }
+}
+
+/// Wanted partitions and what they are made from, if all of that is live, and few of all partitions. If nothing of it has changed, nothing is
+/// built. O(partitions that are returned), and of their inputs.
+pub fn live_and_few(engine: &Engine, refs: &[String]) -> Option<BTreeSet<Partition>> {
+    let db = &engine.store;
+    let most = db.count::<PartitionRef, Any>() / FEW_OF;
+    let mut found = BTreeSet::new();
+    let mut todo: Vec<Partition> = refs
+        .iter()
+        .map(|name| current(name, db))
+        .collect::<Option<_>>()?;
+    while let Some(partition) = todo.pop() {
+        if !partition.is::<Live>(db) {
+            return None;
+        }
+        if !found.insert(partition) {
+            continue;
+        }
+        if found.len() > most {
+            return None;
+        }
+        for input in partition.inputs(db).chain(partition.upstreams(db)) {
+            todo.push(input.of(db).current(db)?);
+        }
+    }
+    // Without names, what was built before is looked at.
+    (!found.is_empty()).then_some(found)
 }
 
 /// What is compared without a `digest` command: the data of partitions, and the versions of their jobs.
@@ -107,22 +162,21 @@ impl LocalChanges {
     }
 }
 
-/// The partitions that have changed as can be seen without a `digest` command, and what is to be asked of these commands.
-pub fn differences(engine: &Engine) -> (BTreeSet<Partition>, Questions) {
+/// The partitions that have changed as can be seen without a `digest` command, and what is to be asked of these commands. Only these live
+/// partitions are compared, or all.
+pub fn differences(
+    engine: &Engine,
+    few: Option<&BTreeSet<Partition>>,
+) -> (BTreeSet<Partition>, Questions) {
     let mut changed = BTreeSet::new();
     let db = &engine.store;
     let mut by_job: BTreeMap<usize, Vec<Built>> = BTreeMap::new();
-    let live = db.place::<Partition, Live>().map(|p| p.any());
-    // What may be live again without a run is compared like what is live.
-    let stale = db.place::<Partition, Stale>().filter(|p| p.by_inputs(db));
-    let stale = stale.map(|p| p.any());
-    let checking = db
-        .place::<Partition, Checking>()
-        .filter(|p| p.by_inputs(db));
-    let checking = checking.map(|p| p.any());
-    let failed = db.place::<Partition, Failed>().map(|p| p.any());
+    let compared_ones: Vec<Partition> = match few {
+        Some(few) => few.iter().copied().collect(),
+        None => all_compared(db),
+    };
     let mut local = LocalChanges::of(engine.jobs.all(), engine.dirs.data());
-    for partition in live.chain(stale).chain(checking).chain(failed) {
+    for partition in compared_ones {
         let name = name(partition, db);
         let job = engine.jobs.index_for(name).ok();
         if local.change(partition, name, job, db).is_some() {
@@ -154,6 +208,20 @@ pub fn differences(engine: &Engine) -> (BTreeSet<Partition>, Questions) {
         dirs: engine.dirs.clone(),
     };
     (changed, questions)
+}
+
+/// The partitions that may have changed since they were built or have failed.
+fn all_compared(db: &impl Db) -> Vec<Partition> {
+    let live = db.place::<Partition, Live>().map(|p| p.any());
+    // What may be live again without a run is compared like what is live.
+    let stale = db.place::<Partition, Stale>().filter(|p| p.by_inputs(db));
+    let stale = stale.map(|p| p.any());
+    let checking = db
+        .place::<Partition, Checking>()
+        .filter(|p| p.by_inputs(db));
+    let checking = checking.map(|p| p.any());
+    let failed = db.place::<Partition, Failed>().map(|p| p.any());
+    live.chain(stale).chain(checking).chain(failed).collect()
 }
 
 /// Records what has changed, with the answers of `digest` commands, and returns it. They may have been asked long ago, so that a partition

@@ -10,6 +10,8 @@
 //! one has ended    what has changed is recorded, and the wants are created that waited for no other command
 //! ```
 //!
+//! A want of what is live is compared with what that is made from, and with nothing else, as long as nothing of it has changed.
+//!
 //! A want that was created before all commands had ended may turn out to be made from what has changed, because its runs have discovered that.
 //! What it asked for is then wanted again.
 
@@ -26,8 +28,10 @@ use crate::child::Waker;
 use crate::digests::{Answers, Questions};
 use crate::engine::Engine;
 use crate::fresh;
+use crate::model::build::state::Live;
 use crate::model::build::{JobRun, Partition};
 use crate::protocol::RunOutput;
+use crate::rules::current;
 use crate::serve::failure::Failure;
 use crate::serve::inbox::{Answered, Asked, Orders};
 
@@ -44,6 +48,8 @@ struct GoingOn {
     open: BTreeMap<usize, BTreeSet<Partition>>,
     thread: JoinHandle<()>,
     stop: Arc<AtomicBool>,
+    /// Whether only what is wanted is compared, since it was live and nothing is built if it has not changed.
+    of_few: bool,
     waiting: Vec<Asked>,
     /// What was wanted meanwhile, for clients that have their answer.
     meanwhile: Vec<Asked>,
@@ -85,7 +91,7 @@ impl Look {
         }
     }
 
-    fn begin(&mut self, questions: Questions, waiting: Vec<Asked>) -> Result<()> {
+    fn begin(&mut self, questions: Questions, waiting: Vec<Asked>, of_few: bool) -> Result<()> {
         let (sender, answers) = channel();
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, waker) = (Arc::clone(&stop), Arc::clone(&self.waker));
@@ -109,6 +115,7 @@ impl Look {
             open,
             thread: thread.context("cannot start a thread for the `digest` commands")?,
             stop,
+            of_few,
             waiting,
             meanwhile: Vec::new(),
         });
@@ -165,11 +172,20 @@ impl Engine {
         if fine.is_empty() {
             return Ok(answered);
         }
-        let (changed, questions) = fresh::differences(self);
-        // The other commands that failed are not those of these jobs any more.
-        self.unknown
-            .retain(|pattern| questions.is_of(pattern), &self.store);
-        fresh::learn_before(self, &names(&fine), changed)?;
+        let wanted = names(&fine);
+        let few = fresh::live_and_few(self, &wanted);
+        let (mut changed, mut questions) = fresh::differences(self, few.as_ref());
+        // If something is to be built, its run may read what was not compared.
+        let of_few = few.is_some() && changed.is_empty();
+        if few.is_some() && !of_few {
+            (changed, questions) = fresh::differences(self, None);
+        }
+        if !of_few {
+            // The other commands that failed are not those of these jobs any more.
+            self.unknown
+                .retain(|pattern| questions.is_of(pattern), &self.store);
+        }
+        fresh::learn_before(self, &wanted, changed)?;
         let look = &mut orders.look;
         let (asking, asked) = questions.split(|job| look.is_asking(job));
         let (mut waiting, mut now) = (Vec::new(), Vec::new());
@@ -186,7 +202,7 @@ impl Engine {
             those.push((refs, client));
         }
         if !asked.jobs.is_empty() {
-            look.begin(asked, waiting)?;
+            look.begin(asked, waiting, of_few)?;
         }
         look.note_meanwhile(&now);
         answered.extend(self.create(now)?);
@@ -196,7 +212,7 @@ impl Engine {
     /// Records what commands have found that have ended, and creates the wants that have waited for them. Returns whether one has ended.
     fn take_answers(&mut self, orders: &mut Orders, answered: &mut Vec<Answered>) -> Result<bool> {
         let Orders { look, jobs, .. } = orders;
-        let (mut has_ended, mut ready) = (false, Vec::new());
+        let (mut has_ended, mut ready, mut unsure) = (false, Vec::new(), Vec::new());
         for look in &mut look.going_on {
             let answers = match look.take() {
                 Ok(answers) if answers.jobs.is_empty() => continue,
@@ -214,22 +230,38 @@ impl Engine {
             refs.extend(look.meanwhile.iter().flat_map(|(refs, ..)| refs.clone()));
             let changed = fresh::learn(self, &refs, BTreeSet::new(), answers)?;
             for (refs, client) in look.meanwhile.iter().filter(|_| !changed.is_empty()) {
-                if !changed.is_disjoint(&fresh::needed_for(self, refs)) {
-                    // One that cannot be wanted any more is not.
-                    drop(self.want_together(refs.clone(), client)?);
+                if changed.is_disjoint(&fresh::needed_for(self, refs)) {
+                    continue;
                 }
+                // What is built now may read what was not compared.
+                if look.of_few {
+                    unsure.push((refs.clone(), client.answered()));
+                    continue;
+                }
+                // One that cannot be wanted any more is not.
+                drop(self.want_together(refs.clone(), client)?);
             }
             for (refs, client) in waiting {
-                match look.is_about(&fresh::needed_for(self, &refs)) {
-                    true => look.waiting.push((refs, client)),
-                    false => ready.push((refs, client)),
+                if look.is_about(&fresh::needed_for(self, &refs)) {
+                    look.waiting.push((refs, client));
+                } else if look.of_few && !self.are_live(&refs) {
+                    unsure.push((refs, client));
+                } else {
+                    ready.push((refs, client));
                 }
             }
         }
         look.going_on.retain(|look| !look.open.is_empty());
+        look.next.append(&mut unsure);
         look.note_meanwhile(&ready);
         answered.extend(self.create(ready)?);
         Ok(has_ended)
+    }
+
+    fn are_live(&self, refs: &[String]) -> bool {
+        let db = &self.store;
+        refs.iter()
+            .all(|name| current(name, db).is_some_and(|p| p.is::<Live>(db)))
     }
 
     fn create(&mut self, wants: Vec<Asked>) -> Result<Vec<Answered>> {

@@ -50,6 +50,7 @@ mod the_time_of_a_build_is_predicted;
 mod times_are_kept;
 mod wants_end;
 mod wants_have_a_source_and_a_priority;
+mod what_is_live_is_compared_alone;
 mod wrong_data_is_tainted;
 
 use model_of_then::rules;

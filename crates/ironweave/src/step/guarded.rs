@@ -42,7 +42,7 @@ pub struct GuardContext<'g> {
 /// #     }
 /// #     /// A customer opens a ticket.
 /// #     #[event]
-/// #     #[guard(crate::in_time)]
+/// #     #[guard(super::in_time)]
 /// #     pub struct Asked {
 /// #         /// The customer who opens the ticket.
 /// #         pub customer: Ensure<Customer>,
