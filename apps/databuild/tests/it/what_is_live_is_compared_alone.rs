@@ -30,15 +30,18 @@ partitions = "other/*"
 command = ["true"]
 "#;
 
-const ALL: [&str; 10] = [
-    "source/a", "source/b", "report", "other/1", "other/2", "other/3", "other/4", "other/5",
-    "other/6", "other/7",
+const SOURCES: [&str; 3] = ["source/a", "source/b", "source/c"];
+
+const ALL: [&str; 12] = [
+    "source/a", "source/b", "source/c", "report", "other/1", "other/2", "other/3", "other/4",
+    "other/5", "other/6", "other/7", "other/8",
 ];
 
 fn place() -> Place {
     let place = Place::with_jobs(JOBS);
     place.write("a", "none");
     place.write("b", "old");
+    place.write("c", "old");
     place.write("asked", "");
     place
 }
@@ -55,7 +58,7 @@ fn asked(place: &Place) -> Vec<String> {
 #[test]
 fn by_a_run_without_a_daemon() {
     let place = place();
-    place.run(&["source/a", "source/b"]).success();
+    place.run(&SOURCES).success();
     place.run(&ALL).success();
     asked(&place);
     // `source/b` has changed, and `report` is not made from it.
@@ -66,17 +69,17 @@ fn by_a_run_without_a_daemon() {
     // Now it is.
     place.write("a", "b");
     place.run(&["report"]).success();
-    assert_eq!(asked(&place), ["source/a", "source/b"]);
+    assert_eq!(asked(&place), SOURCES);
     assert_eq!(place.read("out/data/report/value"), "new");
     // Most of them are compared with all.
     place.run(&ALL).success();
-    assert_eq!(asked(&place), ["source/a", "source/b"]);
+    assert_eq!(asked(&place), SOURCES);
 }
 
 #[test]
 fn data_that_is_gone_is_seen() {
     let place = place();
-    place.run(&["source/a", "source/b"]).success();
+    place.run(&SOURCES).success();
     place.run(&ALL).success();
     place.write("b", "new");
     place.write("a", "b");
@@ -93,7 +96,7 @@ fn by_a_daemon() {
         let want = daemon.want(refs);
         daemon.wait_for(&want, "Successful");
     };
-    want(&["source/a", "source/b"]);
+    want(&SOURCES);
     want(&ALL);
     asked(&place);
     place.write("b", "new");
@@ -102,9 +105,10 @@ fn by_a_daemon() {
     assert_eq!(daemon.get("/api/partitions/source/b").1["state"], "Live");
     place.write("a", "b");
     want(&["report"]);
-    assert_eq!(asked(&place), ["source/a", "source/b"]);
+    assert_eq!(asked(&place), SOURCES);
     assert_eq!(place.read("out/data/report/value"), "new");
-    place.write("b", "newer");
+    place.write("c", "newer");
+    place.write("a", "c");
     std::fs::remove_dir_all(place.path("out/data/report")).unwrap();
     want(&["report"]);
     assert_eq!(place.read("out/data/report/value"), "newer");
