@@ -9,12 +9,15 @@
 //! | `*_cold` | nothing is there |
 //! | `*_noop` | everything is up to date |
 //! | `*_changed` | one source has other bytes: a hundred and two jobs run |
+//! | `want_one` | one `total` is wanted by databuild, which is up to date |
 //! | `status`, `history`, `why` | questions to databuild about that store |
+//! | `daemon_*` | the same while a daemon serves the store, and what it answers over HTTP |
 //!
 //! All of them run two jobs at a time and the same commands. databuild records each run, and syncs what it made to the disk before it says so; the
 //! others do neither. The parts of make and ninja are files in directories that exist beforehand. Luigi knows no changes of sources, and is left
 //! out of large pipelines. What is not installed is left out, and the bench says so: `apt-get install make ninja-build`, `pip install luigi`.
 
+mod daemon;
 mod pipeline;
 
 use std::error::Error;
@@ -25,6 +28,7 @@ use std::time::Instant;
 use crate::harness::{Row, row};
 use crate::rows::Scratch;
 use crate::{Measured, Options};
+use daemon::Daemon;
 use pipeline::Pipeline;
 
 /// With this variable, this program is databuild, which so needs no program of its own.
@@ -40,6 +44,17 @@ const MS: f64 = 1e6;
 pub fn is_databuild() -> bool {
     std::env::var_os(AS_DATABUILD).is_some()
 }
+
+/// What databuild is asked about a store that is up to date.
+const ASKED: [&str; 7] = [
+    "want_one",
+    "status",
+    "history",
+    "why",
+    "daemon_want_one",
+    "daemon_status",
+    "daemon_history",
+];
 
 /// A program that builds the pipeline.
 struct Tool {
@@ -109,7 +124,7 @@ pub fn run(options: &Options) -> Measured {
         };
         let tools: Vec<&Tool> = TOOLS.iter().filter(is_chosen).collect();
         let mut times = vec![[const { Vec::new() }; 3]; tools.len()];
-        let mut asked = [const { Vec::new() }; 3];
+        let mut asked = [const { Vec::new() }; ASKED.len()];
         for _ in 0..options.samples {
             for (tool, times) in tools.iter().zip(&mut times) {
                 let scratch = Scratch::new("builds")?;
@@ -124,11 +139,8 @@ pub fn run(options: &Options) -> Measured {
                     pipeline.check(tool.name)?;
                 }
                 if tool.name == "databuild" {
-                    let part = pipeline.part();
-                    let questions = [&["status"][..], &["history", &part], &["why", &part]];
-                    for (question, asked) in questions.into_iter().zip(&mut asked) {
-                        let mut command = databuild(&pipeline, question)?;
-                        asked.push(timed(&pipeline.dir, &mut command)?);
+                    for (time, asked) in questions(&pipeline)?.into_iter().zip(&mut asked) {
+                        asked.push(time);
                     }
                 }
             }
@@ -138,11 +150,35 @@ pub fn run(options: &Options) -> Measured {
             let figures = figures.filter(|(_, times)| !times.is_empty());
             rows.extend(figures.map(|(name, times)| figure(name, parts, times)));
         }
-        let names = ["status", "history", "why"].into_iter().zip(asked);
+        let names = ASKED.into_iter().zip(asked);
         rows.extend(names.map(|(name, times)| figure(name, parts, times)));
         print_ratios(&rows, parts);
     }
     Ok(rows)
+}
+
+/// Asks each of [`ASKED`], and returns the times.
+fn questions(pipeline: &Pipeline) -> Result<[f64; ASKED.len()], Box<dyn Error>> {
+    let (part, total) = (pipeline.part(), pipeline.total());
+    let ask = |args: &[&str]| timed(&pipeline.dir, &mut databuild(pipeline, args)?);
+    let without = [
+        ask(&["run", "--jobs", "jobs.toml", "want", &total])?,
+        ask(&["status"])?,
+        ask(&["history", &part])?,
+        ask(&["why", &part])?,
+    ];
+    let serve = ["serve", "--jobs", "jobs.toml", "--listen", "127.0.0.1:0"];
+    let daemon = Daemon::start(databuild(pipeline, &serve)?.current_dir(&pipeline.dir))?;
+    let [one, status, history, why] = without;
+    Ok([
+        one,
+        status,
+        history,
+        why,
+        ask(&["run", "want", &total])?,
+        daemon.get("/api/status")?,
+        daemon.get(&format!("/api/history/{part}"))?,
+    ])
 }
 
 fn figure(name: &'static str, parts: usize, times: Vec<f64>) -> Row {

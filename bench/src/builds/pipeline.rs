@@ -121,6 +121,12 @@ impl Pipeline {
         }
     }
 
+    /// What is made from all parts of the first group.
+    pub fn total(&self) -> String {
+        let first = self.names().next().unwrap_or_default();
+        format!("total/{first}")
+    }
+
     /// A part.
     pub fn part(&self) -> String {
         self.groups[0][0].clone()
