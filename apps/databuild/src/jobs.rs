@@ -85,9 +85,10 @@
 //! databuild reports it. A process that left the group (`setsid`) is neither waited for nor ended, and what it writes after the end of the run is
 //! lost: stdout and stderr are pipes that databuild has closed by then. The same holds for a run whose databuild was killed.
 //!
-//! With `digest`, the partitions of the job become stale when their digest changes. When databuild starts, it runs
-//! that command once with the names of the job's live partitions as further arguments, and the command prints a line
-//! `{"partition": "a", "digest": "text"}` for each. A partition without a line becomes
+//! With `digest`, the partitions of the job become stale when their digest changes. When something is wanted, databuild runs
+//! that command with names of live partitions of the job as further arguments, up to 500 at a time, and the command prints a line
+//! `{"partition": "a", "digest": "text"}` for each. These are the partitions that the wanted ones are made from. If something is to be built, they
+//! are all live partitions of the job, since the runs may read any of them. A partition without a line becomes
 //! stale. The run itself prints the digest too, as above. Without `digest`, a partition becomes stale only with
 //! its inputs. If the command fails, these partitions are not known to be up to date: partitions that depend on
 //! them are not built, and all others are.
