@@ -293,22 +293,34 @@ fn compared(partition: Partition, db: &impl Db) -> Option<String> {
     }
 }
 
-/// The partitions that are needed for some names, as far as that is known: by what runs have read and what jobs declare.
+/// The partitions that are needed for some names, as far as that is known: by what runs have read, and by what jobs declare for what is not live.
+/// O(partitions that are returned), and of their inputs.
 pub fn needed_for(engine: &Engine, refs: &[String]) -> BTreeSet<Partition> {
     let db = &engine.store;
-    let mut todo: Vec<String> = refs.to_vec();
-    let (mut names, mut found) = (BTreeSet::new(), BTreeSet::new());
-    while let Some(name) = todo.pop() {
-        if !names.insert(name.clone()) {
+    let declared = |name: &str| {
+        let job = engine.jobs.job_for(name).ok();
+        job.map(|job| job.inputs(name)).unwrap_or_default()
+    };
+    let mut names = refs.to_vec();
+    let (mut found, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(of_name) = names.pop() {
+        let Some(partition) = current(&of_name, db) else {
+            if !unknown.contains(&of_name) {
+                names.extend(declared(&of_name));
+                unknown.insert(of_name);
+            }
             continue;
-        }
-        if let Ok(job) = engine.jobs.job_for(&name) {
-            todo.extend(job.inputs(&name));
-        }
-        if let Some(partition) = current(&name, db) {
-            found.insert(partition);
+        };
+        let mut todo = vec![partition];
+        while let Some(partition) = todo.pop() {
+            if !found.insert(partition) {
+                continue;
+            }
             let read = partition.inputs(db).chain(partition.upstreams(db));
-            todo.extend(read.map(|p| p.of(db).name(db).to_owned()));
+            todo.extend(read.filter_map(|p| p.of(db).current(db)));
+            if !partition.is::<Live>(db) {
+                names.extend(declared(name(partition, db)));
+            }
         }
     }
     found

@@ -242,7 +242,7 @@ impl Engine {
                 drop(self.want_together(refs.clone(), client)?);
             }
             for (refs, client) in waiting {
-                if look.is_about(&fresh::needed_for(self, &refs)) {
+                if !look.open.is_empty() && look.is_about(&fresh::needed_for(self, &refs)) {
                     look.waiting.push((refs, client));
                 } else if look.of_few && !self.are_live(&refs) {
                     unsure.push((refs, client));
