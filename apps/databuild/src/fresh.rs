@@ -1,8 +1,8 @@
-//! Finds the partitions that are no longer up to date when databuild starts: live partitions whose data is missing, and those whose digest
+//! Finds the partitions that are no longer up to date when something is wanted: live partitions whose data is missing, and those whose digest
 //! has changed since they were built, or the version of their job. A partition that has failed may be built again if one of these has changed.
 //!
-//! A want of what is live, as everything is that it is made from, is compared with that alone at first: if nothing of it has changed, nothing is
-//! built. Before something is built, all others are compared, since its run may read any of them.
+//! If the wanted partitions and all that they are made from are live, only these are compared at first. If none of them has changed, nothing is
+//! built. Before something is built, all others are compared, since a run may read any of them.
 //!
 //! If the `digest` command of a job fails, the partitions of that job are not known to be up to date. Partitions that depend on them
 //! are not built until the command works again; all others are.
@@ -21,7 +21,8 @@ use crate::model::build::{Partition, PartitionRef, SourcesChanged};
 use crate::present::Present;
 use crate::rules::{current, name, open_wants};
 
-/// What is wanted is compared alone at first if that is at most this part of all partitions. Otherwise it is as quick to compare all.
+/// Wanted partitions and what they are made from are compared alone if they are at most one in so many of all partitions. For more of them, comparing
+/// all takes about as long.
 const FEW_OF: usize = 4;
 
 /// The partitions that are not known to be up to date, and the consequences.

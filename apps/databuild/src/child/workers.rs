@@ -1,4 +1,4 @@
-//! Threads that do one task after another, so that a process costs no thread of its own.
+//! Threads that do one task after another, so that no thread is started for each process.
 
 use std::io;
 use std::sync::mpsc::{Sender, channel};

@@ -10,7 +10,7 @@
 //! one has ended    what has changed is recorded, and the wants are created that waited for no other command
 //! ```
 //!
-//! A want of what is live is compared with what that is made from, and with nothing else, as long as nothing of it has changed.
+//! If the wanted partitions and all that they are made from are live, only these are compared, as long as none of them has changed.
 //!
 //! A want that was created before all commands had ended may turn out to be made from what has changed, because its runs have discovered that.
 //! What it asked for is then wanted again.

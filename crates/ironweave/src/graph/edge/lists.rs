@@ -1,18 +1,18 @@
 //! The lists of an end that holds many links, one for each entity.
 //!
-//! Most entities have no links over most edges. So the table ends with the last list that ever had a member, and the entities behind it have
-//! the same empty list: neither their creation nor reading them from a checkpoint writes anything.
+//! Most entities have no links over most edges. So the table ends with the last list that was ever changed, and all entities behind it share one
+//! empty list. Creating such an entity, or reading it from a checkpoint, writes nothing to the table.
 
 use crate::graph::list::List;
 use crate::graph::storage::{Storage, Table as _};
 
 /// A list of links for each slot.
 pub(super) struct Lists<S: Storage> {
-    /// The lists up to the last one that ever had a member.
+    /// The lists up to the last one that was ever changed.
     used: S::Table<S::List>,
     /// How many slots there are.
     slots: usize,
-    /// The list of each slot behind those that are used.
+    /// The list of every slot behind those in `used`.
     empty: S::List,
 }
 
