@@ -1,51 +1,35 @@
-//! `databuild why` and `runs`: answers about one partition, or about runs.
+//! What `databuild why` and `runs` print ([reports](crate::reports)).
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use ironweave::prelude::*;
 use ironweave::simulate::Stays;
 
 use crate::dirs::Dirs;
-use crate::engine::BuildStore;
 use crate::keep::why_removed;
 use crate::model::build::state::{
     Backoff, Building, Checking, Failed, Live, Missing, Running, Stale, Tainted, UpForRetry,
     UpstreamBuilding, UpstreamFailed,
 };
 use crate::model::build::{JobRun, Partition};
-use crate::rules::{current, name, source};
-use crate::start::open_read_only;
+use crate::reports::{LINES_MAX, Origin, known, unreadable};
+use crate::rules::{name, source};
 use crate::status::{chain, in_one_line, state_of};
-use crate::text::{few, in_words, one_line, shown};
+use crate::text::{few, in_words, one_line};
 
-/// The number of lines that are printed without `--full`.
-pub const LINES_MAX: usize = 40;
-
-/// The current instance of a partition that is known.
-pub fn known(store: &BuildStore, dirs: &Dirs, of: &str) -> Result<Partition> {
-    current(of, store).with_context(|| {
-        format!(
-            "there is no partition {} in {}: `databuild status` shows the known ones",
-            shown(of),
-            dirs.shown().display()
-        )
-    })
-}
-
-/// Prints why a partition is in its state.
-pub fn why(dirs: &Dirs, of: &str) -> Result<()> {
-    let store = open_read_only(dirs)?;
-    let partition = known(&store, dirs, of)?;
-    let mut out = format!("{of} is {}\n", state_of(partition, &store));
-    for line in reasons(partition, &store) {
+/// Why a partition is in its state, and where the output of the run that built it is.
+pub fn why(from: &impl Origin, dirs: &Dirs, of: &str) -> Result<String> {
+    let db = from.graph();
+    let partition = known(of, db, dirs)?;
+    let mut out = format!("{of} is {}\n", state_of(partition, db));
+    for line in reasons(partition, db) {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "  {}", one_line(&line));
     }
-    if let Some(run) = partition.built_by(&store) {
+    if let Some(run) = partition.built_by(db) {
         let id = run.id().to_string();
         let kept = dirs.kept_of(&id);
         for path in &kept {
@@ -55,7 +39,7 @@ pub fn why(dirs: &Dirs, of: &str) -> Result<()> {
             let _ = writeln!(out, "  {why}");
         }
     }
-    print(&out)
+    Ok(out)
 }
 
 /// Why a partition is in its state, for people.
@@ -186,12 +170,17 @@ fn staleness(partition: Partition, db: &impl Db) -> Vec<String> {
     lines
 }
 
-/// Prints runs: the last ones, or those that took longest.
-pub fn runs(dirs: &Dirs, pattern: Option<&str>, slowest: bool, full: bool) -> Result<()> {
-    let store = open_read_only(dirs)?;
+/// Runs: the last ones, or those that took longest.
+pub fn runs(
+    from: &impl Origin,
+    dirs: &Dirs,
+    (pattern, slowest): (Option<&str>, bool),
+    full: bool,
+) -> Result<String> {
+    let db = from.graph();
     let pattern = pattern.map(crate::pattern::Pattern::parse).transpose();
     let pattern = pattern.map_err(anyhow::Error::msg)?;
-    let frames = crate::past::records(&store.reader()).map_err(|e| unreadable(dirs, &e))?;
+    let frames = crate::past::records(&from.reader()).map_err(|e| unreadable(dirs, &e))?;
     let stays = Stays::<JobRun, Running>::of(frames).map_err(|e| unreadable(dirs, &e))?;
     let ended = stays
         .ended()
@@ -205,7 +194,7 @@ pub fn runs(dirs: &Dirs, pattern: Option<&str>, slowest: bool, full: bool) -> Re
     let is_meant = |run: &JobRun| {
         pattern
             .as_ref()
-            .is_none_or(|pattern| pattern.matches(run.label(&store)))
+            .is_none_or(|pattern| pattern.matches(run.label(db)))
     };
     let mut all: Vec<(JobRun, Option<Duration>)> = (ended.chain(open))
         .filter(|(run, _)| is_meant(run))
@@ -218,12 +207,12 @@ pub fn runs(dirs: &Dirs, pattern: Option<&str>, slowest: bool, full: bool) -> Re
     let mut out = String::new();
     for (run, took) in all.iter().take(most) {
         let took = took.map_or_else(String::new, in_words);
-        let attempt = match run.attempt(&store) {
+        let attempt = match run.attempt(db) {
             0 | 1 => String::new(),
             more => format!(" (attempt {more})"),
         };
-        let state = run.state(&store).to_string();
-        let (id, label) = (run.id().to_string(), run.label(&store));
+        let state = run.state(db).to_string();
+        let (id, label) = (run.id().to_string(), run.label(db));
         let _ = writeln!(
             out,
             "{id:>8} {state:<10} {took:>10}  {}{attempt}",
@@ -233,16 +222,5 @@ pub fn runs(dirs: &Dirs, pattern: Option<&str>, slowest: bool, full: bool) -> Re
     if all.len() > most {
         let _ = writeln!(out, "and {} more (shown by --full)", all.len() - most);
     }
-    print(&out)
-}
-
-fn unreadable(dirs: &Dirs, e: &impl std::fmt::Display) -> anyhow::Error {
-    anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display())
-}
-
-/// Prints a text.
-pub fn print(text: &str) -> Result<()> {
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("cannot write to stdout")
+    Ok(out)
 }

@@ -1,14 +1,14 @@
 //! The processes of runs and of `digest` commands: starts them, reads their output, ends them.
 //!
 //! The life of a process:
-//! 1. It is started in its own process group, so that a Ctrl-C at the terminal reaches only databuild, which
-//!    then ends the process together with its children.
-//! 2. A thread writes its stdin and reads its stdout and stderr, until *the process* has ended. The thread does not wait for
+//! 1. A thread starts it, which takes as long as the system needs to load the program, and tells [`Children::next`]. The process has its
+//!    own process group, so that a Ctrl-C at the terminal reaches only databuild, which then ends the process together with its children.
+//! 2. The thread writes its stdin and reads its stdout and stderr, until *the process* has ended. The thread does not wait for
 //!    the end of the pipes, which a process in the background may keep open.
 //! 3. The thread reads the rest of the pipes, reaps the process, and kills what is left of its group.
-//! 4. The thread sends the result, including that for the group, to [`Children::ended`], and waits for the next process.
+//! 4. The thread sends the result, including that for the group, to [`Children::next`], and waits for the next process.
 //!
-//! The group is signalled only before the process is reaped, under a lock, because its number may be reused afterwards.
+//! The group is signalled only before the process is reaped, under a lock, because its number may be reused afterwards (`group.rs`).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,30 +17,31 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal};
 
 use crate::command::{self, Environment, Var};
 use crate::protocol::{LineHandler, Lines};
 
 mod exit;
+mod group;
 mod workers;
 mod written;
 
 use exit::Exit;
+use group::Leader;
+pub use group::Left;
 use workers::Worker;
 pub use written::Written;
 
 /// How long processes may take to end after a signal.
 pub const GRACE: Duration = Duration::from_secs(2);
-/// How often the end of a killed group is checked.
-const GONE_PAUSE: Duration = Duration::from_millis(1);
 
 /// The description of a process to start.
 pub struct Spec<'a> {
@@ -60,6 +61,26 @@ pub struct Spec<'a> {
     pub stdin: String,
 }
 
+/// What happens to a process.
+pub enum Event<K, H> {
+    /// It has started.
+    Started {
+        /// The key that was given to [`Children::spawn`].
+        key: K,
+        /// Its id.
+        pid: u32,
+    },
+    /// It could not be started.
+    NotStarted {
+        /// The key that was given to [`Children::spawn`].
+        key: K,
+        /// Why.
+        why: anyhow::Error,
+    },
+    /// It has ended.
+    Ended(Ended<K, H>),
+}
+
 /// How a process ended.
 pub struct Ended<K, H> {
     /// The key that was given to [`Children::spawn`].
@@ -72,34 +93,8 @@ pub struct Ended<K, H> {
     pub output: Result<H, String>,
     /// Its stderr.
     pub stderr: Written,
-    /// The state of its process group.
-    pub group: Group,
-}
-
-/// The state of a process group after its process had ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
-    /// No other process was in it.
-    Empty,
-    /// Other processes were in it, and were killed.
-    Killed,
-    /// Other processes are in it, and could not be killed.
-    Alive,
-}
-
-impl Group {
-    /// A message, if other processes were in the group.
-    pub fn message(self) -> Option<&'static str> {
-        match self {
-            Self::Empty => None,
-            Self::Killed => {
-                Some("its process ended and left others in its group, which were killed")
-            }
-            Self::Alive => Some(
-                "its process ended and left others in its group, which could not be killed: end them before you continue",
-            ),
-        }
-    }
+    /// What was left of its process group.
+    pub left: Left,
 }
 
 /// The running processes, by a key of the caller.
@@ -107,20 +102,20 @@ pub struct Children<K, H> {
     running: BTreeMap<K, Running>,
     /// Threads for the next processes.
     idle: Vec<Worker>,
-    sender: Sender<Option<Ended<K, H>>>,
-    receiver: Receiver<Option<Ended<K, H>>>,
+    sender: Sender<Option<Event<K, H>>>,
+    receiver: Receiver<Option<Event<K, H>>>,
 }
 
-/// A running process.
+/// A process that is started or runs.
 struct Running {
-    /// Its group, until its number can be reused.
-    group: Arc<Mutex<Option<Pid>>>,
+    /// Its group.
+    leader: Arc<Leader>,
     /// The thread that communicates with it.
     worker: Worker,
 }
 
-/// Ends a call of [`Children::ended`] before its time, from any thread.
-pub struct Waker<K, H>(Sender<Option<Ended<K, H>>>);
+/// Ends a call of [`Children::next`] before its time, from any thread.
+pub struct Waker<K, H>(Sender<Option<Event<K, H>>>);
 
 impl<K, H> Waker<K, H> {
     /// Ends the call that waits, or the next one.
@@ -142,21 +137,25 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
         }
     }
 
-    /// The number of running processes.
+    /// The number of processes that are started or run.
     pub fn len(&self) -> usize {
         self.running.len()
     }
 
-    /// Returns whether no process runs.
+    /// Returns whether no process is started or runs.
     pub fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
 
-    /// Starts a process and returns its id.
-    pub fn spawn(&mut self, key: K, spec: Spec<'_>, handler: H) -> Result<u32> {
+    /// Starts a process. [`Children::next`] returns what happens to it: that it has started and that it has ended, or that it could not be
+    /// started.
+    ///
+    /// # Errors
+    /// If no thread can be started for it.
+    pub fn spawn(&mut self, key: K, spec: Spec<'_>, handler: H) -> Result<()> {
         let mut command = command::of(spec.command, spec.vars, spec.env);
         let program = command.get_program().to_string_lossy().into_owned();
-        let cannot_start = || format!("cannot start `{program}`");
+        let cannot_start = move || format!("cannot start `{program}`");
         let stdin = match spec.stdin.is_empty() {
             true => Stdio::null(),
             false => Stdio::piped(),
@@ -170,21 +169,26 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
         // No process is started if no thread can be.
         let worker = match self.idle.pop() {
             Some(worker) => worker,
-            None => Worker::start().with_context(cannot_start)?,
+            None => Worker::start().with_context(&cannot_start)?,
         };
-        let mut process = match Process::start(&mut command) {
-            Ok(process) => process,
-            Err(e) => {
-                self.idle.push(worker);
-                return Err(e).with_context(cannot_start);
-            }
-        };
-        let (pid, group) = (process.child.id(), Arc::clone(&process.group));
+        let leader = Arc::new(Leader::default());
         let sender = self.sender.clone();
+        let of = Arc::clone(&leader);
         let (text, mut stderr) = (spec.stdin, spec.stderr);
         worker.give(move || {
+            // The receiver may be gone while databuild ends.
+            let tell = |event| drop(sender.send(Some(event)));
+            let mut process = match Process::start(&mut command, of) {
+                Ok(process) => process,
+                Err(e) => {
+                    let why = anyhow::Error::from(e).context(cannot_start());
+                    return tell(Event::NotStarted { key, why });
+                }
+            };
+            let pid = process.child.id();
+            tell(Event::Started { key, pid });
             let mut output = process.communicate(&text, handler, &mut stderr);
-            let (status, group) = process.end();
+            let (status, left) = process.end();
             let (exit, status) = match status {
                 Ok(status) => (exit_code(status), describe(status)),
                 Err(e) => (-1, format!("cannot be waited for: {e}")),
@@ -192,42 +196,39 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
             if let (Ok(handler), 0) = (&mut output, exit) {
                 handler.succeeded();
             }
-            // The receiver may be gone while databuild ends.
-            let _ = sender.send(Some(Ended {
+            tell(Event::Ended(Ended {
                 key,
                 exit,
                 status,
                 output,
                 stderr,
-                group,
+                left,
             }));
         });
-        self.running.insert(key, Running { group, worker });
-        Ok(pid)
+        self.running.insert(key, Running { leader, worker });
+        Ok(())
     }
 
-    /// Returns what ends a call of [`Children::ended`] before its time.
+    /// Returns what ends a call of [`Children::next`] before its time.
     pub fn waker(&self) -> Waker<K, H> {
         Waker(self.sender.clone())
     }
 
-    /// Waits for the next process that ends, for a limited time, or until a [`Waker`] ends the call.
-    pub fn ended(&mut self, within: Duration) -> Option<Ended<K, H>> {
+    /// Waits for what happens next to a process, for a limited time, or until a [`Waker`] ends the call.
+    pub fn next(&mut self, within: Duration) -> Option<Event<K, H>> {
         // `self` holds a sender, so the channel is never disconnected.
-        let ended = self.receiver.recv_timeout(within).ok()??;
-        let running = self.running.remove(&ended.key);
-        self.idle.extend(running.map(|running| running.worker));
-        Some(ended)
+        let event = self.receiver.recv_timeout(within).ok()??;
+        if let Event::NotStarted { key, .. } | Event::Ended(Ended { key, .. }) = &event {
+            let running = self.running.remove(key);
+            self.idle.extend(running.map(|running| running.worker));
+        }
+        Some(event)
     }
 
-    /// Sends a signal to the group of a process, if it still runs.
+    /// Sends a signal to the group of a process, if it still runs. If it is being started, it gets the signal then.
     pub fn signal(&self, key: K, signal: Signal) {
-        let Some(running) = self.running.get(&key) else {
-            return;
-        };
-        if let Some(pid) = *running.group.lock().unwrap_or_else(PoisonError::into_inner) {
-            // The process may have ended in the meantime.
-            let _ = kill_process_group(pid, signal);
+        if let Some(running) = self.running.get(&key) {
+            running.leader.signal(signal);
         }
     }
 
@@ -240,7 +241,7 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
             }
             let deadline = Instant::now() + grace;
             while !self.running.is_empty() && Instant::now() < deadline {
-                drop(self.ended(deadline.saturating_duration_since(Instant::now())));
+                drop(self.next(deadline.saturating_duration_since(Instant::now())));
             }
         }
         self.running.clear();
@@ -257,27 +258,27 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Default for Children<K, H> 
 /// A process, for the thread that communicates with it.
 struct Process {
     child: Child,
-    /// Its group, until its number can be reused.
-    group: Arc<Mutex<Option<Pid>>>,
+    leader: Arc<Leader>,
     has_ended: Exit,
 }
 
 impl Process {
-    fn start(command: &mut Command) -> io::Result<Self> {
+    fn start(command: &mut Command, leader: Arc<Leader>) -> io::Result<Self> {
         let mut child = command.spawn()?;
         let pid = Pid::from_child(&child);
+        leader.started(pid);
         let has_ended = match Exit::of(pid) {
             Ok(has_ended) => has_ended,
             Err(e) => {
                 // Without it, the process cannot be waited for beside its pipes.
-                let _ = kill_process_group(pid, Signal::KILL);
-                let _ = child.wait();
+                leader.signal(Signal::KILL);
+                drop(leader.reap(|| child.wait()));
                 return Err(e);
             }
         };
         Ok(Self {
             child,
-            group: Arc::new(Mutex::new(Some(pid))),
+            leader,
             has_ended,
         })
     }
@@ -344,32 +345,10 @@ impl Process {
     }
 
     /// Reaps a process after its end, and kills what is left of its group.
-    fn end(&mut self) -> (io::Result<ExitStatus>, Group) {
+    fn end(&mut self) -> (io::Result<ExitStatus>, Left) {
         // Until the process has ended, `Children::end` may signal it.
         self.has_ended.wait();
-        let (status, left) = {
-            let mut group = self.group.lock().unwrap_or_else(PoisonError::into_inner);
-            let status = self.child.wait();
-            let pid = group.take();
-            let left = pid.filter(|pid| test_kill_process_group(*pid) != Err(Errno::SRCH));
-            if let Some(pid) = left {
-                // The check below reports processes that cannot be killed.
-                let _ = kill_process_group(pid, Signal::KILL);
-            }
-            (status, left)
-        };
-        let Some(pid) = left else {
-            return (status, Group::Empty);
-        };
-        // A killed process may still be in a system call that writes.
-        let deadline = Instant::now() + GRACE;
-        while test_kill_process_group(pid) != Err(Errno::SRCH) {
-            if Instant::now() > deadline {
-                return (status, Group::Alive);
-            }
-            std::thread::sleep(GONE_PAUSE);
-        }
-        (status, Group::Killed)
+        self.leader.reap(|| self.child.wait())
     }
 }
 

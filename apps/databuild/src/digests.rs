@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 
-use crate::child::{Children, Ended, Spec, Written};
+use crate::child::{Children, Ended, Event, Spec, Written};
 use crate::command::{Environment, Var};
 use crate::dirs::Dirs;
 use crate::engine::{STDERR_LINES_MAX, TICK};
@@ -156,12 +156,16 @@ impl Comparison<'_> {
                 }
                 return Err(signal);
             }
-            if let Some(ended) = self.children.ended(TICK) {
-                let job = ended.key;
-                match self.compare(ended) {
-                    Ok(()) => self.start_next(job),
-                    Err(why) => self.failed(job, &why),
+            match self.children.next(TICK) {
+                Some(Event::Ended(ended)) => {
+                    let job = ended.key;
+                    match self.compare(ended) {
+                        Ok(()) => self.start_next(job),
+                        Err(why) => self.failed(job, &why),
+                    }
                 }
+                Some(Event::NotStarted { key, why }) => self.failed(key, &format!("{why:#}")),
+                Some(Event::Started { .. }) | None => {}
             }
         }
         Ok(())
@@ -199,7 +203,7 @@ impl Comparison<'_> {
     /// Compares the output of a command with the digests that were recorded when the partitions were built.
     fn compare(&mut self, ended: Ended<usize, Digests>) -> Result<(), String> {
         let job = ended.key;
-        if let Some(left) = ended.group.message() {
+        if let Some(left) = ended.left.message() {
             let pattern = &self.questions.jobs[&job].pattern;
             let note = format!("the `digest` command of the job for `{pattern}`: {left}");
             self.of(job).notes.push(note);

@@ -60,6 +60,13 @@ impl Dirs {
         Ok(())
     }
 
+    /// The same directories, which are shown by their absolute paths, for messages to others.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        let (root, shown) = (self.root.clone(), self.root.clone());
+        Self { root, shown }
+    }
+
     /// The path of `--dir` as the user wrote it.
     pub fn shown(&self) -> &Path {
         &self.shown
@@ -242,6 +249,12 @@ impl Dirs {
         let list: io::Result<Vec<String>> = list();
         list.map_err(|e| cannot("list", &dir, &e))
     }
+}
+
+/// Returns whether two paths lead to the same file, which exists.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    let found = fs::canonicalize(a).ok();
+    found.is_some() && found == fs::canonicalize(b).ok()
 }
 
 /// Removes a file, or a directory with its content, as far as possible: an orphan may still write to

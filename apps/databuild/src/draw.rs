@@ -1,18 +1,16 @@
-//! `databuild model`: the model as a picture, with the numbers of entities and links in the store.
+//! What `databuild model` writes: the model as a picture, with the numbers of entities and links in the store.
 
-use std::path::Path;
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use ironweave::net::EntityIx;
 use ironweave::net::draw::Diagram;
 use ironweave::prelude::*;
 
-use crate::dirs::Dirs;
 use crate::model::build;
-use crate::start::open_read_only;
+use crate::reports::Origin;
+use crate::text::shown;
 
-/// Writes the net, or the lifecycle of a type of entity, to a file.
-pub fn model(dirs: &Dirs, file: &Path, entity: Option<&str>) -> Result<()> {
+/// The net, or the lifecycle of a type of entity, as SVG.
+pub fn svg(from: &impl Origin, entity: Option<&str>) -> Result<String> {
     let net = build::Model::net();
     let diagram = match entity {
         None => Diagram::net(&net),
@@ -20,12 +18,12 @@ pub fn model(dirs: &Dirs, file: &Path, entity: Option<&str>) -> Result<()> {
             let mut all = EntityIx::all(net.entities.len());
             let Some(entity) = all.find(|ix| net[*ix].name == name) else {
                 let names: Vec<&str> = net.entities.iter().map(|e| &*e.name).collect();
+                let name = shown(name);
                 bail!("there is no type `{name}`; there are {}", names.join(", "));
             };
             Diagram::lifecycle(&net, entity)
         }
     };
-    let tokens = open_read_only(dirs)?.by_name().tokens();
-    std::fs::write(file, diagram.with_tokens(&tokens).to_svg())
-        .with_context(|| format!("cannot write {}", file.display()))
+    let tokens = from.graph().by_name().tokens();
+    Ok(diagram.with_tokens(&tokens).to_svg())
 }

@@ -18,7 +18,7 @@
 //! | the daemon, its API and its clients | [`serve`] |
 //! | stores of earlier versions | [`migrate`] |
 //! | when partitions will be ready, and what is built for them | [`simulate`], [`plan`] |
-//! | what is printed of a store | [`status`], [`answers`], [`lineage`], [`story`], [`show`], [`logs`] |
+//! | what is printed of a store | [`reports`], [`status`], [`answers`], [`lineage`], [`story`], [`show`], [`logs`] |
 //! | points in the past, and what has changed between two | [`past`], [`diff`] |
 //! | partitions by names and times, for pages | [`grid`] |
 //! | the demo | [`demo`], [`job`] |
@@ -56,6 +56,7 @@ pub mod progress;
 pub mod protocol;
 pub mod queue;
 pub mod render;
+pub mod reports;
 pub mod requests;
 pub mod rules;
 pub mod seal;

@@ -7,11 +7,10 @@ use ironweave::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::answers::{LINES_MAX, known, print};
 use crate::dirs::Dirs;
 use crate::model::build::Partition;
+use crate::reports::{LINES_MAX, Origin, known};
 use crate::rules::name;
-use crate::start::open_read_only;
 use crate::status::state_of;
 
 /// Which way a lineage is followed.
@@ -23,10 +22,16 @@ pub enum Direction {
     Down,
 }
 
-/// Prints what a partition is made from or what is made from it, as a tree. What was printed before is not followed again.
-pub fn lineage(dirs: &Dirs, of: &str, direction: Direction, full: bool) -> Result<()> {
-    let store = open_read_only(dirs)?;
-    let partition = known(&store, dirs, of)?;
+/// What a partition is made from or what is made from it, as a tree. What was there before is not followed again.
+pub fn lineage(
+    from: &impl Origin,
+    dirs: &Dirs,
+    of: &str,
+    direction: Direction,
+    full: bool,
+) -> Result<String> {
+    let db = from.graph();
+    let partition = known(of, db, dirs)?;
     let (mut lines, mut more) = (Vec::new(), 0);
     let mut seen = BTreeSet::new();
     let mut todo = vec![(0, partition)];
@@ -35,13 +40,13 @@ pub fn lineage(dirs: &Dirs, of: &str, direction: Direction, full: bool) -> Resul
         if full || lines.len() < LINES_MAX {
             let again = if is_new { "" } else { " (see above)" };
             let indent = "  ".repeat(depth);
-            let (name, state) = (name(partition, &store), state_of(partition, &store));
+            let (name, state) = (name(partition, db), state_of(partition, db));
             lines.push(format!("{indent}{name} {state}{again}\n"));
         } else {
             more += 1;
         }
         if is_new {
-            let mut next = beside(partition, direction, &store);
+            let mut next = beside(partition, direction, db);
             next.reverse();
             todo.extend(next.into_iter().map(|p| (depth + 1, p)));
         }
@@ -49,7 +54,7 @@ pub fn lineage(dirs: &Dirs, of: &str, direction: Direction, full: bool) -> Resul
     if more > 0 {
         lines.push(format!("and {more} more (shown by --full)\n"));
     }
-    print(&lines.concat())
+    Ok(lines.concat())
 }
 
 /// The current instances that a partition is made from or waits for, or that are made from it or wait for it, by their names.

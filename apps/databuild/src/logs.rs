@@ -7,68 +7,106 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ironweave::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::dirs::Dirs;
-use crate::engine::BuildStore;
 use crate::invoked;
 use crate::keep::why_removed;
 use crate::model::build::JobRun;
 use crate::model::build::state::{Queued, Running};
+use crate::reports::{Origin, Report, Source, UNWRITABLE};
 use crate::rules::current;
-use crate::start::{is_in_use, open_read_only};
+use crate::start::is_in_use;
 use crate::text::{one_line, shown};
 
 /// How often a run that is followed is looked at.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// A run, as `databuild logs` needs it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Found {
+    id: String,
+    label: String,
+    state: String,
+    /// Whether it has not ended.
+    goes_on: bool,
+}
+
 /// Prints what a run wrote: its stdout without the lines for databuild, then its stderr. The run is named by its number, or by the
 /// partition whose last run it is. A line on stderr has its command, if that is kept. With `follow`, goes on until the run has ended, with what it writes to either as it arrives.
 pub fn logs(dirs: &Dirs, which: &str, follow: bool) -> Result<()> {
-    let mut store = open_read_only(dirs)?;
-    let run = find(&store, dirs, which)?;
-    let id = run.id().to_string();
-    if let Some(command) = invoked::find(dirs, &id) {
-        let (label, command) = (run.label(&store), invoked::in_shell(&command));
+    let mut source = Source::of(dirs)?;
+    let mut run = ask(&mut source, dirs, which)?;
+    if let Some(command) = invoked::find(dirs, &run.id) {
+        let command = invoked::in_shell(&command);
+        let line = lines(&format!("run {} for {}: {command}", run.id, run.label));
         // A closed stderr is not an error.
-        drop(writeln!(
-            std::io::stderr(),
-            "{}",
-            lines(&format!("run {id} for {label}: {command}"))
-        ));
+        drop(writeln!(std::io::stderr(), "{line}"));
     }
-    let mut files = [Tail::of(dirs.stdout(&id)), Tail::of(dirs.stderr(&id))];
+    let mut files = [
+        Tail::of(dirs.stdout(&run.id)),
+        Tail::of(dirs.stderr(&run.id)),
+    ];
     let mut out = std::io::stdout().lock();
     loop {
         // Whether it has ended is determined before its files are read, so that the last lines are not missed.
-        let goes_on = run.is::<Queued>(&store) || run.is::<Running>(&store);
-        let goes_on = goes_on && is_in_use(dirs);
+        let goes_on = run.goes_on && is_in_use(dirs);
         for file in &mut files {
             file.copy(&mut out)?;
         }
-        out.flush().context("cannot write to stdout")?;
+        out.flush().context(UNWRITABLE)?;
         if !follow || !goes_on {
             break;
         }
         std::thread::sleep(PAUSE);
-        let refreshed = store.refresh();
-        refreshed.map_err(|e| {
-            anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display())
-        })?;
+        source.refresh(dirs)?;
+        run = ask(&mut source, dirs, &run.id)?;
     }
     if files.iter().all(|file| file.copied == 0) {
-        if let Some(why) = why_removed(dirs, &id) {
-            bail!(
-                "nothing is kept of run {id} for {}: {why}",
-                run.label(&store)
-            );
+        let of = format!("nothing is kept of run {} for {}", run.id, run.label);
+        match why_removed(dirs, &run.id) {
+            Some(why) => bail!("{of}: {why}"),
+            None => bail!(
+                "{of}, which is {}: it wrote nothing, or an earlier databuild removed it",
+                run.state
+            ),
         }
-        bail!(
-            "nothing is kept of run {id} for {}, which is {}: it wrote nothing, or an earlier databuild removed it",
-            run.label(&store),
-            run.state(&store)
-        );
     }
     Ok(())
+}
+
+fn ask(source: &mut Source, dirs: &Dirs, which: &str) -> Result<Found> {
+    let which = which.to_owned();
+    let found = source.ask(&Report::Run { which }, dirs)?;
+    serde_json::from_str(&found).context("the answer of the daemon is no run")
+}
+
+/// The run with a number, or the last one of a partition, as JSON.
+///
+/// # Errors
+/// If there is none.
+pub fn find(from: &impl Origin, dirs: &Dirs, which: &str) -> Result<String> {
+    let db = from.graph();
+    let number = which.split('.').next();
+    let number = number.and_then(|slot| slot.parse::<u32>().ok());
+    let by_number = db
+        .place::<JobRun, Any>()
+        .find(|run| Some(run.id().slot()) == number);
+    let by_name = || current(which, db).and_then(|p| p.built_by(db));
+    let run = by_number.or_else(by_name).with_context(|| {
+        format!(
+            "there is no run {} in {}, nor a partition of that name with a run: `databuild runs` lists them",
+            shown(which),
+            dirs.shown().display()
+        )
+    })?;
+    let found = Found {
+        id: run.id().to_string(),
+        label: run.label(db).to_owned(),
+        state: run.state(db).to_string(),
+        goes_on: run.is::<Queued>(db) || run.is::<Running>(db),
+    };
+    serde_json::to_string(&found).context("cannot write JSON")
 }
 
 /// A text of several lines, with other control characters escaped.
@@ -77,23 +115,6 @@ fn lines(text: &str) -> String {
         .map(one_line)
         .collect::<Vec<_>>()
         .join("\n")
-}
-
-/// The run with a number, or the last one of a partition.
-fn find(store: &BuildStore, dirs: &Dirs, which: &str) -> Result<JobRun> {
-    let number = which.split('.').next();
-    let number = number.and_then(|slot| slot.parse::<u32>().ok());
-    let by_number = store
-        .place::<JobRun, Any>()
-        .find(|run| Some(run.id().slot()) == number);
-    let by_name = || current(which, store).and_then(|p| p.built_by(store));
-    by_number.or_else(by_name).with_context(|| {
-        format!(
-            "there is no run {} in {}, nor a partition of that name with a run: `databuild runs` lists them",
-            shown(which),
-            dirs.shown().display()
-        )
-    })
 }
 
 /// A file that may grow.
@@ -121,6 +142,6 @@ impl Tail {
         let mut new = Vec::new();
         file.read_to_end(&mut new).with_context(cannot)?;
         self.copied += new.len() as u64;
-        out.write_all(&new).context("cannot write to stdout")
+        out.write_all(&new).context(UNWRITABLE)
     }
 }

@@ -9,6 +9,9 @@
 
 use std::collections::HashMap;
 
+/// The number of bytes of a pattern at most, as of a name. Patterns of requests are compared with each known name.
+pub const BYTES_MAX: usize = 1000;
+
 /// A pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -27,9 +30,15 @@ impl Pattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// A message, if a brace is not closed, or the name of a field is empty, occurs twice, or has other characters than small letters,
+    /// A message, if it has more than [`BYTES_MAX`] bytes, a brace is not closed, or the name of a field is empty, occurs twice, or has other characters than small letters,
     /// digits and `_`.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > BYTES_MAX {
+            let count = text.len();
+            return Err(format!(
+                "a pattern has {count} bytes: write at most {BYTES_MAX}"
+            ));
+        }
         let mut tokens: Vec<Token> = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {

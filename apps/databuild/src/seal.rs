@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::child::{Ended, Waker};
+use crate::child::{Ended, Event, Waker};
 use crate::content::open;
 use crate::dirs::{Dirs, cannot_sync};
 use crate::engine::Engine;
@@ -42,6 +42,8 @@ pub struct Sealer {
     until: Option<Instant>,
     sender: Sender<Vec<RunEnded>>,
     sealed: Receiver<Sealed>,
+    /// The next result.
+    next: Option<Sealed>,
     /// All of them.
     runs: BTreeSet<JobRun>,
 }
@@ -74,6 +76,7 @@ impl Sealer {
             until: None,
             sender,
             sealed,
+            next: None,
             runs: BTreeSet::new(),
         })
     }
@@ -97,6 +100,20 @@ impl Sealer {
         None
     }
 
+    /// Returns whether there is a result, which is the next one then.
+    fn has_result(&mut self) -> Result<bool> {
+        if self.next.is_none() {
+            self.next = match self.sealed.try_recv() {
+                Ok(result) => Some(result),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => anyhow::bail!(
+                    "the thread that syncs the output of runs panicked; its message is above"
+                ),
+            };
+        }
+        Ok(self.next.is_some())
+    }
+
     /// Returns whether the output of a run is being synced.
     pub fn has(&self, run: JobRun) -> bool {
         self.runs.contains(&run)
@@ -114,35 +131,52 @@ impl Engine {
         self.children.is_empty() && self.sealer.is_empty()
     }
 
-    /// Waits for the end of a run, for a limited time, and records the results of those whose output is on the disk.
+    /// Waits for the end of a run, for a limited time, and records the results of those whose output is on the disk, until a run ends.
     pub(crate) fn record_ends(&mut self, within: Duration) -> Result<()> {
         // All that can start was started.
         let is_full = self.children.len() >= self.limits.jobs.max(1);
         let left = self.sealer.pass_on(is_full).unwrap_or(within);
-        let mut next = self.children.ended(within.min(left));
-        while let Some(ended) = next {
-            let work = self.works.get_mut(&ended.key);
-            match work.filter(|work| work.may_succeed(&ended)) {
-                Some(work) => {
-                    work.process_has_ended();
-                    self.sealer.seal(ended);
-                }
-                None => self.ended(ended, Err(anyhow::anyhow!("its output was not synced")))?,
-            }
-            next = self.children.ended(Duration::ZERO);
-        }
-        loop {
-            match self.sealer.sealed.try_recv() {
-                Ok((ended, sealed)) => {
-                    self.sealer.runs.remove(&ended.key);
-                    self.ended(ended, sealed)?;
-                }
-                Err(TryRecvError::Empty) => return Ok(()),
-                Err(TryRecvError::Disconnected) => anyhow::bail!(
-                    "the thread that syncs the output of runs panicked; its message is above"
-                ),
+        let wait = match self.sealer.has_result()? {
+            true => Duration::ZERO,
+            false => within.min(left),
+        };
+        self.take_ends(wait)?;
+        while let Some((ended, sealed)) = self.sealer.next.take() {
+            self.sealer.runs.remove(&ended.key);
+            self.ended(ended, sealed)?;
+            // The next run is started before more results are recorded.
+            if self.take_ends(Duration::ZERO)? || !self.sealer.has_result()? {
+                break;
             }
         }
+        Ok(())
+    }
+
+    /// Takes in what has happened to processes, after a wait for the first event. Returns whether one has ended.
+    fn take_ends(&mut self, wait: Duration) -> Result<bool> {
+        let mut next = self.children.next(wait);
+        let mut has_ended = false;
+        while let Some(event) = next {
+            has_ended |= !matches!(event, Event::Started { .. });
+            match event {
+                Event::Started { key, pid } => self.started(key, pid)?,
+                Event::NotStarted { key, why } => self.not_started(key, &why)?,
+                Event::Ended(ended) => {
+                    let work = self.works.get_mut(&ended.key);
+                    match work.filter(|work| work.may_succeed(&ended)) {
+                        Some(work) => {
+                            work.process_has_ended();
+                            self.sealer.seal(ended);
+                        }
+                        None => {
+                            self.ended(ended, Err(anyhow::anyhow!("its output was not synced")))?;
+                        }
+                    }
+                }
+            }
+            next = self.children.next(Duration::ZERO);
+        }
+        Ok(has_ended)
     }
 }
 

@@ -1,5 +1,5 @@
-//! `databuild log`, `status`, `as-of`, `diff`, `history --facts` and `what-if`, which read a store, also while a databuild writes
-//! it. Long lists are shortened unless `--full` is given.
+//! What `databuild status`, `as-of`, `diff`, `history --facts` and `what-if` print ([reports](crate::reports)), and `databuild log`, which
+//! reads the log from the disk, also while a databuild writes it. Long lists are shortened unless `--full` is given.
 
 use std::collections::HashSet;
 use std::io::{BufWriter, Write};
@@ -13,16 +13,13 @@ use crate::diff::Diff;
 use crate::dirs::Dirs;
 use crate::jobs::check_name;
 use crate::keep;
-use crate::model::build::{PartitionRef, WantCreated};
+use crate::model::build::WantCreated;
 use crate::past::{self, NoMoment};
 use crate::render::Renderer;
+use crate::reports::{Origin, UNWRITABLE, reference, unreadable};
 use crate::rules::OF_COMMAND_LINE;
 use crate::start::{is_in_use, open_read_only};
 use crate::status::{Status, line};
-use crate::text::shown;
-
-/// The context of errors of stdout, such as a full disk.
-const UNWRITABLE: &str = "cannot write to stdout";
 
 /// Prints every event on one line: sequence, time, the event with its fields, and its facts. An
 /// immediate event is indented.
@@ -42,9 +39,9 @@ pub fn log(dirs: &Dirs, full: bool) -> Result<()> {
     out.flush().context(UNWRITABLE)
 }
 
-/// Prints the status, and whether a databuild is running.
-pub fn status(dirs: &Dirs, full: bool, json: bool) -> Result<()> {
-    let mut status = Status::of(&open_read_only(dirs)?);
+/// The status, and whether a databuild is running.
+pub fn status(from: &impl Origin, dirs: &Dirs, full: bool, json: bool) -> Result<String> {
+    let mut status = Status::of(from.graph());
     status.outputs_removed = keep::removed(dirs);
     let is_running = is_in_use(dirs);
     if json {
@@ -56,43 +53,47 @@ pub fn status(dirs: &Dirs, full: bool, json: bool) -> Result<()> {
         }
         let whole = Whole { is_running, status };
         let text = serde_json::to_string_pretty(&whole).context("cannot write JSON")?;
-        return print(&format!("{text}\n"));
+        return Ok(format!("{text}\n"));
     }
     let running = match is_running {
         true => "a databuild is running\n",
         false => "no databuild is running\n",
     };
-    print(&format!("{}{running}", status.text(full)))
+    Ok(format!("{}{running}", status.text(full)))
 }
 
-/// Prints the status after an earlier step, or at an earlier time.
-pub fn status_as_of(dirs: &Dirs, when: &str, full: bool) -> Result<()> {
+/// The status after an earlier step, or at an earlier time.
+pub fn status_as_of(from: &impl Origin, dirs: &Dirs, when: &str, full: bool) -> Result<String> {
     let when = past::point(when)?;
-    let store = open_read_only(dirs)?;
-    match past::as_of(&store.reader(), when) {
-        Ok(then) => print(&Status::of(&then).text(full)),
+    let reader = from.reader();
+    match past::as_of(&reader, when) {
+        Ok(then) => Ok(Status::of(&then).text(full)),
         Err(NoMoment::OtherModel(_)) => {
-            let then = store.as_of_by_name(when);
+            let then = reader.as_of_by_name(when);
             let then = then.map_err(|e| unreadable(dirs, &e))?;
-            print(&earlier_status(then.by_name())?)
+            earlier_status(then.by_name())
         }
         Err(NoMoment::Unreadable(e)) => Err(unreadable(dirs, &e)),
         Err(e) => Err(e.into()),
     }
 }
 
-/// Prints what has changed between two points; without the second one, until now.
-pub fn diff(dirs: &Dirs, from: &str, to: Option<&str>, full: bool) -> Result<()> {
+/// What has changed between two points; without the second one, until now.
+pub fn diff(
+    origin: &impl Origin,
+    dirs: &Dirs,
+    (from, to): (&str, Option<&str>),
+    full: bool,
+) -> Result<String> {
     let (from, to) = (past::point(from)?, to.map(past::point).transpose()?);
-    let store = open_read_only(dirs)?;
-    let reader = store.reader();
+    let reader = origin.reader();
     let at = |when| match past::as_of(&reader, when) {
         Err(NoMoment::Unreadable(e)) => Err(unreadable(dirs, &e)),
         at => Ok(at?),
     };
     let from = at(from)?;
-    let to = to.map_or_else(|| Ok(store.snapshot()), at)?;
-    print(&Diff::between(&from, &to).text(full))
+    let to = to.map_or_else(|| Ok(origin.snapshot()), at)?;
+    Ok(Diff::between(&from, &to).text(full))
 }
 
 /// The wants, runs and partitions by state, as an earlier version of the model had them.
@@ -112,25 +113,21 @@ fn earlier_status(graph: GraphView<'_>) -> Result<String> {
     Ok(out)
 }
 
-/// Prints each fact about a partition, its reference and its earlier instances, with its step and event.
-pub fn facts(dirs: &Dirs, name: &str, full: bool) -> Result<()> {
-    let store = open_read_only(dirs)?;
-    let Some(reference) = store.find::<PartitionRef>(name) else {
-        anyhow::bail!(
-            "there is no partition {} in {}: `databuild log` shows the known ones",
-            shown(name),
-            dirs.shown().display()
-        );
-    };
-    let mut all = store.history(reference).map_err(|e| unreadable(dirs, &e))?;
-    for instance in reference.instances(&store) {
-        all.extend(store.history(instance).map_err(|e| unreadable(dirs, &e))?);
+/// Each fact about a partition, its reference and its earlier instances, with its step and event.
+pub fn facts(from: &impl Origin, dirs: &Dirs, name: &str, full: bool) -> Result<String> {
+    let db = from.graph();
+    let reference = reference(name, db, dirs)?;
+    let of = from.history(reference);
+    let mut all = of.map_err(|e| unreadable(dirs, &e))?;
+    for instance in reference.instances(db) {
+        let of = from.history(instance);
+        all.extend(of.map_err(|e| unreadable(dirs, &e))?);
     }
     all.sort_by_key(|entry| entry.seq());
     // A link between two of them is in the history of each.
     let mut seen = HashSet::new();
     all.retain(|entry| seen.insert((entry.seq(), entry.fact().to_string())));
-    let renderer = Renderer::new(&store, full);
+    let renderer = Renderer::new(db, full);
     let mut out = String::new();
     // The facts of one event are shortened together.
     for of_event in all.chunk_by(|a, b| (a.seq(), a.event()) == (b.seq(), b.event())) {
@@ -142,19 +139,22 @@ pub fn facts(dirs: &Dirs, name: &str, full: bool) -> Result<()> {
             out += &format!("{seq:>6} {time} {event}: {fact}\n");
         }
     }
-    print(&out)
+    Ok(out)
 }
 
-/// Prints what a want for partitions would change.
-pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
+/// What a want for partitions would change.
+pub fn what_if_wanted(
+    from: &impl Origin,
+    dirs: &Dirs,
+    refs: &[String],
+    full: bool,
+) -> Result<String> {
     refs.iter().try_for_each(|name| check_name(name))?;
-    let store = open_read_only(dirs)?;
     let partitions = refs
         .iter()
         .map(|name| Ensure::from(name.as_str()))
         .collect();
-    let outcome = store
-        .snapshot()
+    let outcome = (from.snapshot())
         .with(WantCreated {
             partitions,
             source: OF_COMMAND_LINE.to_owned(),
@@ -172,15 +172,5 @@ pub fn what_if_wanted(dirs: &Dirs, refs: &[String], full: bool) -> Result<()> {
     let want = outcome.applied.created.want;
     let state = want.state(&outcome.snapshot);
     out += &format!("the want would be {state}\n");
-    print(&out)
-}
-
-fn unreadable(dirs: &Dirs, e: impl std::fmt::Display) -> anyhow::Error {
-    anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display())
-}
-
-fn print(text: &str) -> Result<()> {
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context(UNWRITABLE)
+    Ok(out)
 }

@@ -6,19 +6,17 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use ironweave::prelude::*;
-use ironweave::{FactKind, HistoryEntry, ReadError, Seq, StoreReader};
+use ironweave::{FactKind, HistoryEntry, ReadError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::answers::{LINES_MAX, print};
 use crate::dirs::Dirs;
-use crate::engine::BuildStore;
 use crate::model::build::state::{Stale, Tainted};
 use crate::model::build::{JobRun, Model, Partition, PartitionRef};
+use crate::reports::{LINES_MAX, Origin, reference, unreadable};
 use crate::rules::name;
-use crate::start::open_read_only;
 use crate::text::{few, in_words, one_line, shown};
 
 /// The number of names of a list that are kept.
@@ -54,50 +52,19 @@ pub struct Entry {
     ended: Option<(JobRun, Timestamp)>,
 }
 
-/// What has a log: a store, or a reader of one. A store that is open for reading only has no reader yet, and would copy its graph to make one.
-pub trait Histories {
-    /// What happened to an instance.
-    ///
-    /// # Errors
-    /// If the log cannot be read.
-    fn of_instance(&self, instance: Partition) -> Result<Vec<HistoryEntry<Model>>, ReadError>;
-
-    /// What happened to a run.
-    ///
-    /// # Errors
-    /// If the log cannot be read.
-    fn of_run(&self, run: JobRun) -> Result<Vec<HistoryEntry<Model>>, ReadError>;
-}
-
-macro_rules! have_histories {
-    ($($of:ty),*) => {
-        $(impl Histories for $of {
-            fn of_instance(&self, instance: Partition) -> Result<Vec<HistoryEntry<Model>>, ReadError> {
-                self.history(instance)
-            }
-
-            fn of_run(&self, run: JobRun) -> Result<Vec<HistoryEntry<Model>>, ReadError> {
-                self.history(run)
-            }
-        })*
-    };
-}
-
-have_histories!(BuildStore, StoreReader<Model>);
-
-/// The last steps, the latest first, and the number of all. `db` is the graph after the step `until`.
+/// The last steps, the latest first, and the number of all.
 ///
 /// # Errors
 /// If the log cannot be read.
 pub fn of(
     reference: PartitionRef,
-    (db, until): (&impl Db, Option<Seq>),
     limit: usize,
-    log: &impl Histories,
+    from: &impl Origin,
 ) -> Result<(Vec<Entry>, usize), ReadError> {
+    let (db, until) = (from.graph(), from.seq());
     let mut entries = Vec::new();
     for (number, instance) in (1..).zip(reference.instances(db)) {
-        let mut history = log.of_instance(instance)?;
+        let mut history = from.history(instance)?;
         history.retain(|entry| Some(entry.seq()) <= until);
         let mut chapter = Chapter {
             number,
@@ -120,7 +87,7 @@ pub fn of(
         let Some((run, ended)) = entry.ended else {
             continue;
         };
-        let began = log.of_run(run)?.iter().find_map(|entry| {
+        let began = from.history(run)?.iter().find_map(|entry| {
             let fact = entry.fact();
             let is_begin = fact.kind() == FactKind::Move && fact.to() == Some("Running");
             is_begin.then(|| entry.time())
@@ -283,20 +250,13 @@ fn readers(instance: Partition, db: &impl Db) -> Vec<String> {
         .collect()
 }
 
-/// Prints the story of a partition, the last step last.
-pub fn history(dirs: &Dirs, of_name: &str, full: bool) -> Result<()> {
-    let store = open_read_only(dirs)?;
-    let Some(reference) = store.find::<PartitionRef>(of_name) else {
-        bail!(
-            "there is no partition {} in {}: `databuild status` shows the known ones",
-            shown(of_name),
-            dirs.shown().display()
-        );
-    };
+/// The story of a partition for people, the last step last.
+pub fn history(from: &impl Origin, dirs: &Dirs, of_name: &str, full: bool) -> Result<String> {
+    let db = from.graph();
+    let reference = reference(of_name, db, dirs)?;
     let most = if full { usize::MAX } else { LINES_MAX };
-    let told = of(reference, (&store, store.seq()), most, &store);
-    let (entries, count) = told
-        .map_err(|e| anyhow::anyhow!("cannot read the log in {}: {e}", dirs.shown().display()))?;
+    let told = of(reference, most, from);
+    let (entries, count) = told.map_err(|e| unreadable(dirs, &e))?;
     let earlier = count - entries.len();
     let mut out = match earlier {
         0 => String::new(),
@@ -306,7 +266,7 @@ pub fn history(dirs: &Dirs, of_name: &str, full: bool) -> Result<()> {
         let (seq, time, text) = (entry.seq, &entry.time, line(entry, full));
         out += &format!("{seq:>6} {time} {}\n", one_line(&text));
     }
-    print(&out)
+    Ok(out)
 }
 
 /// A step for people, as in `built by run 4.1, 40 ms → read by report`.

@@ -130,31 +130,52 @@ impl Engine {
             Some(why) => Err(anyhow::anyhow!("{why}")),
             None => self.spawn(run, partition, &name),
         };
-        let pid = match spawned {
-            Ok(pid) => pid,
-            Err(e) => {
-                let failure = Failure {
-                    exit: 127,
-                    reason: format!("{e:#}"),
-                    digest: None,
-                    inputs: Vec::new(),
-                    again: true,
-                };
-                let ending = self.record_failure(run, partition, failure)?;
-                self.progress.ended(&name, ending);
-                return Ok(());
-            }
-        };
-        let queued = run
-            .in_state::<Queued>(&self.store)
-            .context("a run that was just queued is not Queued")?;
-        self.fire(JobStarted { run: queued, pid })?;
-        self.progress.started(&name, pid);
+        match spawned {
+            Ok(()) => Ok(()),
+            Err(e) => self.record_no_start(run, partition, &e),
+        }
+    }
+
+    /// Records that the process of a run was started.
+    pub(crate) fn started(&mut self, run: JobRun, pid: u32) -> Result<()> {
+        let queued = run.in_state::<Queued>(&self.store);
+        if let (Some(queued), Some(work)) = (queued, self.works.get(&run)) {
+            let name = name(work.partition, &self.store).to_owned();
+            self.fire(JobStarted { run: queued, pid })?;
+            self.progress.started(&name, pid);
+        }
         Ok(())
     }
 
-    /// Starts the process of a run.
-    fn spawn(&mut self, run: JobRun, partition: Partition, name: &str) -> Result<u32> {
+    /// Records that the process of a run could not be started.
+    pub(crate) fn not_started(&mut self, run: JobRun, why: &anyhow::Error) -> Result<()> {
+        match self.works.remove(&run) {
+            Some(work) => self.record_no_start(run, work.partition, why),
+            None => Ok(()),
+        }
+    }
+
+    fn record_no_start(
+        &mut self,
+        run: JobRun,
+        partition: Partition,
+        why: &anyhow::Error,
+    ) -> Result<()> {
+        let failure = Failure {
+            exit: 127,
+            reason: format!("{why:#}"),
+            digest: None,
+            inputs: Vec::new(),
+            again: true,
+        };
+        let name = name(partition, &self.store).to_owned();
+        let ending = self.record_failure(run, partition, failure)?;
+        self.progress.ended(&name, ending);
+        Ok(())
+    }
+
+    /// Starts the process of a run. The engine is told when it has started.
+    fn spawn(&mut self, run: JobRun, partition: Partition, name: &str) -> Result<()> {
         let id = run.id().to_string();
         let dir = self.dirs.make_run(&id)?;
         let job = self.jobs.job_for(name)?;
@@ -181,7 +202,7 @@ impl Engine {
             stdin: live,
         };
         let declared = job.inputs(name);
-        let pid = self.children.spawn(run, spec, output)?;
+        self.children.spawn(run, spec, output)?;
         let declared = declared
             .iter()
             .filter_map(|name| current(name, &self.store));
@@ -195,7 +216,7 @@ impl Engine {
             secrets,
         };
         self.works.insert(run, work);
-        Ok(pid)
+        Ok(())
     }
 
     /// The names of the live partitions that match one of the patterns, one per line. A pattern without wildcards is looked up.
@@ -292,7 +313,7 @@ impl Engine {
             }
             _ => verdict::of(&self.store, &self.jobs, case),
         };
-        let left = ended.group.message();
+        let left = ended.left.message();
         if let Some(left) = left {
             self.progress.note(format_args!("{name}: {left}"));
         }

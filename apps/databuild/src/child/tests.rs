@@ -18,6 +18,15 @@ fn spec<'a>(command: &'a [String], dir: &'a Path) -> Spec<'a> {
     }
 }
 
+/// The id of the only process, and how it has ended.
+fn both(children: &mut Children<u8, RunOutput>) -> (u32, Ended<u8, RunOutput>) {
+    let mut next = || children.next(Duration::from_secs(20));
+    match (next(), next()) {
+        (Some(Event::Started { key: 7, pid }), Some(Event::Ended(ended))) => (pid, ended),
+        _ => panic!("it was not started, or has not ended"),
+    }
+}
+
 /// Runs a script to its end.
 fn run(script: &str) -> (Ended<u8, RunOutput>, String) {
     let dir = tempfile::tempdir().unwrap();
@@ -26,7 +35,7 @@ fn run(script: &str) -> (Ended<u8, RunOutput>, String) {
     children
         .spawn(7, spec(&command, dir.path()), RunOutput::of("a"))
         .unwrap();
-    let ended = children.ended(Duration::from_secs(20)).unwrap();
+    let (_, ended) = both(&mut children);
     assert!(children.is_empty());
     assert_eq!(ended.key, 7);
     let stderr = ended.stderr.tail(2);
@@ -39,8 +48,8 @@ fn the_output_of_a_process_is_read_to_its_end() {
         run("read l; echo \"{\\\"read\\\": \\\"$l\\\"}\"; printf '1\\n2\\n3\\n' >&2; exit 3");
     assert!(ended.output.unwrap().reads.contains("x"));
     assert_eq!(
-        (ended.exit, ended.status.as_str(), ended.group),
-        (3, "ended with exit status 3", Group::Empty)
+        (ended.exit, ended.status.as_str(), ended.left),
+        (3, "ended with exit status 3", Left::Nothing)
     );
     assert_eq!(stderr, "2\n3");
 }
@@ -58,14 +67,14 @@ fn a_process_that_is_left_in_the_background_is_killed_and_not_waited_for() {
     let (ended, _) = run("sleep 600 & echo '{\"read\": \"x\"}'");
     assert!(ended.output.unwrap().reads.contains("x"));
     assert_eq!(ended.exit, 0);
-    assert_ne!(ended.group, Group::Empty);
+    assert_ne!(ended.left, Left::Nothing);
 }
 
 #[test]
 fn a_process_in_the_background_that_writes_without_end_is_not_read_without_end() {
     let (ended, _) = run("while :; do echo '{\"read\": \"y\"}'; done & echo '{\"read\": \"x\"}'");
     assert!(ended.output.unwrap().reads.contains("x"));
-    assert_ne!(ended.group, Group::Empty);
+    assert_ne!(ended.left, Left::Nothing);
 }
 
 #[test]
@@ -78,13 +87,29 @@ fn a_process_is_ended_together_with_its_children() {
     ] {
         let command = ["sh".into(), "-c".into(), script.to_owned()];
         let mut children = Children::new();
-        let pid = children
+        children
             .spawn((), spec(&command, dir.path()), RunOutput::of("a"))
             .unwrap();
+        let Some(Event::Started { pid, .. }) = children.next(Duration::from_secs(20)) else {
+            panic!("it was not started");
+        };
         assert_eq!(children.end(), [()]);
         let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
         assert!(rustix::process::test_kill_process(pid).is_err(), "{script}");
     }
+}
+
+#[test]
+fn a_process_that_is_being_started_is_ended_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let command = ["sh".into(), "-c".into(), "sleep 600; touch ended".into()];
+    let mut children = Children::new();
+    let output = RunOutput::of("a");
+    children
+        .spawn((), spec(&command, dir.path()), output)
+        .unwrap();
+    assert_eq!(children.end(), [()]);
+    assert!(children.is_empty() && !dir.path().join("ended").exists());
 }
 
 #[test]
@@ -95,14 +120,16 @@ fn a_thread_serves_one_process_after_another() {
     let mut children = Children::new();
     for _ in 0..3 {
         let output = RunOutput::of("a");
-        let pid = children.spawn(7, spec(&command, dir.path()), output);
-        let pid = pid.unwrap();
-        let ended = children.ended(Duration::from_secs(20)).unwrap();
+        let spawned = children.spawn(7, spec(&command, dir.path()), output);
+        spawned.unwrap();
+        let (pid, ended) = both(&mut children);
         assert_eq!(ended.stderr.tail(1), pid.to_string());
         assert_eq!(children.idle.len(), 1);
         let output = RunOutput::of("a");
-        let refused = children.spawn(8, spec(&missing, dir.path()), output);
-        refused.unwrap_err();
+        let spawned = children.spawn(8, spec(&missing, dir.path()), output);
+        spawned.unwrap();
+        let next = children.next(Duration::from_secs(20));
+        assert!(matches!(next, Some(Event::NotStarted { key: 8, .. })));
         assert_eq!((children.idle.len(), children.len()), (1, 0));
     }
 }
@@ -112,9 +139,12 @@ fn a_missing_program_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let command = ["/nonexistent/program".into()];
     let mut children = Children::new();
-    let error = children
+    children
         .spawn((), spec(&command, dir.path()), RunOutput::of("a"))
-        .unwrap_err();
-    assert!(format!("{error:#}").starts_with("cannot start `/nonexistent/program`: "));
+        .unwrap();
+    let Some(Event::NotStarted { why, .. }) = children.next(Duration::from_secs(20)) else {
+        panic!("it was started");
+    };
+    assert!(format!("{why:#}").starts_with("cannot start `/nonexistent/program`: "));
     assert!(children.is_empty());
 }

@@ -329,10 +329,10 @@ pub(super) struct Simulated {
 pub(super) struct Planned {
     #[command(flatten)]
     pub(super) show: Show,
-    /// The jobs file [default: the jobs of the demo, if it ran in this directory]
+    /// The jobs file [default: that of the daemon that serves the directory, or the jobs of the demo, if it ran there]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) jobs: Option<PathBuf>,
-    /// The maximum number of jobs that run at a time [default: the number of cores]
+    /// The maximum number of jobs that run at a time [default: that of the daemon, or the number of cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs_max: Option<u16>,
     /// Print JSON

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::cli::args::Options;
 use crate::cli::jobs_max;
+use crate::dirs::is_same;
 use crate::engine::{Engine, Limits, Stopped};
 use crate::jobs::Jobs;
 use crate::requests::Request;
@@ -42,7 +43,7 @@ pub(super) fn build_from(
     };
     let theirs = &client.daemon.jobs;
     if let Some(jobs) = jobs
-        && std::fs::canonicalize(&jobs).ok() != std::fs::canonicalize(theirs).ok()
+        && !is_same(&jobs, theirs)
     {
         bail!(
             "{}, with the jobs in {}: leave out --jobs, or choose another directory with --dir",

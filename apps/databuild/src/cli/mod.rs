@@ -9,15 +9,14 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
 
-use crate::answers;
-use crate::cli::args::{Asked, Build, Cli, Cmd, Then, What};
+use crate::cli::args::{Asked, Build, Cli, Cmd, Dir, Then, What};
 use crate::cli::build::{Jobmaker, build, build_from};
 use crate::engine::Limits;
-use crate::lineage::{Direction, lineage};
 use crate::plan::Question;
+use crate::reports::{self, Report, Source};
 use crate::requests::{self, Request};
 use crate::serve::http::Bounds;
-use crate::{demo, draw, job, logs, plan, serve, show, signals, simulate, story};
+use crate::{demo, job, logs, plan, serve, show, signals, simulate};
 
 /// Runs databuild, and reports errors on stderr.
 pub fn main() -> ExitCode {
@@ -128,54 +127,76 @@ fn run(command: Cmd) -> Result<ExitCode> {
         }
         Cmd::Retry { failed, dir } => say(&failed.request().send(&dir.dirs()?)?),
         Cmd::Log { show } => show::log(&show.dir.dirs()?, show.full).map(|()| ExitCode::SUCCESS),
-        Cmd::Status { show, json } => {
-            show::status(&show.dir.dirs()?, show.full, json).map(|()| ExitCode::SUCCESS)
-        }
-        Cmd::Why { name, dir } => answers::why(&dir.dirs()?, &name).map(|()| ExitCode::SUCCESS),
+        Cmd::Status { show, json } => print(
+            &show.dir,
+            Report::Status {
+                full: show.full,
+                json,
+            },
+        ),
+        Cmd::Why { name, dir } => print(&dir, Report::Why { name }),
         Cmd::Lineage {
             name,
             up,
             down,
             show,
-        } => {
-            let dirs = show.dir.dirs()?;
-            // Without a choice, what it is made from.
-            if up || !down {
-                lineage(&dirs, &name, Direction::Up, show.full)?;
-            }
-            if down {
-                lineage(&dirs, &name, Direction::Down, show.full)?;
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        Cmd::Runs { of, slowest, show } => {
-            answers::runs(&show.dir.dirs()?, of.as_deref(), slowest, show.full)
-                .map(|()| ExitCode::SUCCESS)
-        }
+        } => print(
+            &show.dir,
+            Report::Lineage {
+                name,
+                up,
+                down,
+                full: show.full,
+            },
+        ),
+        Cmd::Runs { of, slowest, show } => print(
+            &show.dir,
+            Report::Runs {
+                of,
+                slowest,
+                full: show.full,
+            },
+        ),
         Cmd::Logs { run, follow, dir } => {
             logs::logs(&dir.dirs()?, &run, follow).map(|()| ExitCode::SUCCESS)
         }
-        Cmd::Diff { from, to, show } => {
-            show::diff(&show.dir.dirs()?, &from, to.as_deref(), show.full)
-                .map(|()| ExitCode::SUCCESS)
-        }
+        Cmd::Diff { from, to, show } => print(
+            &show.dir,
+            Report::Diff {
+                from,
+                to,
+                full: show.full,
+            },
+        ),
         Cmd::AsOf {
             when,
             show,
             what: Then::Status,
-        } => show::status_as_of(&show.dir.dirs()?, &when, show.full).map(|()| ExitCode::SUCCESS),
-        Cmd::History { name, facts, show } => {
-            let history = match facts {
-                true => show::facts,
-                false => story::history,
-            };
-            history(&show.dir.dirs()?, &name, show.full).map(|()| ExitCode::SUCCESS)
-        }
+        } => print(
+            &show.dir,
+            Report::AsOf {
+                when,
+                full: show.full,
+            },
+        ),
+        Cmd::History { name, facts, show } => print(
+            &show.dir,
+            Report::History {
+                name,
+                facts,
+                full: show.full,
+            },
+        ),
         Cmd::WhatIf {
             show,
             what: What::Want { refs },
-        } => show::what_if_wanted(&show.dir.dirs()?, &once(refs), show.full)
-            .map(|()| ExitCode::SUCCESS),
+        } => print(
+            &show.dir,
+            Report::WhatIf {
+                want: once(refs),
+                full: show.full,
+            },
+        ),
         Cmd::Simulate {
             options,
             what: What::Want { refs },
@@ -198,25 +219,33 @@ fn run(command: Cmd) -> Result<ExitCode> {
             let dirs = options.show.dir.dirs()?;
             let options = plan::print::Options {
                 jobs: options.jobs,
-                jobs_max: jobs_max(options.jobs_max),
+                jobs_max: options.jobs_max.map(usize::from),
                 json: options.json,
                 full: options.show.full,
             };
-            plan::print::plan(&dirs, &question, &options).map(|()| ExitCode::SUCCESS)
+            plan::print::plan(&dirs, question, &options).map(|()| ExitCode::SUCCESS)
         }
         Cmd::Model { svg, entity, dir } => {
-            draw::model(&dir.dirs()?, &svg, entity.as_deref()).map(|()| ExitCode::SUCCESS)
+            let dirs = dir.dirs()?;
+            let text = Source::of(&dirs)?.ask(&Report::Model { entity }, &dirs)?;
+            let written = std::fs::write(&svg, text);
+            written.with_context(|| format!("cannot write {}", svg.display()))?;
+            Ok(ExitCode::SUCCESS)
         }
         Cmd::Job { job } => job::run(job).map(|()| ExitCode::SUCCESS),
     }
 }
+
+/// Prints a report.
+fn print(dir: &Dir, report: Report) -> Result<ExitCode> {
+    reports::print(&dir.dirs()?, &report).map(|()| ExitCode::SUCCESS)
+}
+
 /// Prints a line.
 fn say(text: &str) -> Result<ExitCode> {
-    let line = format!("{text}\n");
-    std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes())
-        .context("cannot write to stdout")?;
-    Ok(ExitCode::SUCCESS)
+    reports::write(&format!("{text}\n")).map(|()| ExitCode::SUCCESS)
 }
+
 /// The names without repetitions.
 fn once(refs: Vec<String>) -> Vec<String> {
     let mut seen = HashSet::new();
@@ -224,8 +253,8 @@ fn once(refs: Vec<String>) -> Vec<String> {
         .filter(|r| seen.insert(r.clone()))
         .collect()
 }
+
 /// The maximum number of jobs that run at a time.
 fn jobs_max(given: Option<u16>) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    given.map_or_else(cores, usize::from)
+    given.map_or_else(reports::cores, usize::from)
 }

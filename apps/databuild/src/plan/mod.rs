@@ -18,15 +18,18 @@ pub mod scene;
 pub mod steps;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::serve::commands::REFS_MAX;
 
 /// What is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Question {
     /// These are wanted.
-    Want(Vec<String>),
+    Want(#[schemars(length(max = REFS_MAX))] Vec<String>),
     /// These have changed, and all that is made from them is wanted.
-    Change(Vec<String>),
+    Change(#[schemars(length(max = REFS_MAX))] Vec<String>),
 }
 
 impl Question {

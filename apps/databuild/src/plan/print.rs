@@ -2,18 +2,19 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
-use crate::answers::print;
-use crate::dirs::Dirs;
+use crate::dirs::{Dirs, is_same};
 use crate::engine::BuildStore;
-use crate::plan::scene::{Scene, names};
+use crate::plan::scene::planned;
 use crate::plan::{Action, Counts, KnownFrom, Plan, Question, Step};
+use crate::reports::{self, Opened, Origin, PlannedBy, Report, Source, cores};
+use crate::serve::client::Client;
 use crate::simulate;
-use crate::simulate::past::Past;
-use crate::start::{is_in_use, open_read_only};
+use crate::start::open_read_only;
 use crate::text::{chain, in_words, one_line, shown};
 
 /// The number of steps and of notes that are printed without `--full`.
@@ -25,39 +26,61 @@ const NOTES_MAX: usize = 5;
 pub struct Options {
     /// The jobs file, if one is given.
     pub jobs: Option<PathBuf>,
-    /// The maximum number of jobs that run at a time.
-    pub jobs_max: usize,
+    /// The maximum number of jobs that run at a time, if it is given.
+    pub jobs_max: Option<usize>,
     /// Whether to print JSON.
     pub json: bool,
     /// Whether to print all steps.
     pub full: bool,
 }
 
-/// Prints what would be built.
-pub fn plan(dirs: &Dirs, question: &Question, options: &Options) -> Result<()> {
+/// Prints what would be built. The daemon that serves the directory makes the plan, unless it is to be by other jobs or another number of runs
+/// at a time than the daemon has.
+pub fn plan(dirs: &Dirs, question: Question, options: &Options) -> Result<()> {
+    let client = Client::find(dirs).ok().flatten();
+    let client = client.filter(|client| {
+        let is_theirs = |file: &PathBuf| is_same(file, &client.daemon.jobs);
+        options.jobs_max.is_none() && options.jobs.as_ref().is_none_or(is_theirs)
+    });
+    let mut source = match client {
+        Some(client) => Source::Daemon(client),
+        None => opened(dirs, options)?,
+    };
+    let report = Report::Plan {
+        question,
+        full: options.full,
+        json: options.json,
+    };
+    reports::write(&source.ask(&report, dirs)?)
+}
+
+fn opened(dirs: &Dirs, options: &Options) -> Result<Source> {
     let jobs = simulate::jobs(dirs, options.jobs.as_deref())?;
     // Where a jobs file says what is to be built, nothing has to be there.
     let store = match jobs.is_some() && !dirs.store().is_dir() {
         true => BuildStore::memory(),
         false => open_read_only(dirs)?,
     };
-    let names = names(question, &store, jobs.as_ref())?;
-    let past = Past::read(&store.reader(), (&store, store.seq()), jobs.as_ref())
-        .with_context(|| format!("cannot read the log in {}", dirs.shown().display()))?;
-    let scene = Scene {
-        db: store.snapshot(),
-        past: &past,
-        jobs: jobs.as_ref(),
-        dirs,
-        jobs_max: options.jobs_max,
-        is_in_use: is_in_use(dirs),
+    let by = PlannedBy {
+        jobs: jobs.map(Arc::new),
+        jobs_max: options.jobs_max.unwrap_or_else(cores),
     };
-    let plan = scene.plan(&question.about(names))?;
-    if options.json {
+    Ok(Source::Store(Box::new(Opened::new(store, by))))
+}
+
+/// What would be built, as text or as JSON.
+pub fn report(
+    from: &impl Origin,
+    dirs: &Dirs,
+    question: &Question,
+    (full, json): (bool, bool),
+) -> Result<String> {
+    let plan = planned(from, dirs, question)?;
+    if json {
         let text = serde_json::to_string_pretty(&plan).context("cannot write JSON")?;
-        return print(&format!("{text}\n"));
+        return Ok(format!("{text}\n"));
     }
-    print(&text(&plan, options.full))
+    Ok(text(&plan, full))
 }
 
 /// The plan for people.

@@ -16,11 +16,12 @@ use crate::model::build::state::{
 use crate::model::build::{JobRun, Model, Partition, WantCreated};
 use crate::plan::rehearsal::Rehearsal;
 use crate::plan::{Plan, Question, steps};
+use crate::reports::{Fault, Origin, PlannedBy};
 use crate::rules::{OF_COMMAND_LINE, current, is_stale_by_inputs, name, open_wants};
 use crate::selection;
 use crate::simulate::past::Past;
 use crate::simulate::{recover, still_running};
-use crate::start::check_refs;
+use crate::start::{check_refs, is_in_use};
 use crate::text::few;
 
 /// What a plan is made for.
@@ -53,6 +54,25 @@ pub struct Begun {
     pub lost: usize,
     /// The number of wants that are open already.
     pub open: usize,
+}
+
+/// What would be built.
+///
+/// # Errors
+/// If the question is about what cannot be built, or the log cannot be read.
+pub fn planned(from: &impl Origin, dirs: &Dirs, question: &Question) -> Result<Plan> {
+    let PlannedBy { jobs, jobs_max } = from.planned_by()?;
+    let names = names(question, from.graph(), jobs.as_deref())?;
+    let scene = Scene {
+        db: from.snapshot(),
+        past: &*from.past(jobs.as_ref(), dirs)?,
+        jobs: jobs.as_deref(),
+        dirs,
+        jobs_max,
+        is_in_use: is_in_use(dirs),
+    };
+    let plan = scene.plan(&question.about(names));
+    plan.map_err(|e| Fault(format!("the plan cannot be made: {e:#}")).into())
 }
 
 /// The names that a question is about.

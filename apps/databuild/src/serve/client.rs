@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::dirs::Dirs;
+use crate::reports::Report;
 use crate::requests::Request;
 use crate::serve::access::read_token;
 use crate::serve::presence::Presence;
@@ -75,6 +76,20 @@ impl Client {
         };
         let answer = self.send("POST", "/api/retry", Some(&body))?;
         serde_json::from_value(answer["retried"].clone()).context("the daemon names no partitions")
+    }
+
+    /// Answers the question of a command that only reads; none if the daemon does not answer.
+    ///
+    /// # Errors
+    /// The sentence of the daemon if it refuses the question.
+    pub fn report(&self, report: &Report) -> Result<Option<String>> {
+        let body = serde_json::to_value(report).context("cannot write the question")?;
+        match self.exchange("POST", "/api/reports", Some(&body), &[], ANSWER_MAX) {
+            Ok((200, answer)) => Ok(answer["text"].as_str().map(str::to_owned)),
+            Ok((422, answer)) => self.accept(422, answer).map(|_| None),
+            // It ends, or is of another version.
+            Ok(_) | Err(_) => Ok(None),
+        }
     }
 
     /// The events of a want, from after a step on.

@@ -10,6 +10,8 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::reports::Fault;
+
 /// The answer to a request that failed.
 #[derive(Serialize, JsonSchema)]
 pub struct Error {
@@ -53,6 +55,25 @@ impl Failure {
     pub fn unreadable(e: impl std::fmt::Display) -> Self {
         let message = format!("the log cannot be read: {e}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// What could not be reported. 422 if that is due to the question.
+impl From<anyhow::Error> for Failure {
+    fn from(e: anyhow::Error) -> Self {
+        let status = match e.is::<Fault>() {
+            true => StatusCode::INTERNAL_SERVER_ERROR,
+            false => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(status, format!("{e:#}"))
     }
 }
 

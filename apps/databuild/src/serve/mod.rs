@@ -20,6 +20,7 @@
 //! | [`pages`] | the pages for people, with the explorer of the store |
 //! | [`story`], [`timeline`] | what happened to a partition, and when what a want needs was built |
 //! | [`plan`] | what would be built |
+//! | [`reports`] | what the commands print that only read |
 //! | [`presence`] | the file by which other databuilds find the daemon |
 //! | [`demo`] | what `serve --demo` opens on |
 //! | [`client`], [`follow`] | the commands of databuild as clients of the daemon |
@@ -53,6 +54,7 @@ pub mod pages;
 pub mod plan;
 pub mod presence;
 pub mod reads;
+pub mod reports;
 pub mod routes;
 pub mod single;
 pub mod story;

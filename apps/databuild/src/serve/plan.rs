@@ -3,20 +3,20 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use ironweave::{Seq, Snapshot};
+use ironweave::{ReadError, Seq, Snapshot, StoreReader};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::jobs::Jobs;
 use crate::model::build::Model;
-use crate::plan::scene::{Scene, names};
+use crate::plan::scene::planned;
 use crate::plan::{Plan, Question};
 use crate::serve::api::{Api, Read};
 use crate::serve::commands::{REFS_MAX, once};
 use crate::serve::failure::{Asked, Body, Failure, Nothing};
 use crate::serve::lists::number;
+use crate::serve::reports::Beside;
 use crate::serve::world::World;
 use crate::simulate::past::Past;
 
@@ -58,24 +58,40 @@ impl Default for LastPast {
 }
 
 /// The last step that was read, the jobs, and what was read.
-type Known = (Option<Seq>, Arc<Jobs>, Arc<Past>);
+type Known = (Option<Seq>, Option<Arc<Jobs>>, Arc<Past>);
 
 impl LastPast {
     /// The runs of the past up to a graph. The log is read again if it has grown or the jobs have changed.
-    fn of(&self, api: &Api, db: &Snapshot<Model>, jobs: &Arc<Jobs>) -> Result<Arc<Past>, Failure> {
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn of(
+        &self,
+        (reader, db): (&StoreReader<Model>, &Snapshot<Model>),
+        jobs: Option<&Arc<Jobs>>,
+    ) -> Result<Arc<Past>, ReadError> {
         let mut last = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((seq, of, past)) = &*last
             && *seq == db.seq()
-            && Arc::ptr_eq(of, jobs)
+            && of.as_ref().map(Arc::as_ptr) == jobs.map(Arc::as_ptr)
         {
             return Ok(Arc::clone(past));
         }
-        let past = Past::read(&api.reader, (db, db.seq()), Some(jobs));
-        let past = Arc::new(past.map_err(Failure::unreadable)?);
-        *last = Some((db.seq(), Arc::clone(jobs), Arc::clone(&past)));
+        let past = Past::read(reader, (db, db.seq()), jobs.map(|jobs| &**jobs))?;
+        let past = Arc::new(past);
+        *last = Some((db.seq(), jobs.cloned(), Arc::clone(&past)));
         Ok(past)
     }
+
+    /// Waits until no other plan is made.
+    pub async fn turn(&self) -> Turn {
+        // The semaphore is never closed.
+        Turn(Arc::clone(&self.turn).acquire_owned().await.ok())
+    }
 }
+
+/// The right to make a plan, until this is dropped.
+pub struct Turn(#[expect(dead_code, reason = "it is held")] Option<OwnedSemaphorePermit>);
 
 /// `POST /api/plan`.
 pub async fn plan(
@@ -93,29 +109,11 @@ pub async fn plan(
             ));
         }
     };
-    // The semaphore is never closed.
-    let turn = Arc::clone(&api.last_past.turn).acquire_owned().await;
+    let turn = api.last_past.turn().await;
     let answer = move |api: &Api, World { db, .. }: &World| {
         // Also if the client does not wait for the answer any more.
         let _turn = turn;
-        let jobs = api.jobs()?;
-        let refused =
-            |e: anyhow::Error| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{e:#}"));
-        let names = names(&question, db, Some(&jobs)).map_err(refused)?;
-        let past = api.last_past.of(api, db, &jobs)?;
-        let scene = Scene {
-            db: db.clone(),
-            past: &past,
-            jobs: Some(&jobs),
-            dirs: &api.dirs,
-            jobs_max: api.jobs_max,
-            is_in_use: true,
-        };
-        let plan = scene.plan(&question.about(names));
-        let mut plan = plan.map_err(|e| {
-            let why = format!("the plan cannot be made: {e:#}");
-            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, why)
-        })?;
+        let mut plan = planned(&Beside { api, db }, &api.dirs, &question)?;
         plan.cut(most);
         Ok(plan)
     };

@@ -12,7 +12,7 @@ use crate::grid::{Grid, Selection};
 use crate::lineage::{Direction, Graph};
 use crate::model::build::Partition;
 use crate::past::{self, Moment};
-use crate::pattern::Pattern;
+use crate::pattern::{self, Pattern};
 use crate::serve::answers::Names;
 use crate::serve::api::{Answer, Api, Read, reference};
 use crate::serve::failure::{Asked, Failure, Named};
@@ -30,8 +30,6 @@ const EDGES_EACH: usize = 10;
 /// The number of columns of a grid at most, and without a number.
 const COLUMNS_MAX: usize = 400;
 const COLUMNS: usize = 60;
-/// The number of bytes of a pattern at most: each known name is compared with it.
-const PATTERN_BYTES_MAX: usize = 200;
 
 /// How many points of the log are asked for.
 #[derive(Deserialize, JsonSchema)]
@@ -262,7 +260,7 @@ pub async fn why(
 #[serde(deny_unknown_fields)]
 pub struct Cells {
     /// Only names that match, such as `daily/**` or `daily/{colour}/{day}`.
-    #[schemars(length(max = PATTERN_BYTES_MAX))]
+    #[schemars(length(max = pattern::BYTES_MAX))]
     pattern: Option<String>,
     /// The field of the pattern that is the column; the last one without it.
     column: Option<String>,
@@ -279,13 +277,6 @@ pub struct Cells {
 pub async fn grid(State(api): State<Api>, Asked(asked): Asked<Cells>) -> Read<Grid> {
     let columns_max = number("columns", asked.columns, COLUMNS, COLUMNS_MAX)?;
     let pattern = asked.pattern.filter(|pattern| !pattern.is_empty());
-    if let Some(pattern) = pattern.as_ref().filter(|p| p.len() > PATTERN_BYTES_MAX) {
-        let why = format!(
-            "`pattern` has {} bytes: write at most {PATTERN_BYTES_MAX}",
-            pattern.len()
-        );
-        return Err(Failure::invalid(why));
-    }
     let pattern = pattern.as_deref().map(Pattern::parse).transpose();
     let pattern = pattern.map_err(Failure::invalid)?;
     let fields = || pattern.iter().flat_map(Pattern::fields);

@@ -18,7 +18,7 @@ use crate::serve::lists::{partitions, runs, wants};
 use crate::serve::metrics::metrics;
 use crate::serve::openapi::{Document, Operation, Output};
 use crate::serve::single::{health, one_partition, one_run, one_want, status};
-use crate::serve::{logs, plan, reads, story, timeline};
+use crate::serve::{logs, plan, reads, reports, story, timeline};
 
 macro_rules! routes {
     ($($(#[doc = $about:literal])+ $method:ident $path:literal $id:ident($($error:literal)*) => $handler:expr;)*) => {
@@ -69,6 +69,8 @@ routes! {
     post "/api/taint" taint(409) => taint;
     /// What would be built for partitions that are wanted or that change, and when. Nothing is changed.
     post "/api/plan" plan() => plan::plan;
+    /// What a command of databuild prints that only reads, as text.
+    post "/api/reports" report() => reports::report;
     /// The partitions, in the order in which they were first wanted.
     get "/api/partitions" partitions(404) => partitions;
     /// A partition, with what it is made from.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::serve::api::{Api, Read, reference};
 use crate::serve::failure::{Asked, Failure, Named};
 use crate::serve::lists::number;
+use crate::serve::reports::Beside;
 use crate::serve::world::World;
 use crate::story::{self, Entry};
 
@@ -45,7 +46,7 @@ pub async fn of_partition(
     let limit = number("limit", limit, STEPS, STEPS_MAX)?;
     let answer = move |api: &Api, World { db, .. }: &World| {
         let reference = reference(&name, db)?;
-        let told = story::of(reference, (db, db.seq()), limit, &api.reader);
+        let told = story::of(reference, limit, &Beside { api, db });
         let (entries, count) = told.map_err(Failure::unreadable)?;
         Ok(Story {
             name,

@@ -269,6 +269,11 @@ fn each_operation_answers_as_described() {
         let plan = called.ok("plan", client.plan().body(question).send().await);
         let again = plan.steps.iter().map(|step| &*step.name);
         assert_eq!(again.collect::<Vec<_>>(), ["slow/a", "top/a"]);
+        let report = types::Report::Why {
+            name: "bad".to_owned(),
+        };
+        let report = called.ok("report", client.report().body(report).send().await);
+        assert!(report.text.starts_with("bad is Failed\n"), "{report:?}");
         let retry = client.retry().body(Retry::builder().all(true)).send().await;
         assert_eq!(called.ok("retry", retry).retried, ["bad"]);
         let wrong = types::Wrong::builder()
@@ -361,6 +366,11 @@ fn each_error_is_as_described() {
         called.refused("why", refused, 404, "`no/where`");
         let refused = client.history().ref_(name).send().await;
         called.refused("history", refused, 404, "`no/where`");
+        let report = types::Report::Why {
+            name: name.to_owned(),
+        };
+        let refused = client.report().body(report).send().await;
+        called.refused("report", refused, 422, "no/where");
         let grid = client.grid().pattern("{").send().await;
         called.refused("grid", grid, 400, "not closed");
         let events = client.events().last_event_id("99999").send().await;

@@ -26,13 +26,18 @@ fn the_committed_description_is_that_of_the_code() {
 #[test]
 fn each_route_parameter_and_field_has_a_description() {
     fn check(value: &Value, at: &str) {
+        if let Value::Array(items) = value {
+            items.iter().for_each(|item| check(item, at));
+        }
         let Value::Object(fields) = value else { return };
         if let Some(properties) = fields.get("properties").and_then(Value::as_object) {
             for (name, property) in properties {
-                // A reference leads to a schema, which has one.
+                // A reference leads to a schema, which has one. The only property of a choice is described by the choice.
+                let of_choice = fields.get("description").filter(|_| properties.len() == 1);
                 let about = property["description"]
                     .as_str()
-                    .or(property["$ref"].as_str());
+                    .or(property["$ref"].as_str())
+                    .or(of_choice.and_then(Value::as_str));
                 assert!(
                     about.is_some_and(|about| !about.is_empty()),
                     "{at}.{name}: {property}"
@@ -189,6 +194,16 @@ fn the_answers_are_as_described() {
         json!({}),
     ] {
         check("post", "/api/plan", daemon.post("/api/plan", &question));
+    }
+    for report in [
+        json!({ "status": {} }),
+        json!({ "plan": { "question": { "want": ["top/new"] }, "json": true } }),
+        json!({ "why": { "name": "nowhere" } }),
+        json!({ "why": {} }),
+        json!({ "what_if": { "want": [] } }),
+    ] {
+        let answer = daemon.post("/api/reports", &report);
+        check("post", "/api/reports", answer);
     }
     check(
         "post",

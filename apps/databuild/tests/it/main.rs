@@ -7,6 +7,7 @@ mod harness;
 #[path = "../../../../crates/ironweave/tests/harness/rustc.rs"]
 mod rustc;
 
+mod a_daemon_answers_commands_that_read;
 mod a_daemon_answers_over_http;
 mod a_daemon_goes_on_while_digests_are_asked;
 mod a_daemon_is_described;
