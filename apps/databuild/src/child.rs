@@ -37,7 +37,7 @@ mod written;
 use exit::Exit;
 use group::Leader;
 pub use group::Left;
-use workers::Worker;
+use workers::Workers;
 pub use written::Written;
 
 /// How long processes may take to end after a signal.
@@ -99,19 +99,12 @@ pub struct Ended<K, H> {
 
 /// The running processes, by a key of the caller.
 pub struct Children<K, H> {
-    running: BTreeMap<K, Running>,
-    /// Threads for the next processes.
-    idle: Vec<Worker>,
+    /// The groups of those that are started or run.
+    running: BTreeMap<K, Arc<Leader>>,
+    /// The threads that communicate with them.
+    workers: Workers,
     sender: Sender<Option<Event<K, H>>>,
     receiver: Receiver<Option<Event<K, H>>>,
-}
-
-/// A process that is started or runs.
-struct Running {
-    /// Its group.
-    leader: Arc<Leader>,
-    /// The thread that communicates with it.
-    worker: Worker,
 }
 
 /// Ends a call of [`Children::next`] before its time, from any thread.
@@ -126,12 +119,12 @@ impl<K, H> Waker<K, H> {
 }
 
 impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
-    /// Starts with no process.
-    pub fn new() -> Self {
+    /// Starts with no process. At most `running_max` run at a time.
+    pub fn new(running_max: usize) -> Self {
         let (sender, receiver) = channel();
         Self {
             running: BTreeMap::new(),
-            idle: Vec::new(),
+            workers: Workers::new(running_max),
             sender,
             receiver,
         }
@@ -147,8 +140,8 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
         self.running.is_empty()
     }
 
-    /// Starts a process. [`Children::next`] returns what happens to it: that it has started and that it has ended, or that it could not be
-    /// started.
+    /// Starts a process, or if as many run as may run, when one of them has ended. [`Children::next`] returns what happens to it: that it has
+    /// started and that it has ended, or that it could not be started.
     ///
     /// # Errors
     /// If no thread can be started for it.
@@ -167,15 +160,13 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         // No process is started if no thread can be.
-        let worker = match self.idle.pop() {
-            Some(worker) => worker,
-            None => Worker::start().with_context(&cannot_start)?,
-        };
+        let prepared = self.workers.prepare(self.running.len());
+        prepared.with_context(&cannot_start)?;
         let leader = Arc::new(Leader::default());
         let sender = self.sender.clone();
         let of = Arc::clone(&leader);
         let (text, mut stderr) = (spec.stdin, spec.stderr);
-        worker.give(move || {
+        self.workers.give(move || {
             // The receiver may be gone while databuild ends.
             let tell = |event| drop(sender.send(Some(event)));
             let mut process = match Process::start(&mut command, of) {
@@ -205,7 +196,7 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
                 left,
             }));
         });
-        self.running.insert(key, Running { leader, worker });
+        self.running.insert(key, leader);
         Ok(())
     }
 
@@ -219,16 +210,15 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
         // `self` holds a sender, so the channel is never disconnected.
         let event = self.receiver.recv_timeout(within).ok()??;
         if let Event::NotStarted { key, .. } | Event::Ended(Ended { key, .. }) = &event {
-            let running = self.running.remove(key);
-            self.idle.extend(running.map(|running| running.worker));
+            self.running.remove(key);
         }
         Some(event)
     }
 
     /// Sends a signal to the group of a process, if it still runs. If it is being started, it gets the signal then.
     pub fn signal(&self, key: K, signal: Signal) {
-        if let Some(running) = self.running.get(&key) {
-            running.leader.signal(signal);
+        if let Some(leader) = self.running.get(&key) {
+            leader.signal(signal);
         }
     }
 
@@ -246,12 +236,6 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
         }
         self.running.clear();
         keys
-    }
-}
-
-impl<K: Ord + Copy + Send + 'static, H: LineHandler> Default for Children<K, H> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

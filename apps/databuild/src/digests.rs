@@ -96,7 +96,7 @@ impl Questions {
                 .map(|(job, question)| (*job, question.built.chunks(BATCH).collect()))
                 .collect(),
             asked: HashMap::new(),
-            children: Children::new(),
+            children: Children::new(usize::MAX),
             answers: BTreeMap::new(),
             each,
         };

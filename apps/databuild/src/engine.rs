@@ -8,7 +8,7 @@
 //! Architecture invariant: no decision depends on the wall clock, which may be set back, but those that a person has asked for: a time to
 //! live, a deadline and a promised time ([`crate::times`]). The order of events is counted, and timeouts use a monotonic clock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -86,6 +86,8 @@ pub struct Engine {
     pub(crate) backoffs: BTreeSet<(Instant, Partition)>,
     /// What starts next.
     pub(crate) queue: Queue,
+    /// The patterns of the jobs whose last run took no longer than [`QUICK`](crate::work::QUICK).
+    pub(crate) quick: HashSet<String>,
     vars: Vec<Var>,
     /// The wants of the caller.
     wants: Vec<Want>,
@@ -143,7 +145,7 @@ impl Engine {
         if let Some(workspace) = workspace {
             vars.push(("DATABUILD_WORKSPACE".into(), text(workspace)?));
         }
-        let children = Children::new();
+        let children = Children::new(limits.jobs.max(1));
         Ok(Self {
             inbox: Inbox::new(&dirs),
             sealer: Sealer::start(dirs.clone(), children.waker())?,
@@ -158,6 +160,7 @@ impl Engine {
             went_stale: false,
             named: channel(),
             queue: Queue::default(),
+            quick: HashSet::new(),
             unknown: Unknown::default(),
             signals: Signals::listen()?,
             vars,
@@ -277,12 +280,23 @@ impl Engine {
         }
     }
 
+    /// How many more runs may be queued. The next ones are queued before there is room for their processes, if one that runs is expected to
+    /// end in a moment: so its thread need not wait for the engine.
+    fn room(&self) -> usize {
+        let jobs = self.limits.jobs.max(1);
+        let is_quick = |work: &Work| work.runs_since.is_some() && work.is_quick;
+        let ahead = match !self.limits.fail_fast && self.works.values().any(is_quick) {
+            true => jobs,
+            false => 0,
+        };
+        (jobs + ahead).saturating_sub(self.children.len())
+    }
+
     /// Starts as many runs as there is room for. Returns whether it started one: a run may fail at once, and make room for another.
     pub(crate) fn start_some(&mut self) -> Result<bool> {
         self.end_times()?;
         self.end_backoffs(Instant::now())?;
-        let room = self.limits.jobs.max(1).saturating_sub(self.children.len());
-        let startable = self.startable(room);
+        let startable = self.startable(self.room());
         for partition in &startable {
             self.start(*partition)?;
         }

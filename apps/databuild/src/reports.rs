@@ -362,7 +362,11 @@ impl Source {
 /// # Errors
 /// As [`Report::text`], and if stdout cannot be written to.
 pub fn print(dirs: &Dirs, report: &Report) -> Result<()> {
-    write(&Source::of(dirs)?.ask(report, dirs)?)
+    let mut source = Source::of(dirs)?;
+    write(&source.ask(report, dirs)?)?;
+    // The process ends. To free the graph piece by piece would take a tenth of the time of a report.
+    std::mem::forget(source);
+    Ok(())
 }
 
 /// Writes a text to stdout.

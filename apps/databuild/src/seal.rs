@@ -162,13 +162,11 @@ impl Engine {
                 Event::Started { key, pid } => self.started(key, pid)?,
                 Event::NotStarted { key, why } => self.not_started(key, &why)?,
                 Event::Ended(ended) => {
-                    let work = self.works.get_mut(&ended.key);
-                    match work.filter(|work| work.may_succeed(&ended)) {
-                        Some(work) => {
-                            work.process_has_ended();
-                            self.sealer.seal(ended);
-                        }
-                        None => {
+                    self.process_has_ended(ended.key);
+                    let work = self.works.get(&ended.key);
+                    match work.is_some_and(|work| work.may_succeed(&ended)) {
+                        true => self.sealer.seal(ended),
+                        false => {
                             self.ended(ended, Err(anyhow::anyhow!("its output was not synced")))?;
                         }
                     }

@@ -44,7 +44,7 @@ const SYNC_PAUSE: Duration = Duration::from_millis(50);
 
 /// An open reads and verifies the segment of the checkpoint that it starts from, and a history the last one, which has no index. So both are
 /// smaller than usual.
-const SEGMENT_BYTES: u64 = 8 << 20;
+const SEGMENT_BYTES: u64 = 4 << 20;
 
 /// Opens the store for writing.
 pub fn open(dirs: &Dirs) -> Result<BuildStore> {

@@ -128,14 +128,15 @@ impl Engine {
         let now = Instant::now();
         for (run, work) in &mut self.works {
             let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-            let why = match (&mut work.stop, work.timeout) {
+            let timed_out = work.timed_out(now);
+            let why = match (&mut work.stop, timed_out) {
                 (Some(Stop { kill, .. }), _) if is_over(*kill) => {
                     *kill = None;
                     self.children.signal(*run, Signal::KILL);
                     continue;
                 }
                 (Some(_), _) => continue,
-                (None, Some((most, at))) if at <= now => Why::TimedOut(most),
+                (None, Some(most)) => Why::TimedOut(most),
                 (None, _) if is_over(work.seen.doomed.map(|at| at + QUIET)) => Why::Doomed,
                 (None, _) => continue,
             };

@@ -12,11 +12,11 @@ use crate::model::build::PartitionRef;
 /// While databuild runs, a thread writes a checkpoint each time the log has grown by so many bytes, and by as many as a checkpoint has. With a
 /// quarter of that, the thread took a tenth of the time of a large build. If databuild is killed, the next one replays at most about as much.
 const CHECKPOINT_BYTES: u64 = 64 << 20;
-/// At its end, databuild writes one if the next opening would replay more steps than this ..
-const REPLAYED_MAX: u64 = 1000;
-/// .. and more than a part of the references. So the time for checkpoints, which grows with the store, stays a fraction of the time for the
-/// runs that were recorded since the last one.
-const REFERENCES_PER_STEP: usize = 32;
+/// At its end, databuild writes one if the next opening would replay more bytes of log than this ..
+const REPLAYED_MAX: u64 = 1 << 20;
+/// .. and than so many for each reference, a tenth of what a checkpoint has. So the time for checkpoints, which grows with the store, stays a
+/// fraction of the time for the runs that were recorded since the last one.
+const BYTES_PER_REFERENCE: u64 = 32;
 
 /// When the store writes checkpoints by itself.
 pub fn policy() -> CheckpointPolicy {
@@ -25,15 +25,11 @@ pub fn policy() -> CheckpointPolicy {
 
 /// Returns whether opening the store would take long, compared with writing a checkpoint.
 fn is_due(store: &BuildStore) -> bool {
-    let Some(last) = store.seq() else {
-        return false;
-    };
     let written = store.last_checkpoint().and_then(Result::ok);
     let written = written.map(|checkpoint| checkpoint.seq());
-    let from = written.max(store.opened_from().checkpoint());
-    let replayed = last.get() - from.map_or(0, ironweave::Seq::get);
-    let references = store.count::<PartitionRef, Any>() / REFERENCES_PER_STEP;
-    replayed > REPLAYED_MAX + references as u64
+    let last = written.max(store.opened_from().checkpoint());
+    let references = store.count::<PartitionRef, Any>() as u64;
+    store.log_bytes_after(last) > REPLAYED_MAX + references * BYTES_PER_REFERENCE
 }
 
 impl Engine {

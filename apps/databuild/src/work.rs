@@ -26,6 +26,9 @@ use crate::text::in_words;
 use crate::times;
 use crate::verdict::{self, Case, Verdict};
 
+/// A job whose last run took no longer is expected to take no longer again.
+pub const QUICK: Duration = Duration::from_millis(10);
+
 /// The longest time before a job is run again.
 const BACKOFF_MAX: Duration = Duration::from_secs(3600);
 
@@ -34,8 +37,12 @@ pub struct Work {
     pub(crate) partition: Partition,
     /// The value of `lives` when it was started.
     began: usize,
-    /// How long it may take, and when that time is over.
-    pub(crate) timeout: Option<(Duration, Instant)>,
+    /// How long it may take.
+    time_max: Option<Duration>,
+    /// When its process was started, while it runs.
+    pub(crate) runs_since: Option<Instant>,
+    /// Whether it is expected to end in a moment.
+    pub(crate) is_quick: bool,
     pub(crate) seen: Seen,
     pub(crate) stop: Option<Stop>,
     /// The pool of its job.
@@ -50,9 +57,10 @@ impl Work {
         self.stop.is_none() && ended.exit == 0 && ended.output.as_ref().is_ok_and(is_fine)
     }
 
-    /// Its process has ended in time.
-    pub(crate) fn process_has_ended(&mut self) {
-        self.timeout = None;
+    /// How long it may take, if its process has run for longer.
+    pub(crate) fn timed_out(&self, now: Instant) -> Option<Duration> {
+        let took = now.saturating_duration_since(self.runs_since?);
+        self.time_max.filter(|most| took >= *most)
     }
 }
 
@@ -139,12 +147,29 @@ impl Engine {
     /// Records that the process of a run was started.
     pub(crate) fn started(&mut self, run: JobRun, pid: u32) -> Result<()> {
         let queued = run.in_state::<Queued>(&self.store);
-        if let (Some(queued), Some(work)) = (queued, self.works.get(&run)) {
+        if let (Some(queued), Some(work)) = (queued, self.works.get_mut(&run)) {
+            work.runs_since = Some(Instant::now());
             let name = name(work.partition, &self.store).to_owned();
             self.fire(JobStarted { run: queued, pid })?;
             self.progress.started(&name, pid);
         }
         Ok(())
+    }
+
+    /// Notes that the process of a run has ended, and how long it took.
+    pub(crate) fn process_has_ended(&mut self, run: JobRun) {
+        let Some(work) = self.works.get_mut(&run) else {
+            return;
+        };
+        let is_quick = (work.runs_since.take()).is_some_and(|since| since.elapsed() <= QUICK);
+        if is_quick != work.is_quick
+            && let Ok(job) = self.jobs.job_for(name(work.partition, &self.store))
+        {
+            match is_quick {
+                true => self.quick.insert(job.pattern.clone()),
+                false => self.quick.remove(&job.pattern),
+            };
+        }
     }
 
     /// Records that the process of a run could not be started.
@@ -209,7 +234,9 @@ impl Engine {
         let work = Work {
             partition,
             began: self.lives,
-            timeout: job.timeout.map(|most| (most, Instant::now() + most)),
+            time_max: job.timeout,
+            runs_since: None,
+            is_quick: self.quick.contains(&job.pattern),
             seen: Seen::of(declared.collect()),
             stop: None,
             pool: job.pool,

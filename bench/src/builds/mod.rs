@@ -11,14 +11,17 @@
 //! | `*_changed` | one source has other bytes: a hundred and two jobs run |
 //! | `want_one` | one `total` is wanted by databuild, which is up to date |
 //! | `status`, `history`, `why` | questions to databuild about that store |
-//! | `daemon_*` | the same while a daemon serves the store, and what it answers over HTTP |
+//! | `daemon_*` | the same commands while a daemon serves the store |
 //!
 //! All of them run two jobs at a time and the same commands. databuild records each run, and syncs what it made to the disk before it says so; the
 //! others do neither. The parts of make and ninja are files in directories that exist beforehand. Luigi knows no changes of sources, and is left
-//! out of large pipelines. What is not installed is left out, and the bench says so: `apt-get install make ninja-build`, `pip install luigi`.
+//! out of large pipelines. A tool that is missing is installed (`tools.rs`).
+//!
+//! No directory is removed before all tools have run: for minutes after that, ext4 finds free inodes more slowly.
 
 mod daemon;
 mod pipeline;
+mod tools;
 
 use std::error::Error;
 use std::path::Path;
@@ -30,11 +33,10 @@ use crate::rows::Scratch;
 use crate::{Measured, Options};
 use daemon::Daemon;
 use pipeline::Pipeline;
+use tools::{TOOLS, Tool};
 
 /// With this variable, this program is databuild, which so needs no program of its own.
 const AS_DATABUILD: &str = "IRONWEAVE_BENCH_AS_DATABUILD";
-/// More parts than this take Luigi minutes.
-const LUIGI_MAX: usize = 2_000;
 /// The sizes are numbers of parts.
 const PARTS: &str = "parts";
 /// A millisecond in nanoseconds.
@@ -46,7 +48,7 @@ pub fn is_databuild() -> bool {
 }
 
 /// What databuild is asked about a store that is up to date.
-const ASKED: [&str; 7] = [
+const ASKED: [&str; 8] = [
     "want_one",
     "status",
     "history",
@@ -54,81 +56,22 @@ const ASKED: [&str; 7] = [
     "daemon_want_one",
     "daemon_status",
     "daemon_history",
+    "daemon_why",
 ];
 
-/// A program that builds the pipeline.
-struct Tool {
-    /// Its name, then the names of its figures.
-    name: &'static str,
-    figures: [&'static str; 3],
-    /// Whether it builds again what is made from a changed source.
-    sees_changes: bool,
-    command: fn(&Pipeline) -> Result<Command, Box<dyn Error>>,
-    /// Whether it is installed.
-    is_there: fn() -> bool,
-    parts_max: usize,
-}
-
-const TOOLS: [Tool; 4] = [
-    Tool {
-        name: "databuild",
-        figures: ["databuild_cold", "databuild_noop", "databuild_changed"],
-        sees_changes: true,
-        command: |pipeline| {
-            let mut command = databuild(pipeline, &["run", "--jobs", "jobs.toml"])?;
-            command.args(["--jobs-max", "2", "--discovery-max", "1000000", "want"]);
-            command.arg(pipeline.wanted());
-            Ok(command)
-        },
-        is_there: || true,
-        parts_max: usize::MAX,
-    },
-    Tool {
-        name: "make",
-        figures: ["make_cold", "make_noop", "make_changed"],
-        sees_changes: true,
-        command: |_| Ok(with("make", &["-s", "-j2"])),
-        is_there: || answers(&mut with("make", &["--version"])),
-        parts_max: usize::MAX,
-    },
-    Tool {
-        name: "ninja",
-        figures: ["ninja_cold", "ninja_noop", "ninja_changed"],
-        sees_changes: true,
-        command: |_| Ok(with("ninja", &["-j2"])),
-        is_there: || answers(&mut with("ninja", &["--version"])),
-        parts_max: usize::MAX,
-    },
-    Tool {
-        name: "luigi",
-        figures: ["luigi_cold", "luigi_noop", "luigi_changed"],
-        sees_changes: false,
-        command: |_| Ok(with("python3", &["tasks.py"])),
-        is_there: || answers(&mut with("python3", &["-c", "import luigi"])),
-        parts_max: LUIGI_MAX,
-    },
-];
-
-/// Measures all tools that are installed, which take turns.
+/// Measures all tools, which take turns.
 pub fn run(options: &Options) -> Measured {
     let mut rows = Vec::new();
     for &parts in &options.entities {
-        let is_chosen = |tool: &&Tool| {
-            let is_there = (tool.is_there)();
-            if !is_there {
-                println!("{} is not installed, and is left out", tool.name);
-            } else if parts > tool.parts_max {
-                println!("{} takes too long, and is left out", tool.name);
-            }
-            is_there && parts <= tool.parts_max
-        };
-        let tools: Vec<&Tool> = TOOLS.iter().filter(is_chosen).collect();
+        let tools: Vec<&Tool> = TOOLS.iter().filter(|tool| tool.takes_part(parts)).collect();
+        let mut scratches = Vec::new();
         let mut times = vec![[const { Vec::new() }; 3]; tools.len()];
         let mut asked = [const { Vec::new() }; ASKED.len()];
         for _ in 0..options.samples {
             for (tool, times) in tools.iter().zip(&mut times) {
                 let scratch = Scratch::new("builds")?;
                 let pipeline = Pipeline::write(&scratch.0, parts)?;
+                scratches.push(scratch);
                 let build = || timed(&pipeline.dir, &mut (tool.command)(&pipeline)?);
                 times[0].push(build()?);
                 pipeline.check(tool.name)?;
@@ -158,27 +101,21 @@ pub fn run(options: &Options) -> Measured {
 }
 
 /// Asks each of [`ASKED`], and returns the times.
-fn questions(pipeline: &Pipeline) -> Result<[f64; ASKED.len()], Box<dyn Error>> {
+fn questions(pipeline: &Pipeline) -> Result<Vec<f64>, Box<dyn Error>> {
     let (part, total) = (pipeline.part(), pipeline.total());
     let ask = |args: &[&str]| timed(&pipeline.dir, &mut databuild(pipeline, args)?);
-    let without = [
-        ask(&["run", "--jobs", "jobs.toml", "want", &total])?,
-        ask(&["status"])?,
-        ask(&["history", &part])?,
-        ask(&["why", &part])?,
-    ];
+    let mut asked = vec![ask(&["run", "--jobs", "jobs.toml", "want", &total])?];
+    let questions: [&[&str]; 3] = [&["status"], &["history", &part], &["why", &part]];
+    for question in questions {
+        asked.push(ask(question)?);
+    }
     let serve = ["serve", "--jobs", "jobs.toml", "--listen", "127.0.0.1:0"];
-    let daemon = Daemon::start(databuild(pipeline, &serve)?.current_dir(&pipeline.dir))?;
-    let [one, status, history, why] = without;
-    Ok([
-        one,
-        status,
-        history,
-        why,
-        ask(&["run", "want", &total])?,
-        daemon.get("/api/status")?,
-        daemon.get(&format!("/api/history/{part}"))?,
-    ])
+    let _daemon = Daemon::start(databuild(pipeline, &serve)?.current_dir(&pipeline.dir))?;
+    asked.push(ask(&["run", "want", &total])?);
+    for question in questions {
+        asked.push(ask(question)?);
+    }
+    Ok(asked)
 }
 
 fn figure(name: &'static str, parts: usize, times: Vec<f64>) -> Row {
@@ -204,24 +141,12 @@ fn print_ratios(rows: &[Row], parts: usize) {
     }
 }
 
-fn with(program: &str, args: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.args(args);
-    command
-}
-
 /// This program as databuild, in the directory of a pipeline.
 fn databuild(pipeline: &Pipeline, args: &[&str]) -> Result<Command, Box<dyn Error>> {
     let mut command = Command::new(std::env::current_exe()?);
     command.env(AS_DATABUILD, "1").args(args);
     command.arg("--dir").arg(pipeline.dir.join("databuild"));
     Ok(command)
-}
-
-/// Returns whether a program can be started, and succeeds.
-fn answers(command: &mut Command) -> bool {
-    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
 }
 
 /// Runs a program in a directory, and returns the nanoseconds that it took.

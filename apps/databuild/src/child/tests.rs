@@ -31,7 +31,7 @@ fn both(children: &mut Children<u8, RunOutput>) -> (u32, Ended<u8, RunOutput>) {
 fn run(script: &str) -> (Ended<u8, RunOutput>, String) {
     let dir = tempfile::tempdir().unwrap();
     let command = ["sh".into(), "-c".into(), script.into()];
-    let mut children = Children::new();
+    let mut children = Children::new(1);
     children
         .spawn(7, spec(&command, dir.path()), RunOutput::of("a"))
         .unwrap();
@@ -86,7 +86,7 @@ fn a_process_is_ended_together_with_its_children() {
         "trap '' TERM; sleep 600 & wait; sleep 600",
     ] {
         let command = ["sh".into(), "-c".into(), script.to_owned()];
-        let mut children = Children::new();
+        let mut children = Children::new(1);
         children
             .spawn((), spec(&command, dir.path()), RunOutput::of("a"))
             .unwrap();
@@ -103,7 +103,7 @@ fn a_process_is_ended_together_with_its_children() {
 fn a_process_that_is_being_started_is_ended_too() {
     let dir = tempfile::tempdir().unwrap();
     let command = ["sh".into(), "-c".into(), "sleep 600; touch ended".into()];
-    let mut children = Children::new();
+    let mut children = Children::new(1);
     let output = RunOutput::of("a");
     children
         .spawn((), spec(&command, dir.path()), output)
@@ -117,20 +117,19 @@ fn a_thread_serves_one_process_after_another() {
     let dir = tempfile::tempdir().unwrap();
     let command = ["sh".into(), "-c".into(), "echo $$ >&2".into()];
     let missing = ["/nonexistent/program".into()];
-    let mut children = Children::new();
+    let mut children = Children::new(1);
     for _ in 0..3 {
         let output = RunOutput::of("a");
         let spawned = children.spawn(7, spec(&command, dir.path()), output);
         spawned.unwrap();
         let (pid, ended) = both(&mut children);
         assert_eq!(ended.stderr.tail(1), pid.to_string());
-        assert_eq!(children.idle.len(), 1);
         let output = RunOutput::of("a");
         let spawned = children.spawn(8, spec(&missing, dir.path()), output);
         spawned.unwrap();
         let next = children.next(Duration::from_secs(20));
         assert!(matches!(next, Some(Event::NotStarted { key: 8, .. })));
-        assert_eq!((children.idle.len(), children.len()), (1, 0));
+        assert!(children.is_empty());
     }
 }
 
@@ -138,7 +137,7 @@ fn a_thread_serves_one_process_after_another() {
 fn a_missing_program_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let command = ["/nonexistent/program".into()];
-    let mut children = Children::new();
+    let mut children = Children::new(1);
     children
         .spawn((), spec(&command, dir.path()), RunOutput::of("a"))
         .unwrap();

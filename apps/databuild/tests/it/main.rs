@@ -41,6 +41,7 @@ mod model_of_then;
 mod no_cost_grows_with_the_store;
 mod pages;
 mod planted_bugs_are_found;
+mod quick_runs_are_queued_ahead;
 mod the_demo_reports_on_a_workspace;
 mod the_model_is_checked;
 mod the_model_is_drawn;

@@ -72,11 +72,11 @@ fn a_checkpoint_is_written_after_many_runs_and_is_not_needed() {
     let place = Place::with_jobs(MANY);
     place.databuild(&run(&names(20))).success();
     assert_eq!(checkpoints(&place).len(), 0, "a small store needs none");
-    let refs = names(340);
+    let refs = names(600);
     place.databuild(&run(&refs)).success();
     let written = checkpoints(&place);
     assert_eq!(written.len(), 1);
-    assert_eq!(place.databuild(&run(&refs)).success().counts(), (0, 340));
+    assert_eq!(place.databuild(&run(&refs)).success().counts(), (0, 600));
     assert_eq!(
         checkpoints(&place),
         written,
@@ -89,17 +89,17 @@ fn a_checkpoint_is_written_after_many_runs_and_is_not_needed() {
         [
             ask(&["status"]),
             ask(&["history", "part/7"]),
-            ask(&["why", "part/339"]),
+            ask(&["why", "part/599"]),
         ]
     };
     let with = answers();
-    assert!(with[0].contains("340 Live"), "{}", with[0]);
+    assert!(with[0].contains("600 Live"), "{}", with[0]);
     let bytes = std::fs::read(&written[0]).unwrap();
     std::fs::write(&written[0], &bytes[..bytes.len() / 2]).unwrap();
     assert_eq!(answers(), with);
     std::fs::remove_file(&written[0]).unwrap();
     assert_eq!(answers(), with);
-    assert_eq!(place.databuild(&run(&refs)).success().counts(), (0, 340));
+    assert_eq!(place.databuild(&run(&refs)).success().counts(), (0, 600));
 }
 
 #[test]

@@ -65,6 +65,31 @@ impl<M: Model> Store<M> {
         self.checkpoints.last()
     }
 
+    /// Returns about how many bytes of the log follow a frame, or how many it has, up to 256 KiB too many. They are what an open replays that
+    /// starts from a checkpoint after that frame, so that a program can write one when they have become too many. 0 for a log in memory.
+    /// O(log(frames)) for what is known in memory.
+    ///
+    /// ```
+    /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/doc/lamps.rs")); } use doc::lamps;
+    /// use ironweave::prelude::*;
+    /// use lamps::Lit;
+    ///
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// let mut store = Store::<lamps::Model>::open(dir)?;
+    /// store.try_step(Lit { lamp: "hall".into() })?;
+    /// let written = store.last_checkpoint().and_then(Result::ok);
+    /// let last = written.map(|written| written.seq()).max(store.opened_from().checkpoint());
+    /// if store.log_bytes_after(last) > 1 << 20 {
+    ///     store.checkpoint()?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn log_bytes_after(&self, seq: Option<Seq>) -> u64 {
+        self.log.log().map_or(0, |log| log.bytes_after(seq))
+    }
+
     /// Writes the content of a checkpoint of the current graph. O(size of the graph). The store may change before it is finished.
     pub(in crate::store) fn begin_checkpoint(
         &mut self,
