@@ -13,10 +13,10 @@ use crate::model::build::PartitionRef;
 /// quarter of that, the thread took a tenth of the time of a large build. If databuild is killed, the next one replays at most about as much.
 const CHECKPOINT_BYTES: u64 = 64 << 20;
 /// At its end, databuild writes one if the next opening would replay more bytes of log than this ..
-const REPLAYED_MAX: u64 = 1 << 20;
-/// .. and than so many for each reference, a tenth of what a checkpoint has. So the time for checkpoints, which grows with the store, stays a
+const REPLAYED_MAX: u64 = 512 << 10;
+/// .. and than so many for each reference, a twentieth of what a checkpoint has. So the time for checkpoints, which grows with the store, stays a
 /// fraction of the time for the runs that were recorded since the last one.
-const BYTES_PER_REFERENCE: u64 = 32;
+const BYTES_PER_REFERENCE: u64 = 16;
 
 /// When the store writes checkpoints by itself.
 pub fn policy() -> CheckpointPolicy {

@@ -199,7 +199,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Starts the process of a run. The engine is told when it has started.
+    /// Starts the process of a run, on a thread ([`Engine::started`]).
     fn spawn(&mut self, run: JobRun, partition: Partition, name: &str) -> Result<()> {
         let id = run.id().to_string();
         let dir = self.dirs.make_run(&id)?;

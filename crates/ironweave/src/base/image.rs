@@ -122,18 +122,17 @@ impl<'a> Numbers<'a> {
         Ok(())
     }
 
-    /// Calls `see` with each number that is left.
+    /// Returns the numbers that are left.
     ///
     /// # Errors
-    /// That of `see`, or as [`next`](Numbers::next).
-    pub(crate) fn all(
-        mut self,
-        mut see: impl FnMut(u32) -> Result<(), ImageError>,
-    ) -> Result<(), ImageError> {
-        while self.left > 0 || self.at < self.block.len() {
-            see(self.next()?)?;
+    /// As [`next`](Numbers::next).
+    pub(crate) fn rest(mut self) -> Result<Vec<u32>, ImageError> {
+        let mut all = self.block.split_off(self.at.min(self.block.len()));
+        while self.left > 0 {
+            self.refill()?;
+            all.extend_from_slice(&self.block);
         }
-        Ok(())
+        Ok(all)
     }
 }
 

@@ -16,6 +16,7 @@ mod places;
 use crate::graph::acyclic::Sorted;
 use crate::graph::data::LinkData;
 use crate::graph::edge::fan::{FREE, Only, attach, join, leave, rejoin, restore};
+pub(in crate::graph) use crate::graph::edge::image::ReadLinks;
 use crate::graph::edge::lists::Lists;
 use crate::graph::edge::places::Places;
 use crate::graph::entry::Relinked;

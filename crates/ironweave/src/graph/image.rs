@@ -9,10 +9,11 @@
 //! is computed from the cells that were read. `docs/log-format.md`, *Checkpoint*, has the layout.
 
 pub(super) mod cells;
+mod edges;
 
 use std::sync::Arc;
 
-use crate::base::hash::{cell_term, link_data_term, state_term};
+use crate::base::hash::{cell_term, state_term};
 use crate::base::id::{FIRST_GENERATION, FREE, GENERATION_MAX, Id};
 use crate::base::image::{ImageError, ImageSink, ImageSource, Numbers, must_have, take_u32};
 use crate::graph::Graph;
@@ -107,10 +108,7 @@ impl<S: Storage> Graph<S> {
                 .map_err(|e| e.of(&self.layout.columns[usize::from(column)].path))?;
         }
         self.index_keys(|_, _, e| ImageError::content(e))?;
-        for &edge in &order.edges {
-            (self.read_edge(edge, from, &mut fingerprint))
-                .map_err(|e| e.of(&self.layout.edges[usize::from(edge)].from.path))?;
-        }
+        self.read_edges(&order.edges, from, &mut fingerprint)?;
         self.fill_indexes();
         self.count_watched();
         self.fingerprint = fingerprint;
@@ -230,48 +228,6 @@ impl<S: Storage> Graph<S> {
             Some(slot) => e.of(&format!("{name}/{slot}.{}", word(slot) >> 8)),
             None => e,
         })
-    }
-
-    fn read_edge(
-        &mut self,
-        edge: EdgeIx,
-        from: &mut dyn ImageSource,
-        fingerprint: &mut u128,
-    ) -> Result<(), ImageError> {
-        let ix = usize::from(edge);
-        let layout = &self.layout.edges[ix];
-        let ends = [layout.from.entity, layout.to.entity].map(|e| &self.entities[usize::from(e)]);
-        let slots = ends.map(|end| end.words.len() as u32);
-        let id = |declaring: bool, slot: u32| {
-            let words = &ends[usize::from(!declaring)].words;
-            let word = ((slot as usize) < words.len()).then(|| *words.at(slot as usize));
-            word.filter(|word| *word as u8 != FREE).map(|word| Id {
-                slot,
-                generation: word >> 8,
-            })
-        };
-        let kept = &mut *self.edges[ix];
-        let links = kept.read_links(slots, id, layout.salt, from)?;
-        *fingerprint = fingerprint.wrapping_add(links);
-        let mut links = Vec::new();
-        if kept.data.is_some() {
-            for near in 0..slots[0] {
-                links.extend(kept.held(true, near).iter().map(|far| (near, *far)));
-            }
-        }
-        if let Some(data) = &mut kept.data {
-            let mut read = links.iter();
-            data.read_cells(&links, from, &mut |_, hash| {
-                if let Some(&(near, far)) = read.next()
-                    && let Some((a, b)) = id(true, near).zip(id(false, far))
-                {
-                    let term = link_data_term(layout.salt, a, b, hash);
-                    *fingerprint = fingerprint.wrapping_add(term);
-                }
-            })?;
-        }
-        kept.forget_order(slots[0] as usize);
-        Ok(())
     }
 
     /// Computes the positions of links that are unknown. O(links of the edges of which they are), so that no step costs that.

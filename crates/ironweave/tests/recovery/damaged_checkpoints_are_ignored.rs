@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::harness::{copy_dir, scratch_dir, unsynced};
 use crate::readme::build::{
-    self, JobQueued, JobStarted, JobSucceeded, Partition, WantCreated, state,
+    self, JobQueued, JobStarted, JobSucceeded, Partition, Want, WantCreated, state,
 };
 
 type BuildStore = Store<build::Model>;
@@ -318,6 +318,78 @@ fn a_checkpoint_with_right_checksums_and_a_wrong_byte_does_no_harm() {
     // Values, states and generations are known by the fingerprint. Of the hash of a key nothing but the checksums is known.
     assert!(by_fingerprint > 50, "{by_fingerprint}");
     assert!(believed <= 2 * 16 * 2, "{believed}");
+}
+
+/// A store whose checkpoint is large enough for two threads to read its links.
+fn with_large_checkpoint(dir: &Path) -> PathBuf {
+    let mut store = open(dir);
+    let labels: Vec<String> = (0..6_000).map(|i| format!("p{i}")).collect();
+    for some in labels.chunks(100) {
+        let some: Vec<&str> = some.iter().map(|label| &**label).collect();
+        run_jobs(&mut store, &some);
+    }
+    let written = store.checkpoint().expect("it can be written");
+    assert!(written.bytes() > 256 << 10, "{}", written.bytes());
+    written.path().into()
+}
+
+/// The links of all partitions and wants, in the order of their lists.
+fn lists(store: &BuildStore) -> Vec<String> {
+    let partitions = store.place::<Partition, Any>().map(|partition| {
+        let wants: Vec<_> = partition.wanted_by(store).map(|want| want.id()).collect();
+        let run = partition.built_by(store).map(|run| run.id());
+        format!("{} {wants:?} {run:?}", partition.id())
+    });
+    let wants = store.place::<Want, Any>().map(|want| {
+        let partitions: Vec<_> = want.partitions(store).map(|p| p.id()).collect();
+        format!("{} {partitions:?}", want.id())
+    });
+    partitions.chain(wants).collect()
+}
+
+#[test]
+fn the_links_of_a_large_checkpoint_are_as_after_a_replay() {
+    let dir = scratch_dir();
+    let path = with_large_checkpoint(dir.path());
+    let store = open(dir.path());
+    assert!(store.opened_from().checkpoint().is_some());
+    assert_eq!(store.check(), []);
+    let (of_checkpoint, fingerprint) = (lists(&store), store.fingerprint());
+    drop(store);
+    fs::remove_file(path).expect("it can be removed");
+    let store = open(dir.path());
+    assert_eq!(store.opened_from().checkpoint(), None);
+    assert_eq!(store.fingerprint(), fingerprint);
+    assert_eq!(lists(&store), of_checkpoint);
+}
+
+#[test]
+fn a_large_checkpoint_with_a_wrong_link_is_ignored_and_the_edge_is_named() {
+    let dir = scratch_dir();
+    let path = with_large_checkpoint(dir.path());
+    let whole = fs::read(&path).expect("a file");
+    let fingerprint = open(dir.path()).fingerprint();
+    // The last third has the links.
+    let mut reasons = Vec::new();
+    for i in (whole.len() * 2 / 3..whole.len() - 8).step_by(12_301) {
+        let mut bytes = whole.clone();
+        bytes[i] ^= 0x80;
+        with_right_checksums(&mut bytes);
+        fs::write(&path, &bytes).expect("it can be written");
+        let store = open(dir.path());
+        assert_eq!(store.fingerprint(), fingerprint, "{i}");
+        let ignored = store.opened_from().ignored().iter();
+        reasons.extend(ignored.map(|ignored| ignored.reason().to_owned()));
+    }
+    let named = |edge: &str| {
+        reasons
+            .iter()
+            .any(|why| why.starts_with(&format!("{edge}: ")))
+    };
+    assert!(
+        named("JobRun.services") && named("Want.partitions"),
+        "{reasons:?}"
+    );
 }
 
 #[test]

@@ -6,6 +6,15 @@ use crate::base::id::Id;
 use crate::base::image::{ImageError, ImageSink, ImageSource, Numbers};
 use crate::graph::storage::Storage;
 
+/// Links that were read and are not checked, by the declaring end and the other one. An end without lists has none.
+#[derive(Default)]
+pub(in crate::graph) struct ReadLinks {
+    /// For each entity, how many links its list has.
+    counts: [Vec<u32>; 2],
+    /// The far ends of these lists, one list after the other.
+    far: [Vec<u32>; 2],
+}
+
 impl<S: Storage> Edge<S> {
     /// Writes the links and their data. `slots` are the numbers of slots of the declaring end and the other one.
     pub(in crate::graph) fn write_links(
@@ -35,25 +44,37 @@ impl<S: Storage> Edge<S> {
         data.column().write_cells(&mut rows, to)
     }
 
-    /// Reads the links into an edge that has none, and returns the sum of their terms in the fingerprint. Their data is read afterwards. `id`
-    /// gives the id of the entity at a slot of the declaring end (`true`) or the other one, if there is one.
+    /// Reads the links of the edge, which [`put_links`](Edge::put_links) checks. `slots` are those of [`write_links`](Edge::write_links).
     pub(in crate::graph) fn read_links(
+        &self,
+        slots: [u32; 2],
+        from: &mut dyn ImageSource,
+    ) -> Result<ReadLinks, ImageError> {
+        let mut read = ReadLinks::default();
+        for &end in self.ends_with_lists() {
+            let side = usize::from(!end);
+            read.counts[side] = Numbers::of(from, slots[side].into())?.rest()?;
+            let total = read.counts[side].iter().map(|count| u64::from(*count));
+            read.far[side] = Numbers::of(from, total.sum())?.rest()?;
+        }
+        Ok(read)
+    }
+
+    /// Puts links that were read into an edge that has none, and returns the sum of their terms in the fingerprint. Their data is read
+    /// afterwards. `id` gives the id of the entity at a slot of the declaring end (`true`) or the other one, if there is one.
+    pub(in crate::graph) fn put_links(
         &mut self,
         slots: [u32; 2],
         id: impl Fn(bool, u32) -> Option<Id>,
         salt: u64,
-        from: &mut dyn ImageSource,
+        read: ReadLinks,
     ) -> Result<u128, ImageError> {
         let ends = self.ends_with_lists();
-        let (mut totals, mut sums) = ([0u64; 2], [0u128; 2]);
+        let (mut totals, mut sums) = ([0; 2], [0u128; 2]);
+        let ReadLinks { counts, far } = read;
         for &end in ends {
             let side = usize::from(!end);
-            let (slots, far_slots) = (slots[side], slots[1 - side]);
-            let mut counts = Vec::new();
-            Numbers::of(from, slots.into())?.all(|count| {
-                counts.push(count);
-                Ok(())
-            })?;
+            let far_slots = slots[1 - side];
             // If both ends hold lists, the last entity that had each one in its list, so that no link is there twice.
             let mut last_with = vec![
                 NONE;
@@ -63,15 +84,15 @@ impl<S: Storage> Edge<S> {
                     0
                 }
             ];
-            let total = counts.iter().map(|count| u64::from(*count)).sum();
-            let mut all = Numbers::of(from, total)?;
-            for (slot, count) in (0..slots).zip(counts).filter(|(_, count)| *count > 0) {
+            totals[side] = far[side].len();
+            let mut all = far[side].iter();
+            let counts = (0..slots[side]).zip(&counts[side]);
+            for (slot, &count) in counts.filter(|(_, count)| **count > 0) {
                 let Some(near) = id(end, slot) else {
                     let what = "an entity that does not exist has links";
                     return Err(invalid(end, slot, what));
                 };
-                for at in 0..count {
-                    let far_slot = all.next()?;
+                for (at, &far_slot) in (0..count).zip(all.by_ref().take(count as usize)) {
                     let Some(far) = id(!end, far_slot) else {
                         let what = "it is linked and does not exist";
                         return Err(invalid(!end, far_slot, what));
@@ -85,7 +106,6 @@ impl<S: Storage> Edge<S> {
                     sums[side] = sums[side].wrapping_add(link_term(salt, a, b));
                 }
             }
-            totals[side] = total;
         }
         if ends.len() == 2 {
             if totals[0] != totals[1] {

@@ -161,7 +161,8 @@ fn read<S: Storage>(from: &[Vec<u32>], to: &[Vec<u32>]) -> Result<Edge<S>, Strin
             generation: 1,
         })
     };
-    match edge.read_links(slots, id, 7, &mut Image::of([from, to])) {
+    let links = edge.read_links(slots, &mut Image::of([from, to]));
+    match links.and_then(|links| edge.put_links(slots, id, 7, links)) {
         Ok(_) => Ok(edge),
         Err(ImageError::Content(what)) => Err(what),
         Err(e) => Err(format!("{e:?}")),
