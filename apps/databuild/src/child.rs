@@ -1,8 +1,8 @@
 //! The processes of runs and of `digest` commands: starts them, reads their output, ends them.
 //!
 //! The life of a process:
-//! 1. A thread starts it, which takes as long as the system needs to load the program, and tells [`Children::next`]. The process has its
-//!    own process group, so that a Ctrl-C at the terminal reaches only databuild, which then ends the process together with its children.
+//! 1. It waits until there is room for it. Then a thread starts it, which takes as long as the system needs to load the program, and tells
+//!    [`Children::next`]. The process has its own process group, so that a Ctrl-C at the terminal reaches only databuild, which then ends the process together with its children.
 //! 2. The thread writes its stdin and reads its stdout and stderr, until *the process* has ended. The thread does not wait for
 //!    the end of the pipes, which a process in the background may keep open.
 //! 3. The thread reads the rest of the pipes, reaps the process, and kills what is left of its group.
@@ -167,6 +167,9 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
         let of = Arc::clone(&leader);
         let (text, mut stderr) = (spec.stdin, spec.stderr);
         self.workers.give(move || {
+            if !of.begin() {
+                return;
+            }
             // The receiver may be gone while databuild ends.
             let tell = |event| drop(sender.send(Some(event)));
             let mut process = match Process::start(&mut command, of) {
@@ -215,16 +218,29 @@ impl<K: Ord + Copy + Send + 'static, H: LineHandler> Children<K, H> {
         Some(event)
     }
 
-    /// Sends a signal to the group of a process, if it still runs. If it is being started, it gets the signal then.
+    /// Sends a signal to the group of a process, if it still runs. If it is being started, it gets the signal then. If it waits until there is
+    /// room for it, it is not started.
     pub fn signal(&self, key: K, signal: Signal) {
-        if let Some(leader) = self.running.get(&key) {
-            leader.signal(signal);
+        match self.running.get(&key) {
+            Some(leader) if leader.cancel() => {
+                let why = anyhow::anyhow!("it was ended before it began");
+                // `self` holds the receiver.
+                drop(self.sender.send(Some(Event::NotStarted { key, why })));
+            }
+            Some(leader) => leader.signal(signal),
+            None => {}
         }
+    }
+
+    /// Forgets the processes that wait until there is room for them: they are not started.
+    pub fn begin_no_more(&mut self) {
+        self.running.retain(|_, leader| !leader.cancel());
     }
 
     /// Ends all processes together with their groups, and returns their keys.
     pub fn end(&mut self) -> Vec<K> {
         let keys = self.running.keys().copied().collect();
+        self.begin_no_more();
         for (signal, grace) in [(Signal::TERM, GRACE), (Signal::KILL, GRACE)] {
             for key in self.running.keys() {
                 self.signal(*key, signal);

@@ -280,8 +280,8 @@ impl Engine {
         }
     }
 
-    /// How many more runs may be queued. The next ones are queued before there is room for their processes, if one that runs is expected to
-    /// end in a moment: so its thread need not wait for the engine.
+    /// How many more runs may be queued. The next ones are queued before there is room for their processes if one that runs is expected to
+    /// end in a moment, so that its thread starts the next process without waiting for the engine.
     fn room(&self) -> usize {
         let jobs = self.limits.jobs.max(1);
         let is_quick = |work: &Work| work.runs_since.is_some() && work.is_quick;

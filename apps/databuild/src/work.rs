@@ -172,12 +172,22 @@ impl Engine {
         }
     }
 
-    /// Records that the process of a run could not be started.
+    /// Records that the process of a run could not be started, or was ended before.
     pub(crate) fn not_started(&mut self, run: JobRun, why: &anyhow::Error) -> Result<()> {
         match self.works.remove(&run) {
+            Some(work) if work.stop.is_some() => self.record_canceled(run, work.partition),
             Some(work) => self.record_no_start(run, work.partition, why),
             None => Ok(()),
         }
+    }
+
+    /// Records that the process of a run was ended, or not started, so that another run may build the partition.
+    fn record_canceled(&mut self, run: JobRun, partition: Partition) -> Result<()> {
+        self.dirs.discard(&run.id().to_string());
+        self.fire(RunCanceled { run })?;
+        let name = name(partition, &self.store).to_owned();
+        self.progress.ended(&name, Ending::Canceled);
+        Ok(())
     }
 
     fn record_no_start(
@@ -288,10 +298,7 @@ impl Engine {
         let stop = work.stop.map(|stop| stop.why);
         let stderr = ended.stderr.tail(STDERR_LINES_MAX);
         if stop == Some(Why::Needless) {
-            self.dirs.discard(&id);
-            self.fire(RunCanceled { run })?;
-            self.progress.ended(&name, Ending::Canceled);
-            return Ok(());
+            return self.record_canceled(run, partition);
         }
         let mut failure = Failure {
             exit: ended.exit,
@@ -467,3 +474,6 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

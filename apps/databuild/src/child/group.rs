@@ -1,6 +1,6 @@
 //! The group of a process. It is signalled only until the process is reaped, under a lock, because its number may be reused afterwards.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -15,34 +15,52 @@ const GONE_PAUSE: Duration = Duration::from_millis(1);
 #[derive(Default)]
 pub struct Leader(Mutex<State>);
 
+#[derive(Default)]
 enum State {
+    /// The process waits until there is room for it.
+    #[default]
+    Waits,
     /// The process is being started. It gets this signal then.
     Starts(Option<Signal>),
     /// The process has this number.
     Runs(Pid),
-    /// The process was reaped.
-    Reaped,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self::Starts(None)
-    }
+    /// There is no process: it was reaped, or will not be started.
+    Gone,
 }
 
 impl Leader {
     /// Sends a signal to the group.
     pub fn signal(&self, signal: Signal) {
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        match &mut *self.state() {
             State::Starts(later) => *later = Some(signal),
             State::Runs(pid) => send(*pid, signal),
-            State::Reaped => {}
+            State::Waits | State::Gone => {}
         }
+    }
+
+    /// Returns whether the process still waited. Then it will not be started.
+    pub fn cancel(&self) -> bool {
+        let mut state = self.state();
+        let waits = matches!(*state, State::Waits);
+        if waits {
+            *state = State::Gone;
+        }
+        waits
+    }
+
+    /// Returns whether the process may be started, which then begins.
+    pub fn begin(&self) -> bool {
+        let mut state = self.state();
+        let waits = matches!(*state, State::Waits);
+        if waits {
+            *state = State::Starts(None);
+        }
+        waits
     }
 
     /// The process was started.
     pub fn started(&self, pid: Pid) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         if let State::Starts(Some(signal)) = *state {
             send(pid, signal);
         }
@@ -51,9 +69,9 @@ impl Leader {
 
     /// Reaps the process, which has ended or was killed, and kills what is left of its group.
     pub fn reap<T>(&self, wait: impl FnOnce() -> T) -> (T, Left) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         let status = wait();
-        let State::Runs(pid) = std::mem::replace(&mut *state, State::Reaped) else {
+        let State::Runs(pid) = std::mem::replace(&mut *state, State::Gone) else {
             return (status, Left::Nothing);
         };
         if is_gone(pid) {
@@ -71,6 +89,11 @@ impl Leader {
             std::thread::sleep(GONE_PAUSE);
         }
         (status, Left::Killed)
+    }
+
+    // Each change under this lock is one assignment.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -120,6 +143,7 @@ mod tests {
     #[test]
     fn a_signal_before_the_start_is_sent_at_the_start() {
         let leader = Leader::default();
+        assert!(leader.begin() && !leader.cancel());
         leader.signal(Signal::TERM);
         leader.signal(Signal::KILL);
         let mut child = Command::new("sleep")
@@ -133,5 +157,12 @@ mod tests {
         assert_eq!(left, Left::Nothing);
         // Its number may be that of another process by now.
         leader.signal(Signal::TERM);
+    }
+
+    #[test]
+    fn a_process_that_waits_is_canceled_once_and_not_started() {
+        let leader = Leader::default();
+        leader.signal(Signal::TERM);
+        assert!(leader.cancel() && !leader.cancel() && !leader.begin());
     }
 }

@@ -1,6 +1,7 @@
 //! Threads that do one task after another, so that no thread is started for each process, and none waits for the engine while there is a task.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,7 +43,8 @@ impl Workers {
             // The lock is released before the task begins.
             let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).recv();
             while let Ok(task) = next() {
-                task();
+                // The thread is needed for other tasks. The message of a panic is on stderr.
+                drop(catch_unwind(AssertUnwindSafe(task)));
             }
         })?;
         self.threads += 1;

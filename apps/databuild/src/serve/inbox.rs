@@ -239,6 +239,8 @@ impl Engine {
             if until.is_none() && self.signals.received().is_some() {
                 orders.ending.store(true, Ordering::Relaxed);
                 orders.look.end();
+                // They stay queued, and are recorded as lost at the end.
+                self.children.begin_no_more();
                 until = Some(Instant::now() + orders.grace);
                 self.progress
                     .note("ending; a second signal ends it at once");

@@ -80,13 +80,16 @@ pub async fn report(
     _: Asked<Nothing>,
     Body(mut report): Body<Report>,
 ) -> Answer<Printed> {
-    match &mut report {
-        Report::WhatIf { want: refs, .. }
-        | Report::Plan {
-            question: Question::Want(refs) | Question::Change(refs),
-            ..
-        } => *refs = once("the report", std::mem::take(refs))?,
-        _ => {}
+    let names = match &mut report {
+        Report::WhatIf { want, .. } => Some(("want", want)),
+        Report::Plan { question, .. } => Some(match question {
+            Question::Want(want) => ("want", want),
+            Question::Change(change) => ("change", change),
+        }),
+        _ => None,
+    };
+    if let Some((field, names)) = names {
+        *names = once(field, std::mem::take(names))?;
     }
     let turn = match report {
         Report::Plan { .. } => Some(api.last_past.turn().await),
