@@ -13,7 +13,7 @@ fn its_wants_are_resumed_by_the_next_one() {
     wait_until("the other run is recorded", || {
         daemon.get("/api/partitions/quick/1").1["state"] == "Live"
     });
-    let orphan = place.read("there-a");
+    let orphan = place.read_line("there-a");
     daemon.kill();
     // Its file is no daemon: the store is used directly.
     assert!(place.path("out/daemon.json").exists());
@@ -21,7 +21,9 @@ fn its_wants_are_resumed_by_the_next_one() {
     let daemon = Daemon::start(&place);
     // What the killed one had started does not run beside its successor.
     daemon.wait_for_run("slow/a");
-    wait_until("it has another process", || place.read("there-a") != orphan);
+    wait_until("it has another process", || {
+        place.read_line("there-a") != orphan
+    });
     wait_until("the orphan has ended", || !alive(&orphan));
     place.write("leave", "");
     daemon.wait_for(&first, "Successful");
@@ -100,7 +102,7 @@ fn sigterm_ends_runs_after_the_grace_time() {
     let daemon = Daemon::start_with(&place, &["--grace", "50ms"]);
     let want = daemon.want(&["slow/a"]);
     daemon.wait_for_run("slow/a");
-    let job = place.read("there-a");
+    let job = place.read_line("there-a");
     assert_eq!(daemon.end().code, Some(0));
     assert!(!alive(&job));
     assert!(place.status().contains("1 Lost"), "{}", place.status());

@@ -50,7 +50,7 @@ fn started(place: &Place) -> Child {
 fn an_orphan_of_a_killed_databuild_is_killed_by_the_next() {
     let place = Place::with_jobs(SLOW);
     let mut first = started(&place);
-    let orphan = place.read("there");
+    let orphan = place.read_line("there");
     first.kill().unwrap();
     first.wait().unwrap();
     assert!(alive(&orphan));
@@ -85,7 +85,7 @@ fn an_interrupt_ends_the_runs_and_is_recorded() {
         let seen = Seen::of(child.wait_with_output().unwrap());
         assert_eq!(seen.code, Some(code), "{seen:?}");
         assert!(seen.stderr.contains("interrupted"), "{seen:?}");
-        let job = place.read("there");
+        let job = place.read_line("there");
         wait_until("its runs have ended", || !alive(&job));
         let status = place.status();
         assert!(

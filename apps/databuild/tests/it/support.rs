@@ -49,6 +49,14 @@ impl Place {
         fs::read_to_string(self.path(inner)).unwrap_or_else(|e| panic!("{inner}: {e}"))
     }
 
+    /// Reads a line that a job writes, as soon as it is whole. A run is shown as running before its job has done anything.
+    pub fn read_line(&self, inner: &str) -> String {
+        let path = self.path(inner);
+        let read = || fs::read_to_string(&path).unwrap_or_default();
+        wait_until(inner, || read().ends_with('\n'));
+        read()
+    }
+
     /// Replaces a text, which must occur.
     pub fn edit(&self, inner: &str, from: &str, to: &str) {
         let text = self.read(inner);

@@ -38,7 +38,7 @@ fn a_daemon_keeps_the_deadline_of_a_client_that_is_gone() {
     let args = ["run", "--deadline", "2s", "--sla", "1ms", "want", "top/a"];
     let mut client = place.spawn(&args);
     place.wait_for("there-a");
-    let job = place.read("there-a");
+    let job = place.read_line("there-a");
     let wants = || daemon.get("/api/wants").1["wants"].clone();
     wait_until("it is late", || wants()[0]["late"] == true);
     let want = wants()[0].clone();

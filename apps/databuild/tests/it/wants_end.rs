@@ -32,7 +32,7 @@ fn one_is_canceled_while_it_is_built() {
     let child = want(&place, &["top/a", "top/b"]);
     place.wait_for("there-a");
     place.wait_for("there-b");
-    let job = place.read("there-a");
+    let job = place.read_line("there-a");
     let seen = place.databuild(&["cancel", "top/a"]).success();
     assert_eq!(seen.stdout, "canceled: top/a\n");
     wait_until("its run has ended", || !alive(&job));
