@@ -58,6 +58,8 @@ struct Options {
     samples: usize,
     /// The sizes, in entities.
     entities: Vec<usize>,
+    /// Whether programs that are missing are left out.
+    no_install: bool,
 }
 
 #[derive(Parser)]
@@ -81,6 +83,9 @@ struct Cli {
     /// The sizes to measure, in entities, instead of the defaults of each benchmark
     #[arg(long, value_delimiter = ',', value_name = "N,N")]
     entities: Option<Vec<usize>>,
+    /// Leave out the programs that are missing (make, ninja, Luigi), instead of installing them
+    #[arg(long)]
+    no_install: bool,
     /// The directory of files and stores that are measured, on a disk. Default: the directory of this program
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
@@ -162,6 +167,7 @@ fn main() -> ExitCode {
         let options = Options {
             samples: cli.samples.unwrap_or(bench.samples),
             entities: (cli.entities.clone()).unwrap_or_else(|| bench.entities.to_vec()),
+            no_install: cli.no_install,
         };
         match (bench.run)(&options) {
             Ok(measured) => {

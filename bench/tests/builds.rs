@@ -8,7 +8,7 @@ fn a_small_pipeline_is_built_by_databuild_and_by_what_is_installed() {
     std::fs::create_dir_all(&scratch).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_ironweave-bench"))
         .args(["--only", "builds", "--entities", "105", "--samples", "1"])
-        .arg("--scratch")
+        .args(["--no-install", "--scratch"])
         .arg(&scratch)
         .output();
     std::fs::remove_dir_all(&scratch).unwrap();

@@ -34,14 +34,17 @@ pub struct Bench {
     /// The directory of files and stores that are measured, on a disk. Default: in the target directory of the benchmarks
     #[arg(long, value_name = "DIR")]
     scratch: Option<PathBuf>,
+    /// Leave out the programs that are missing (make, ninja, Luigi), instead of installing them
+    #[arg(long)]
+    no_install: bool,
     /// Fill the tables of docs/performance.md with the figures of this run
     #[arg(long)]
     write: bool,
     /// Run nothing, and fill the tables of docs/performance.md with the figures of a file that `--json` wrote
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "list", "json", "samples", "goals", "entities", "scratch", "write"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["only", "list", "json", "samples", "goals", "entities", "no_install", "scratch", "write"])]
     write_from: Option<PathBuf>,
     /// Run nothing, and copy bench/instructions.txt to docs/performance.md
-    #[arg(long, conflicts_with_all = ["only", "list", "json", "samples", "goals", "entities", "scratch", "write", "write_from"])]
+    #[arg(long, conflicts_with_all = ["only", "list", "json", "samples", "goals", "entities", "no_install", "scratch", "write", "write_from"])]
     write_counts: bool,
 }
 
@@ -85,6 +88,9 @@ fn measure(bench: &Bench, json: Option<&Path>) -> Result<()> {
     }
     if bench.list {
         command.arg("--list");
+    }
+    if bench.no_install {
+        command.arg("--no-install");
     }
     if let Some(file) = json {
         // Relative to the directory of the caller, not to the root.

@@ -15,7 +15,7 @@
 //!
 //! All of them run two jobs at a time and the same commands. databuild records each run, and syncs what it made to the disk before it says so; the
 //! others do neither. The parts of make and ninja are files in directories that exist beforehand. Luigi knows no changes of sources, and is left
-//! out of large pipelines. A tool that is missing is installed (`tools.rs`).
+//! out of large pipelines. A tool that is missing is installed (`tools.rs`), or left out with `--no-install`.
 //!
 //! No directory is removed before all tools have run: for minutes after that, ext4 finds free inodes more slowly.
 
@@ -63,7 +63,8 @@ const ASKED: [&str; 8] = [
 pub fn run(options: &Options) -> Measured {
     let mut rows = Vec::new();
     for &parts in &options.entities {
-        let tools: Vec<&Tool> = TOOLS.iter().filter(|tool| tool.takes_part(parts)).collect();
+        let takes_part = |tool: &&Tool| tool.takes_part(parts, options.no_install);
+        let tools: Vec<&Tool> = TOOLS.iter().filter(takes_part).collect();
         let mut scratches = Vec::new();
         let mut times = vec![[const { Vec::new() }; 3]; tools.len()];
         let mut asked = [const { Vec::new() }; ASKED.len()];

@@ -81,8 +81,8 @@ pub const TOOLS: [Tool; 4] = [
 ];
 
 impl Tool {
-    /// Returns whether it builds a pipeline of so many parts. It is installed if it is missing.
-    pub fn takes_part(&self, parts: usize) -> bool {
+    /// Returns whether it builds a pipeline of so many parts. Unless `no_install`, it is installed if it is missing.
+    pub fn takes_part(&self, parts: usize, no_install: bool) -> bool {
         if parts > self.parts_max {
             println!("{} takes too long, and is left out", self.name);
             return false;
@@ -90,6 +90,10 @@ impl Tool {
         let is_there = || (self.version)().is_none_or(|mut version| succeeds(&mut version));
         if is_there() {
             return true;
+        }
+        if no_install {
+            println!("{} is not installed, and is left out", self.name);
+            return false;
         }
         for mut command in (self.install)() {
             println!("{} is not installed: {command:?}", self.name);
