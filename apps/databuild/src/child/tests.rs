@@ -113,6 +113,31 @@ fn a_process_that_is_being_started_is_ended_too() {
 }
 
 #[test]
+fn a_process_waits_until_there_is_room_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = "while ! [ -e leave ]; do sleep 0.01; done";
+    let command = ["sh".into(), "-c".into(), script.to_owned()];
+    let mut children = Children::new(1);
+    for key in [1, 2] {
+        let output = RunOutput::of("a");
+        children
+            .spawn(key, spec(&command, dir.path()), output)
+            .unwrap();
+    }
+    let mut next = |within| match children.next(Duration::from_millis(within)) {
+        Some(Event::Started { key, .. }) => Some(("started", key)),
+        Some(Event::Ended(ended)) => Some(("ended", ended.key)),
+        Some(Event::NotStarted { .. }) | None => None,
+    };
+    assert_eq!(next(20_000), Some(("started", 1)));
+    assert_eq!(next(200), None);
+    std::fs::write(dir.path().join("leave"), "").unwrap();
+    for expect in [("ended", 1), ("started", 2), ("ended", 2)] {
+        assert_eq!(next(20_000), Some(expect));
+    }
+}
+
+#[test]
 fn a_thread_serves_one_process_after_another() {
     let dir = tempfile::tempdir().unwrap();
     let command = ["sh".into(), "-c".into(), "echo $$ >&2".into()];

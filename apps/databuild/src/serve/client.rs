@@ -218,3 +218,53 @@ impl Iterator for Events {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A client of a daemon that answers one request with a text.
+    fn client(answer: &'static str) -> Client {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).unwrap() > 0);
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        let daemon = Presence {
+            address,
+            pid: 1,
+            started: String::new(),
+            instance: String::new(),
+            jobs: "jobs.toml".into(),
+            token_file: None,
+        };
+        Client {
+            daemon,
+            address,
+            token: None,
+        }
+    }
+
+    #[test]
+    fn a_report_of_a_daemon_that_does_not_answer_is_left_to_the_store() {
+        let report = Report::Why { name: "a".into() };
+        let ask = |answer| client(answer).report(&report);
+        for answer in [
+            "",
+            "HTTP/1.0 200 OK\r\n\r\n{\"tex",
+            "HTTP/1.0 404 Not Found\r\n\r\n{\"error\": \"no such path\"}",
+            "HTTP/1.0 503 Service Unavailable\r\n\r\n{\"error\": \"too many clients\"}",
+        ] {
+            assert_eq!(ask(answer).unwrap(), None, "{answer}");
+        }
+        let text = ask("HTTP/1.0 200 OK\r\n\r\n{\"text\": \"a is Live\\n\"}");
+        assert_eq!(text.unwrap().unwrap(), "a is Live\n");
+        let refused = ask("HTTP/1.0 422 Unprocessable\r\n\r\n{\"error\": \"no a\"}");
+        assert_eq!(refused.unwrap_err().to_string(), "no a");
+    }
+}

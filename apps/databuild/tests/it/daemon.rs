@@ -69,6 +69,12 @@ impl Daemon {
         Self::of(place.command(&args))
     }
 
+    /// Starts one that runs one job at a time.
+    pub fn start_with_one_job(place: &Place) -> Self {
+        let args = ["serve", "--jobs", "jobs.toml", "--jobs-max", "1"];
+        Self::of(place.command(&[&args[..], &["--listen", "127.0.0.1:0"]].concat()))
+    }
+
     pub fn start_with(place: &Place, more: &[&str]) -> Self {
         Self::of(place.command(&[&SERVE[..], more].concat()))
     }

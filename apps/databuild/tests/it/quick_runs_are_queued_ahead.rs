@@ -54,12 +54,9 @@ command = ["sh", "-c", '''
     touch "$DATABUILD_JOBS/there-${PARTITION#p/}"
     [ $PARTITION != p/5 ] || while [ -d "$DATABUILD_JOBS" ] && ! [ -e "$DATABUILD_JOBS/leave" ]; do sleep 0.02; done
 ''']
-pool = "alone"
-[pools]
-alone = 1
 "#,
     );
-    let first = Daemon::start(&place);
+    let first = Daemon::start_with_one_job(&place);
     let want = first.want(&["p/1", "p/2", "p/3", "p/4", "p/5", "p/6"]);
     place.wait_for("there-5");
     signal(first.pid(), "-TERM");
