@@ -239,6 +239,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_pattern_is_no_longer_than_a_name() {
+        assert!(Pattern::parse(&"*a".repeat(BYTES_MAX / 2)).is_ok());
+        let e = Pattern::parse(&"a".repeat(BYTES_MAX + 1)).unwrap_err();
+        assert!(e.contains("1001 bytes"), "{e}");
+    }
+
+    #[test]
     fn a_finder_finds_all_patterns_that_match() {
         let texts = [
             "a", "a/b", "*", "**", "a/*", "a/**", "a*", "{x}/b", "a/{x}", "ab/{x}", "*/b",
