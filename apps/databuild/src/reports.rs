@@ -218,7 +218,7 @@ pub trait Origin {
     /// What plans are made by.
     ///
     /// # Errors
-    /// If the jobs file is none any more.
+    /// If the jobs file is no longer valid.
     fn planned_by(&self) -> Result<PlannedBy>;
 
     /// The runs of the past. O(log), if they are not known yet.
@@ -292,7 +292,7 @@ impl Origin for Opened {
     }
 }
 
-/// Who answers: the daemon, or this process, which has opened the store.
+/// What answers a report: the daemon, or the store that this process has opened.
 pub enum Source {
     /// The daemon.
     Daemon(Client),
@@ -306,7 +306,7 @@ impl Source {
     /// # Errors
     /// If there is no daemon, and the store cannot be opened.
     pub fn of(dirs: &Dirs) -> Result<Self> {
-        // Who may not read the token of the daemon may be able to read the store.
+        // A user who may not read the token of the daemon may be able to read the store.
         match Client::find(dirs).ok().flatten() {
             Some(client) => Ok(Self::Daemon(client)),
             None => Self::open(dirs, PlannedBy::default()),
@@ -342,7 +342,7 @@ impl Source {
         }
     }
 
-    /// Reads what has happened since. A daemon always has.
+    /// Brings an opened store up to date with its log. The graph of a daemon always is.
     ///
     /// # Errors
     /// If the log cannot be read.

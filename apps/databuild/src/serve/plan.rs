@@ -83,7 +83,7 @@ impl LastPast {
         Ok(past)
     }
 
-    /// Waits until no other plan is made.
+    /// Waits until no other plan is being made.
     pub async fn turn(&self) -> Turn {
         // The semaphore is never closed.
         Turn(Arc::clone(&self.turn).acquire_owned().await.ok())
