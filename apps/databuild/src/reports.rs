@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ironweave::prelude::*;
-use ironweave::{Entity, HistoryEntry, ReadError, Seq, Snapshot, StoreReader};
+use ironweave::{Entity, HistoryEntry, ReadError, Snapshot, StoreReader};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -197,16 +197,13 @@ pub trait Origin {
     /// The graph.
     fn graph(&self) -> &Self::Graph;
 
-    /// The last step of the graph.
-    fn seq(&self) -> Option<Seq>;
-
     /// The graph, to be kept.
     fn snapshot(&self) -> Snapshot<Model>;
 
     /// A reader of the log.
     fn reader(&self) -> StoreReader<Model>;
 
-    /// What happened to an entity.
+    /// What happened to an entity, up to the last step of the graph.
     ///
     /// # Errors
     /// If the log cannot be read.
@@ -260,10 +257,6 @@ impl Origin for Opened {
 
     fn graph(&self) -> &BuildStore {
         &self.store
-    }
-
-    fn seq(&self) -> Option<Seq> {
-        self.store.seq()
     }
 
     fn snapshot(&self) -> Snapshot<Model> {

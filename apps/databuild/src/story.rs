@@ -61,11 +61,10 @@ pub fn of(
     limit: usize,
     from: &impl Origin,
 ) -> Result<(Vec<Entry>, usize), ReadError> {
-    let (db, until) = (from.graph(), from.seq());
+    let db = from.graph();
     let mut entries = Vec::new();
     for (number, instance) in (1..).zip(reference.instances(db)) {
-        let mut history = from.history(instance)?;
-        history.retain(|entry| Some(entry.seq()) <= until);
+        let history = from.history(instance)?;
         let mut chapter = Chapter {
             number,
             instance,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use ironweave::{Entity, HistoryEntry, ReadError, Seq, Snapshot, StoreReader};
+use ironweave::{Entity, HistoryEntry, ReadError, Snapshot, StoreReader};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -30,10 +30,6 @@ impl Origin for Beside<'_> {
 
     fn graph(&self) -> &Snapshot<Model> {
         self.db
-    }
-
-    fn seq(&self) -> Option<Seq> {
-        self.db.seq()
     }
 
     fn snapshot(&self) -> Snapshot<Model> {

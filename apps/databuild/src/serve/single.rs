@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::invoked;
 use crate::model::build::state::{Failed, Running};
 use crate::model::build::{JobRun, Partition, Want};
+use crate::reports::Origin as _;
 use crate::rules::open_wants;
 use crate::serve::answers::{
     Chain, Counts, LIST_MAX, List, OpenWant, PartitionAnswer, PartitionInFull, RunAnswer,
@@ -18,6 +19,7 @@ use crate::serve::answers::{
 use crate::serve::api::{Api, Read, entity, reference};
 use crate::serve::failure::{Asked, Error, Failure, Named, Nothing};
 use crate::serve::openapi::{Operation, Output};
+use crate::serve::reports::Beside;
 use crate::serve::world::{At, World};
 use crate::status::blocked;
 
@@ -166,8 +168,9 @@ pub async fn one_run(
 ) -> Read<RunInFull> {
     let answer = move |api: &Api, World { db, .. }: &World| {
         let run: JobRun = entity(&id, "JobRun", db)?;
-        let mut history = api.reader.history(run).map_err(Failure::unreadable)?;
-        history.retain(|entry| Some(entry.seq()) <= db.seq());
+        let history = Beside { api, db }
+            .history(run)
+            .map_err(Failure::unreadable)?;
         Ok(RunInFull {
             command: invoked::find(&api.dirs, &id),
             ..RunInFull::of(run, &history, db)
